@@ -1,0 +1,50 @@
+import type { CaptionRequest } from './options.js'
+
+/** A photo: a path, or the bytes of a file. */
+export type ImageInput = string | Uint8Array
+
+export interface Caption {
+  /** As people read it: first letter upper case, full stop, no spaces before punctuation. */
+  readonly text: string
+  readonly words: readonly string[]
+  /** Sum of the log-probabilities of the words and the end, nats. */
+  readonly logProb: number
+  /** logProb after length normalisation; captions are sorted by it. */
+  readonly score: number
+  /** Calibrated probability that every content noun of the caption stands in some reference. */
+  readonly confidence: number
+  /** Where the model looked: one row a word, one share a region, rows summing to 1. Only when asked for and the model attends. */
+  readonly attention?: readonly (readonly number[])[]
+}
+
+export interface CaptionedPhoto {
+  /** Best first; never empty. */
+  readonly captions: readonly Caption[]
+  /** Milliseconds spent on this photo's batch, divided by its photos. */
+  readonly timing: { readonly decode: number; readonly encode: number; readonly search: number }
+}
+
+export interface ModelDescription {
+  readonly name: string
+  readonly encoder: string
+  readonly cell: string
+  readonly attention: string
+  readonly styles: readonly string[]
+  readonly vocabularySize: number
+  /** Rows and columns of the grid of regions that `attention` speaks of. */
+  readonly grid: readonly [number, number]
+  /** `onnx` or the TensorFlow.js backend in use, and why if it is a fallback. */
+  readonly engine: string
+}
+
+export interface Captioner {
+  readonly model: ModelDescription
+  /**
+   * Captions photos in one batch. The answer has one entry a photo, in order: the captions, or the error of that
+   * photo (one damaged file does not fail the others).
+   * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the worker died.
+   */
+  caption(images: readonly ImageInput[], options?: CaptionRequest): Promise<(CaptionedPhoto | Error)[]>
+  /** Ends the worker thread and frees the model. */
+  close(): Promise<void>
+}

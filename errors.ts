@@ -1,0 +1,54 @@
+/** Stable codes of every error this project raises on purpose. HTTP status codes are chosen from them in `server/` only. */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_IMAGE'
+  | 'IMAGE_TOO_LARGE'
+  | 'UNSUPPORTED_IMAGE'
+  | 'INVALID_DATA'
+  | 'INVALID_BUNDLE'
+  | 'NOT_FOUND'
+  | 'ENGINE_UNAVAILABLE'
+  | 'NUMERIC'
+  | 'ABORTED'
+  | 'OVERLOADED'
+  | 'DEADLINE'
+  | 'INTERNAL'
+
+/** The one error class. `where` names the file, weight or option that the message speaks of. */
+export class ShowtellError extends Error {
+  readonly code: ErrorCode
+  readonly where: string | undefined
+
+  constructor(code: ErrorCode, message: string, options: { where?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'ShowtellError'
+    this.code = code
+    this.where = options.where
+  }
+}
+
+/** `Expected an integer from 1 to 20 for beamSize but received 0`: the grammar of every message about a value. */
+export function expected(
+  what: string,
+  where: string,
+  received: unknown,
+  code: ErrorCode = 'INVALID_ARGUMENT',
+): ShowtellError {
+  return new ShowtellError(code, `Expected ${what} for ${where} but received ${describe(received)}`, {
+    where,
+  })
+}
+
+/** The message of anything that was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 77)}…` : value)
+  if (value === null || value === undefined || typeof value === 'number' || typeof value === 'boolean')
+    return String(value)
+  if (Array.isArray(value))
+    return value.length <= 8 ? `[${value.map(describe).join(', ')}]` : `${value.length} values`
+  return typeof value
+}
