@@ -12,14 +12,16 @@ export interface Convolution {
 /** Values by name; a model's parameters are one of these. */
 export type Weights<T> = Readonly<Record<string, T>>
 
-/** How a parameter is filled before training. `uniform` is Glorot and Bengio 2010 over the first and last dimension. */
+/**
+ * How a parameter is filled before training: `glorot` is uniform within √(6 / (first + last dimension)) (Glorot and
+ * Bengio 2010); `orthogonal` fills [n, k·n] with k orthogonal matrices side by side (Saxe et al. 2014); `parts` fills
+ * equal parts of the last dimension with one number each, a part a gate.
+ */
 export type Initializer =
   | 'glorot'
-  | 'zeros'
-  | 'ones'
   | 'orthogonal'
-  | { readonly constant: number }
   | { readonly uniform: number }
+  | { readonly parts: readonly number[] }
 
 export interface Parameter {
   readonly name: string
@@ -62,8 +64,8 @@ export interface Ops<T> {
   transpose(matrix: T): T
 
   concat(values: readonly T[], axis: number): T
-  /** Cuts `axis` into pieces of the given sizes. */
-  split(x: T, sizes: readonly number[], axis: number): T[]
+  /** Cuts an axis into equal parts. */
+  split(x: T, parts: number, axis: number): T[]
   /** 0 keeps the size at that position, at most one −1 takes the rest. */
   reshape(x: T, shape: readonly number[]): T
   /** Rows of table [rows, width] for int32 ids of any shape [...] → [..., width]. */

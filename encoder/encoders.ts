@@ -1,0 +1,16 @@
+import { expected } from '../errors.js'
+import { efficientNetLite0, efficientNetLite2 } from './efficientnet.js'
+import type { Encoder } from './encoder.js'
+
+/** Every encoder written in `Ops`; the name in a config is the key. */
+export const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
+  'efficientnet-lite0': efficientNetLite0,
+  'efficientnet-lite2': efficientNetLite2,
+})
+
+/** @throws ShowtellError INVALID_ARGUMENT for a name that has no row. */
+export function encoderByName(name: string): Encoder {
+  const encoder = Object.hasOwn(ENCODERS, name) ? ENCODERS[name] : undefined
+  if (encoder === undefined) throw expected(`one of ${Object.keys(ENCODERS).join(', ')}`, 'encoder', name)
+  return encoder
+}

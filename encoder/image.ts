@@ -1,0 +1,87 @@
+import sharp from 'sharp'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+
+export interface ImageLimits {
+  /** Most pixels of a photo, width times height, checked before anything is decoded. */
+  readonly pixels: number
+}
+
+export const DEFAULT_IMAGE_LIMITS: ImageLimits = Object.freeze({ pixels: 100_000_000 })
+
+/** What may be opened. Everything else libvips could read (SVG, PDF, …) is refused by its content, not its name. */
+const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'heif', 'gif'])
+
+/**
+ * Decodes a photo to RGB pixels [size, size, 3], uint8 row by row: upright by its EXIF orientation, alpha on white,
+ * grey and CMYK as RGB, first frame of an animation, the whole image squashed to the square with a cubic kernel.
+ * @param where the name of the photo in errors.
+ * @throws ShowtellError UNSUPPORTED_IMAGE, IMAGE_TOO_LARGE, INVALID_IMAGE or NOT_FOUND.
+ */
+export async function decodeImage(
+  image: string | Uint8Array,
+  size: number,
+  where: string = typeof image === 'string' ? image : 'the image',
+  limits: ImageLimits = DEFAULT_IMAGE_LIMITS,
+): Promise<Uint8Array> {
+  try {
+    // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
+    const input = sharp(image, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
+    const { format, compression } = await input.metadata()
+    if (format === undefined || !FORMATS.has(format))
+      throw expected('a JPEG, PNG, WebP, AVIF or GIF image', where, format, 'UNSUPPORTED_IMAGE')
+    if (format === 'heif' && compression !== 'av1')
+      throw expected(
+        'a JPEG, PNG, WebP, AVIF or GIF image',
+        where,
+        `HEIC (${compression ?? 'unknown compression'}), for which this build has no decoder`,
+        'UNSUPPORTED_IMAGE',
+      )
+    const pixels = await input
+      .autoOrient()
+      .toColourspace('srgb')
+      .flatten({ background: '#ffffff' })
+      .resize(size, size, { fit: 'fill', kernel: 'cubic' })
+      .removeAlpha()
+      .raw()
+      .toBuffer()
+    return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
+  } catch (error) {
+    throw asImageError(error, where, limits)
+  }
+}
+
+function asImageError(error: unknown, where: string, limits: ImageLimits): ShowtellError {
+  if (error instanceof ShowtellError) return error
+  const message = messageOf(error)
+  if (/exceeds pixel limit/i.test(message))
+    return new ShowtellError(
+      'IMAGE_TOO_LARGE',
+      `Expected at most ${limits.pixels} pixels in ${where} but received more`,
+      {
+        where,
+        cause: error,
+      },
+    )
+  if (/missing|ENOENT|no such file/i.test(message))
+    return new ShowtellError('NOT_FOUND', `Expected an image file at ${where} but found none`, {
+      where,
+      cause: error,
+    })
+  if (/unsupported image format/i.test(message))
+    return new ShowtellError(
+      'UNSUPPORTED_IMAGE',
+      `Expected a JPEG, PNG, WebP, AVIF or GIF image in ${where} but its content is none of them`,
+      {
+        where,
+        cause: error,
+      },
+    )
+  return new ShowtellError(
+    'INVALID_IMAGE',
+    `Expected a whole image in ${where} but decoding failed: ${message.split('\n')[0]}`,
+    {
+      where,
+      cause: error,
+    },
+  )
+}

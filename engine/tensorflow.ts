@@ -1,0 +1,239 @@
+import * as tf from '@tensorflow/tfjs-core'
+import { ShowtellError } from '../errors.js'
+import type { Convolution, Ops } from './ops.js'
+
+/**
+ * The operations run eagerly, and differentiated, by TensorFlow.js on whichever backend is current.
+ * Beside `Ops` it has what only training needs.
+ */
+export class TensorFlowOps implements Ops<tf.Tensor> {
+  scope<R>(run: () => R): R {
+    return tf.tidy(run as () => tf.TensorContainer) as R
+  }
+
+  constant(values: readonly number[], shape: readonly number[], dtype: 'float32' | 'int32'): tf.Tensor {
+    return tf.tensor(values as number[], shape as number[], dtype)
+  }
+
+  cast(x: tf.Tensor, dtype: 'float32' | 'int32'): tf.Tensor {
+    return tf.cast(x, dtype)
+  }
+
+  add(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.add(a, b)
+  }
+
+  sub(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.sub(a, b)
+  }
+
+  mul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.mul(a, b)
+  }
+
+  sigmoid(x: tf.Tensor): tf.Tensor {
+    return tf.sigmoid(x)
+  }
+
+  tanh(x: tf.Tensor): tf.Tensor {
+    return tf.tanh(x)
+  }
+
+  relu(x: tf.Tensor): tf.Tensor {
+    return tf.relu(x)
+  }
+
+  relu6(x: tf.Tensor): tf.Tensor {
+    return tf.relu6(x)
+  }
+
+  softmax(x: tf.Tensor): tf.Tensor {
+    return tf.softmax(x)
+  }
+
+  logSoftmax(x: tf.Tensor): tf.Tensor {
+    return tf.logSoftmax(x)
+  }
+
+  linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
+    const [inputs, outputs] = weight.shape as [number, number]
+    // The gradient of a product of rank 3 by rank 2 fails in TensorFlow.js: the leading axes are flattened.
+    const flat = tf.matMul(tf.reshape(x, [-1, inputs]), weight)
+    const summed = bias === undefined ? flat : tf.add(flat, bias)
+    return tf.reshape(summed, [...x.shape.slice(0, -1), outputs])
+  }
+
+  matMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
+    return tf.matMul(a, b)
+  }
+
+  transpose(matrix: tf.Tensor): tf.Tensor {
+    return tf.transpose(matrix)
+  }
+
+  concat(values: readonly tf.Tensor[], axis: number): tf.Tensor {
+    return tf.concat(values as tf.Tensor[], axis)
+  }
+
+  split(x: tf.Tensor, parts: number, axis: number): tf.Tensor[] {
+    return tf.split(x, parts, axis)
+  }
+
+  reshape(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+    return tf.reshape(
+      x,
+      shape.map((size, axis) => (size === 0 ? x.shape[axis]! : size)),
+    )
+  }
+
+  gather(table: tf.Tensor, ids: tf.Tensor): tf.Tensor {
+    return gatherRows(table, ids)
+  }
+
+  select(x: tf.Tensor, ids: tf.Tensor): tf.Tensor {
+    const [images, entries, ...rest] = x.shape as [number, number, ...number[]]
+    const first = tf.mul(tf.range(0, images, 1, 'int32'), tf.scalar(entries, 'int32'))
+    const rows = tf.add(ids, tf.reshape(first, [images, 1]))
+    return gatherRows(tf.reshape(x, [images * entries, ...rest]), rows)
+  }
+
+  mean(x: tf.Tensor, axis: number): tf.Tensor {
+    return tf.mean(x, axis)
+  }
+
+  sum(x: tf.Tensor, axis: number): tf.Tensor {
+    return tf.sum(x, axis)
+  }
+
+  conv2d(x: tf.Tensor, filter: tf.Tensor, bias: tf.Tensor, { stride, padding }: Convolution): tf.Tensor {
+    const padded = padImage(x, padding)
+    return tf.add(tf.conv2d(padded as tf.Tensor4D, filter as tf.Tensor4D, stride, 'valid'), bias)
+  }
+
+  depthwiseConv2d(
+    x: tf.Tensor,
+    filter: tf.Tensor,
+    bias: tf.Tensor,
+    { stride, padding }: Convolution,
+  ): tf.Tensor {
+    const padded = padImage(x, padding)
+    return tf.add(tf.depthwiseConv2d(padded as tf.Tensor4D, filter as tf.Tensor4D, stride, 'valid'), bias)
+  }
+
+  maxPool(x: tf.Tensor, size: number, stride: number): tf.Tensor {
+    return tf.maxPool(x as tf.Tensor4D, size, stride, 'valid')
+  }
+
+  topK(x: tf.Tensor, k: number): { values: tf.Tensor; indices: tf.Tensor } {
+    return tf.topk(x, k)
+  }
+
+  /**
+   * Negative log-likelihood of `targets` int32 [rows] under `logits` [rows, classes], nats, [rows]. With `smoothing` ε
+   * the target distribution is (1 − ε) on the target and ε spread over all classes (Szegedy et al. 2016, section 7).
+   * One operation of its own, so that no [rows, classes] intermediate but the softmax is kept for the gradient.
+   */
+  crossEntropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: number): tf.Tensor {
+    const classes = logits.shape[1]!
+    const run = tf.customGrad((x: tf.Tensor | tf.GradSaveFunc, save: tf.Tensor | tf.GradSaveFunc) => {
+      const scores = x as tf.Tensor
+      const logProbs = tf.logSoftmax(scores)
+      const rows = scores.shape[0]!
+      const flat = tf.add(tf.mul(tf.range(0, rows, 1, 'int32'), tf.scalar(classes, 'int32')), targets)
+      const picked = tf.gather(tf.reshape(logProbs, [-1]), flat as tf.Tensor1D)
+      const value =
+        smoothing === 0
+          ? tf.neg(picked)
+          : tf.neg(tf.add(tf.mul(picked, 1 - smoothing), tf.mul(tf.mean(logProbs, 1), smoothing)))
+      ;(save as tf.GradSaveFunc)([logProbs, targets])
+      return {
+        value,
+        gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+          const [kept, ids] = saved as [tf.Tensor, tf.Tensor]
+          const oneHot = tf.oneHot(ids as tf.Tensor1D, classes, 1 - smoothing, 0)
+          const difference = tf.sub(
+            tf.exp(kept),
+            smoothing === 0 ? oneHot : tf.add(oneHot, smoothing / classes),
+          )
+          return [tf.mul(difference, tf.expandDims(dy, 1))]
+        },
+      }
+    })
+    return run(logits)
+  }
+}
+
+/** Rows of a table by id, with a gradient that every backend has (the wasm backend has none of its own for gather). */
+function gatherRows(table: tf.Tensor, ids: tf.Tensor): tf.Tensor {
+  const run = tf.customGrad((t: tf.Tensor | tf.GradSaveFunc, save: tf.Tensor | tf.GradSaveFunc) => {
+    const rows = t as tf.Tensor
+    ;(save as tf.GradSaveFunc)([ids])
+    return {
+      value: tf.gather(rows, ids as tf.Tensor1D),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
+        const flat = tf.reshape(saved[0]!, [-1, 1])
+        const updates = tf.reshape(dy, [flat.shape[0]!, ...rows.shape.slice(1)])
+        return [tf.scatterND(flat, updates, rows.shape)]
+      },
+    }
+  })
+  return run(table)
+}
+
+function padImage(x: tf.Tensor, [top, bottom, left, right]: Convolution['padding']): tf.Tensor {
+  if (top + bottom + left + right === 0) return x
+  // Native TensorFlow refuses explicit padding in the gradient of a convolution, so the zeros are added before.
+  return tf.pad(x, [
+    [0, 0],
+    [top, bottom],
+    [left, right],
+    [0, 0],
+  ])
+}
+
+/** The backends of TensorFlow.js, fastest first. */
+export const BACKENDS = Object.freeze(['native', 'wasm', 'cpu'] as const)
+export type Backend = (typeof BACKENDS)[number]
+
+/**
+ * Makes a backend current and returns its name. `auto` takes the first of native, wasm and cpu that loads.
+ * @throws ShowtellError ENGINE_UNAVAILABLE when the one asked for does not load.
+ */
+export async function useBackend(choice: Backend | 'auto'): Promise<Backend> {
+  const failures: string[] = []
+  for (const backend of choice === 'auto' ? BACKENDS : [choice]) {
+    try {
+      await LOADERS[backend]()
+      await tf.ready()
+      return backend
+    } catch (error) {
+      failures.push(`${backend}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
+    }
+  }
+  throw new ShowtellError(
+    'ENGINE_UNAVAILABLE',
+    `Expected the TensorFlow.js backend ${choice} to load but received ${failures.join('; ')}`,
+    { where: choice },
+  )
+}
+
+const LOADERS: Readonly<Record<Backend, () => Promise<void>>> = Object.freeze({
+  native: async () => {
+    // Not a dependency of the published package: people who train install it (npm run setup:native).
+    const name = '@tensorflow/tfjs-node'
+    await import(name)
+    await select('tensorflow')
+  },
+  wasm: async () => {
+    await import('@tensorflow/tfjs-backend-wasm')
+    await select('wasm')
+  },
+  cpu: async () => {
+    await import('@tensorflow/tfjs-backend-cpu')
+    await select('cpu')
+  },
+})
+
+async function select(name: string): Promise<void> {
+  if (!(await tf.setBackend(name))) throw new ShowtellError('ENGINE_UNAVAILABLE', `${name} did not start`)
+}

@@ -1,0 +1,31 @@
+import type { Ops, Parameter, Weights } from '../engine/ops.js'
+
+/** State values by name, each [images, hypotheses, units]. */
+export type CellState<T> = Readonly<Record<string, T>>
+
+/**
+ * A recurrent cell: one step of the recurrence. Row vectors: y = x · W + b.
+ * `hidden` is the state that others see as the output.
+ */
+export interface Cell {
+  readonly name: string
+  /** Names of the state values; `hidden` is the first. */
+  readonly states: readonly string[]
+  parameters(inputs: number, units: number): readonly Parameter[]
+  /** x [images, hypotheses, inputs] and the state before → the state after. */
+  step<T>(ops: Ops<T>, weights: Weights<T>, x: T, state: CellState<T>): CellState<T>
+}
+
+/** The weights of one part of a model: names under `prefix.` without it. */
+export function part<T>(weights: Weights<T>, prefix: string): Weights<T> {
+  return Object.fromEntries(
+    Object.entries(weights)
+      .filter(([name]) => name.startsWith(`${prefix}.`))
+      .map(([name, value]) => [name.slice(prefix.length + 1), value]),
+  )
+}
+
+/** Parameters under `prefix.`. */
+export function prefixed(prefix: string, parameters: readonly Parameter[]): Parameter[] {
+  return parameters.map((parameter) => ({ ...parameter, name: `${prefix}.${parameter.name}` }))
+}
