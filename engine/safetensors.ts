@@ -1,0 +1,202 @@
+import { open, readFile, rename } from 'node:fs/promises'
+import { z } from 'zod'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+
+/** Bytes an element takes, by safetensors' names of types. */
+const WIDTHS = { F64: 8, F32: 4, F16: 2, I64: 8, I32: 4, U8: 1 } as const
+export type SafetensorsType = keyof typeof WIDTHS
+
+export interface SafetensorsEntry {
+  readonly type: SafetensorsType
+  readonly shape: readonly number[]
+  /** From the start of the file, bytes. */
+  readonly offset: number
+  readonly length: number
+}
+
+const entrySchema = z.object({
+  dtype: z.enum(Object.keys(WIDTHS) as [SafetensorsType, ...SafetensorsType[]]),
+  shape: z.array(z.int().min(0)),
+  data_offsets: z.tuple([z.int().min(0), z.int().min(0)]),
+})
+
+/** A safetensors file in memory: eight bytes of header length, a JSON header, raw little-endian values. */
+export class SafetensorsFile {
+  constructor(
+    readonly path: string,
+    readonly entries: ReadonlyMap<string, SafetensorsEntry>,
+    readonly metadata: Readonly<Record<string, string>>,
+    private readonly bytes: Uint8Array,
+  ) {}
+
+  /** @throws ShowtellError INVALID_BUNDLE naming the file and the tensor it lacks. */
+  entry(name: string): SafetensorsEntry {
+    const entry = this.entries.get(name)
+    if (entry === undefined)
+      throw new ShowtellError('INVALID_BUNDLE', `Expected a tensor ${name} in ${this.path} but it has none`, {
+        where: name,
+      })
+    return entry
+  }
+
+  /** The raw bytes of a tensor, a view. */
+  raw(name: string): Uint8Array {
+    const { offset, length } = this.entry(name)
+    return this.bytes.subarray(offset, offset + length)
+  }
+
+  /** The values of a floating-point tensor, a copy. */
+  float32(name: string): { shape: readonly number[]; data: Float32Array } {
+    const { type, shape } = this.entry(name)
+    const { buffer } = this.raw(name).slice()
+    if (type === 'F32') return { shape, data: new Float32Array(buffer) }
+    if (type === 'F16') return { shape, data: fromFloat16(new Uint16Array(buffer)) }
+    if (type === 'F64') return { shape, data: Float32Array.from(new Float64Array(buffer)) }
+    throw expected('floating-point values', `${name} in ${this.path}`, type, 'INVALID_BUNDLE')
+  }
+}
+
+/** @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE saying what is wrong with which tensor of the file. */
+export async function readSafetensors(path: string): Promise<SafetensorsFile> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    throw new ShowtellError('NOT_FOUND', `Expected a safetensors file at ${path} but ${messageOf(cause)}`, {
+      where: path,
+      cause,
+    })
+  }
+  const broken = (what: string): ShowtellError =>
+    new ShowtellError('INVALID_BUNDLE', `Expected a safetensors file in ${path} but ${what}`, { where: path })
+  if (bytes.length < 8) throw broken(`it has ${bytes.length} bytes`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const headerLength = Number(view.getBigUint64(0, true))
+  if (headerLength > bytes.length - 8) throw broken('it ends inside its header')
+  let header: unknown
+  try {
+    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerLength)))
+  } catch {
+    throw broken('its header is not JSON')
+  }
+  const entries = new Map<string, SafetensorsEntry>()
+  let metadata: Record<string, string> = {}
+  for (const [name, value] of Object.entries(z.record(z.string(), z.unknown()).parse(header))) {
+    if (name === '__metadata__') {
+      metadata = z.record(z.string(), z.string()).parse(value)
+      continue
+    }
+    const parsed = entrySchema.safeParse(value)
+    if (!parsed.success) throw broken(`the entry of ${name} is malformed`)
+    const {
+      dtype,
+      shape,
+      data_offsets: [begin, end],
+    } = parsed.data
+    const length = shape.reduce((product, size) => product * size, 1) * WIDTHS[dtype]
+    const offset = 8 + headerLength + begin
+    if (end - begin !== length)
+      throw broken(`${name} has ${end - begin} bytes where its shape needs ${length}`)
+    if (offset + length > bytes.length) throw broken(`it ends inside ${name}`)
+    entries.set(name, { type: dtype, shape, offset, length })
+  }
+  return new SafetensorsFile(path, entries, metadata, bytes)
+}
+
+export interface SafetensorsInput {
+  readonly name: string
+  readonly type: SafetensorsType
+  readonly shape: readonly number[]
+  readonly data: ArrayBufferView
+}
+
+/**
+ * Writes a file under a temporary name and renames it.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly SafetensorsInput[],
+  metadata: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  // The format allows no gaps, so alignment to the element comes from writing wide elements first.
+  const ordered = [...tensors].sort((a, b) => WIDTHS[b.type] - WIDTHS[a.type])
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let end = 0
+  for (const { name, type, shape, data } of ordered) {
+    const length = shape.reduce((product, size) => product * size, 1) * WIDTHS[type]
+    if (data.byteLength !== length) throw expected(`${length} bytes`, name, data.byteLength)
+    header[name] = { dtype: type, shape, data_offsets: [end, end + length] }
+    end += length
+  }
+  const json = JSON.stringify(header)
+  const text = new TextEncoder().encode(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8)))
+  const prefix = new Uint8Array(8)
+  new DataView(prefix.buffer).setBigUint64(0, BigInt(text.length), true)
+  const temporary = `${path}.${process.pid}.part`
+  const file = await open(temporary, 'w')
+  try {
+    await file.writev([
+      prefix,
+      text,
+      ...ordered.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
+    ])
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  await rename(temporary, path)
+}
+
+const scratch = new Float32Array(1)
+const scratchBits = new Uint32Array(scratch.buffer)
+
+/** IEEE 754 binary16, rounded to nearest, ties to even. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  const halves = new Uint16Array(values.length)
+  for (let i = 0; i < values.length; i++) {
+    scratch[0] = values[i]!
+    const bits = scratchBits[0]!
+    const sign = (bits >>> 16) & 0x8000
+    const exponent = (bits >>> 23) & 0xff
+    const fraction = bits & 0x7fffff
+    if (exponent === 0xff) halves[i] = sign | 0x7c00 | (fraction === 0 ? 0 : 0x200)
+    else {
+      const shifted = exponent - 112
+      if (shifted >= 31) halves[i] = sign | 0x7c00
+      else if (shifted > 0) halves[i] = sign | (((shifted << 10) | (fraction >>> 13)) + roundUp(fraction, 13))
+      else if (shifted < -10) halves[i] = sign
+      else {
+        const whole = fraction | 0x800000
+        const drop = 14 - shifted
+        halves[i] = sign | ((whole >>> drop) + roundUp(whole, drop))
+      }
+    }
+  }
+  return halves
+}
+
+/** 1 when the `drop` low bits round the rest up, ties to even. */
+function roundUp(bits: number, drop: number): number {
+  const rest = bits & ((1 << drop) - 1)
+  const half = 1 << (drop - 1)
+  return rest > half || (rest === half && ((bits >>> drop) & 1) === 1) ? 1 : 0
+}
+
+export function fromFloat16(halves: Uint16Array): Float32Array {
+  const values = new Float32Array(halves.length)
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i]!
+    const exponent = (half >>> 10) & 0x1f
+    const fraction = half & 0x3ff
+    const size =
+      exponent === 31
+        ? fraction === 0
+          ? Number.POSITIVE_INFINITY
+          : Number.NaN
+        : exponent === 0
+          ? fraction * 2 ** -24
+          : (1 + fraction / 1024) * 2 ** (exponent - 15)
+    values[i] = half & 0x8000 ? -size : size
+  }
+  return values
+}
