@@ -68,6 +68,10 @@ export interface Ops<T> {
   split(x: T, parts: number, axis: number): T[]
   /** 0 keeps the size at that position, at most one −1 takes the rest. */
   reshape(x: T, shape: readonly number[]): T
+  /** Puts an axis of size 1 before `axis`. */
+  expand(x: T, axis: number): T
+  /** Takes away an axis of size 1. */
+  squeeze(x: T, axis: number): T
   /** Rows of table [rows, width] for int32 ids of any shape [...] → [..., width]. */
   gather(table: T, ids: T): T
   /** Per image, entries of x [images, n, ...rest of rank 0 or more] by int32 ids [images, m] → [images, m, ...rest]. */

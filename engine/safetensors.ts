@@ -60,7 +60,9 @@ export class SafetensorsFile {
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   let bytes: Uint8Array
   try {
-    bytes = await readFile(path)
+    const file = await readFile(path)
+    // A plain view: a Buffer's own slice would not copy.
+    bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
   } catch (cause) {
     throw new ShowtellError('NOT_FOUND', `Expected a safetensors file at ${path} but ${messageOf(cause)}`, {
       where: path,

@@ -2,13 +2,31 @@ import * as tf from '@tensorflow/tfjs-core'
 import { ShowtellError } from '../errors.js'
 import type { Convolution, Ops } from './ops.js'
 
+/** A value of `TensorFlowOps`. */
+export type Tensor = tf.Tensor
+
 /**
  * The operations run eagerly, and differentiated, by TensorFlow.js on whichever backend is current.
  * Beside `Ops` it has what only training needs.
  */
 export class TensorFlowOps implements Ops<tf.Tensor> {
+  // A typed array must not come out of a scope: tidy would walk through every number looking for tensors.
   scope<R>(run: () => R): R {
     return tf.tidy(run as () => tf.TensorContainer) as R
+  }
+
+  /** A tensor that lives until `dispose`. uint8 becomes int32, which TensorFlow.js has instead. */
+  tensor(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[]): tf.Tensor {
+    return tf.keep(tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32'))
+  }
+
+  /** The values of a tensor, row by row. */
+  read(x: tf.Tensor): Float32Array | Int32Array {
+    return x.dataSync() as Float32Array | Int32Array
+  }
+
+  dispose(values: Iterable<tf.Tensor>): void {
+    for (const value of values) value.dispose()
   }
 
   constant(values: readonly number[], shape: readonly number[], dtype: 'float32' | 'int32'): tf.Tensor {
@@ -86,6 +104,14 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     )
   }
 
+  expand(x: tf.Tensor, axis: number): tf.Tensor {
+    return tf.expandDims(x, axis)
+  }
+
+  squeeze(x: tf.Tensor, axis: number): tf.Tensor {
+    return tf.squeeze(x, [axis])
+  }
+
   gather(table: tf.Tensor, ids: tf.Tensor): tf.Tensor {
     return gatherRows(table, ids)
   }
@@ -126,6 +152,27 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
 
   topK(x: tf.Tensor, k: number): { values: tf.Tensor; indices: tf.Tensor } {
     return tf.topk(x, k)
+  }
+
+  /**
+   * The value of `loss` (a scalar) and its gradient for every weight, as plain numbers.
+   * @throws ShowtellError NUMERIC when the loss is not finite.
+   */
+  gradients(
+    weights: Readonly<Record<string, tf.Tensor>>,
+    loss: (weights: Readonly<Record<string, tf.Tensor>>) => tf.Tensor,
+  ): { loss: number; gradients: Record<string, Float32Array> } {
+    const names = Object.keys(weights)
+    const run = tf.valueAndGrads((...values: tf.Tensor[]) =>
+      loss(Object.fromEntries(names.map((name, i) => [name, values[i]!]))),
+    )
+    const { value, grads } = run(names.map((name) => weights[name]!))
+    const read = (value.dataSync() as Float32Array)[0]!
+    const gradients = Object.fromEntries(names.map((name, i) => [name, grads[i]!.dataSync() as Float32Array]))
+    tf.dispose([value, grads])
+    if (!Number.isFinite(read))
+      throw new ShowtellError('NUMERIC', `Expected a finite loss but received ${read}`)
+    return { loss: read, gradients }
   }
 
   /**

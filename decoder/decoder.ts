@@ -1,0 +1,154 @@
+import { z } from 'zod'
+import type { Ops, Parameter, Weights } from '../engine/ops.js'
+import { ATTENTIONS } from '../rnn/attention.js'
+import { type CellState, part, prefixed } from '../rnn/cell.js'
+import { CELLS } from '../rnn/cells.js'
+
+/** The shape of a decoder; what a bundle's `config.json` holds under `decoder`. */
+export const decoderConfigSchema = z.strictObject({
+  cell: z.enum(Object.keys(CELLS) as [string, ...string[]]),
+  attention: z.enum(['none', ...Object.keys(ATTENTIONS)]),
+  vocabularySize: z.int().min(4),
+  regions: z.int().min(1),
+  channels: z.int().min(1),
+  embeddingSize: z.int().min(1),
+  units: z.int().min(1),
+  /** Size that each region is projected to. */
+  regionSize: z.int().min(1),
+  attentionUnits: z.int().min(1),
+})
+export type DecoderConfig = z.infer<typeof decoderConfigSchema>
+
+/** What stays the same for all words of a photo. */
+export interface Memory<T> {
+  /** [images, regions, region size] */
+  readonly regions: T
+  /** What the attention compares with; absent without attention. */
+  readonly keys?: T
+}
+
+export interface DecoderStep<T> {
+  /** [images, hypotheses, embedding size]: `project` makes it scores of words. */
+  readonly output: T
+  readonly state: CellState<T>
+  /** [images, hypotheses, regions] */
+  readonly alignment?: T
+}
+
+/**
+ * The recurrent decoder (after Xu et al. 2015, "Show, attend and tell", soft attention): the photo's mean sets the
+ * first state; at each word it attends over the regions with the state before, a sigmoid gate scales the context, and
+ * a cell takes word and context; the output layer sees state, context and word and shares the word vectors
+ * (Press and Wolf 2017). Regions are first projected to `regionSize`, once a photo.
+ *
+ * `start` and `advance` are the only definition of the recurrence: teacher forcing, search and export all call them.
+ */
+export class Decoder {
+  constructor(readonly config: DecoderConfig) {}
+
+  private get cell() {
+    return CELLS[this.config.cell]!
+  }
+
+  private get attention() {
+    return ATTENTIONS[this.config.attention]
+  }
+
+  /** Names of the state values, in the order of the exported graph. */
+  get states(): readonly string[] {
+    return this.cell.states
+  }
+
+  get parameters(): readonly Parameter[] {
+    const { vocabularySize, channels, embeddingSize, units, regionSize, attentionUnits } = this.config
+    const { attention, cell } = this
+    const seen = attention === undefined ? 0 : regionSize
+    const linear = (name: string, inputs: number, outputs: number): Parameter[] => [
+      { name: `${name}.w`, shape: [inputs, outputs], initializer: 'glorot' },
+      { name: `${name}.b`, shape: [outputs], initializer: { parts: [0] } },
+    ]
+    return [
+      { name: 'embedding', shape: [vocabularySize, embeddingSize], initializer: { uniform: 0.1 } },
+      { name: 'bias', shape: [vocabularySize], initializer: { parts: [0] } },
+      ...linear('region', channels, regionSize),
+      ...cell.states.flatMap((state) => linear(`initial.${state}`, regionSize, units)),
+      ...prefixed('cell', cell.parameters(embeddingSize + seen, units)),
+      ...linear('output', units + seen + embeddingSize, embeddingSize),
+      ...(attention === undefined
+        ? []
+        : [
+            ...prefixed('attention', attention.parameters(regionSize, units, attentionUnits)),
+            ...linear('gate', units, regionSize),
+          ]),
+    ]
+  }
+
+  /**
+   * Features [images, regions, channels] → memory and the state before the first word, one hypothesis an image.
+   * @param dropout [images, regions, region size], 0 or 1 / (1 − rate); only in training.
+   */
+  start<T>(
+    ops: Ops<T>,
+    weights: Weights<T>,
+    features: T,
+    dropout?: T,
+  ): { memory: Memory<T>; state: CellState<T> } {
+    const seen = ops.relu(ops.linear(features, weights['region.w']!, weights['region.b']!))
+    const regions = dropout === undefined ? seen : ops.mul(seen, dropout)
+    const mean = ops.expand(ops.mean(regions, 1), 1)
+    const state = Object.fromEntries(
+      this.states.map((name) => [
+        name,
+        ops.tanh(ops.linear(mean, weights[`initial.${name}.w`]!, weights[`initial.${name}.b`]!)),
+      ]),
+    )
+    if (this.attention === undefined) return { memory: { regions }, state }
+    return { memory: { regions, keys: this.attention.keys(ops, part(weights, 'attention'), regions) }, state }
+  }
+
+  /** Token ids, any shape → word vectors [..., embedding size]. */
+  embed<T>(ops: Ops<T>, weights: Weights<T>, tokens: T): T {
+    return ops.gather(weights.embedding!, tokens)
+  }
+
+  /** One word further: word vectors [images, hypotheses, embedding size] and the state before. */
+  advance<T>(
+    ops: Ops<T>,
+    weights: Weights<T>,
+    word: T,
+    memory: Memory<T>,
+    before: CellState<T>,
+  ): DecoderStep<T> {
+    const hidden = before.hidden!
+    if (this.attention === undefined || memory.keys === undefined) {
+      const state = this.cell.step(ops, part(weights, 'cell'), word, before)
+      return { output: this.output(ops, weights, [state.hidden!, word]), state }
+    }
+    const alignment = this.attention.align(ops, part(weights, 'attention'), hidden, memory.keys)
+    const gate = ops.sigmoid(ops.linear(hidden, weights['gate.w']!, weights['gate.b']!))
+    const context = ops.mul(gate, ops.matMul(alignment, memory.regions))
+    const state = this.cell.step(ops, part(weights, 'cell'), ops.concat([word, context], 2), before)
+    return { output: this.output(ops, weights, [state.hidden!, context, word]), state, alignment }
+  }
+
+  /** Outputs [..., embedding size] → a score for every word of the vocabulary. */
+  project<T>(ops: Ops<T>, weights: Weights<T>, output: T): T {
+    return ops.linear(output, ops.transpose(weights.embedding!), weights.bias!)
+  }
+
+  /** Token ids [images, hypotheses] → log-probabilities of the next word [images, hypotheses, vocabulary], nats. */
+  step<T>(
+    ops: Ops<T>,
+    weights: Weights<T>,
+    tokens: T,
+    memory: Memory<T>,
+    before: CellState<T>,
+  ): { logProbs: T; state: CellState<T>; alignment?: T } {
+    const { output, ...after } = this.advance(ops, weights, this.embed(ops, weights, tokens), memory, before)
+    return { logProbs: ops.logSoftmax(this.project(ops, weights, output)), ...after }
+  }
+
+  private output<T>(ops: Ops<T>, weights: Weights<T>, parts: readonly T[]): T {
+    return ops.tanh(ops.linear(ops.concat(parts, 2), weights['output.w']!, weights['output.b']!))
+  }
+}

@@ -1,0 +1,38 @@
+import type { Ops, Parameter, Weights } from '../engine/ops.js'
+
+/**
+ * How a decoder looks at the regions of a photo. `keys` are worked out once a photo; `align` once a word.
+ * `regions` [images, regions, channels]; query [images, hypotheses, units].
+ */
+export interface Attention {
+  readonly name: string
+  parameters(channels: number, units: number, attentionUnits: number): readonly Parameter[]
+  /** → whatever `align` compares the query with, [images, …, attention units]. */
+  keys<T>(ops: Ops<T>, weights: Weights<T>, regions: T): T
+  /** → the share of each region, [images, hypotheses, regions], rows summing to 1. */
+  align<T>(ops: Ops<T>, weights: Weights<T>, query: T, keys: T): T
+}
+
+/** alignment = softmax(v · tanh(query·w_query + regions·w_key + b)) (Bahdanau et al. 2015, section A.1.2). */
+export const additive: Attention = {
+  name: 'additive',
+  parameters: (channels, units, attentionUnits) => [
+    { name: 'w_query', shape: [units, attentionUnits], initializer: 'glorot' },
+    { name: 'w_key', shape: [channels, attentionUnits], initializer: 'glorot' },
+    { name: 'b', shape: [attentionUnits], initializer: { parts: [0] } },
+    { name: 'v', shape: [attentionUnits, 1], initializer: 'glorot' },
+  ],
+  keys(ops, weights, regions) {
+    const projected = ops.linear(regions, weights.w_key!, weights.b!)
+    // [images, 1, regions, attention units]: one row of keys for every hypothesis.
+    return ops.expand(projected, 1)
+  },
+  align(ops, weights, query, keys) {
+    const asked = ops.expand(ops.linear(query, weights.w_query!), 2)
+    const scores = ops.linear(ops.tanh(ops.add(asked, keys)), weights.v!)
+    return ops.softmax(ops.squeeze(scores, 3))
+  },
+}
+
+/** Every attention; the name in a config is the key. `none` has no row: such a decoder sees the photo only at the start. */
+export const ATTENTIONS: Readonly<Record<string, Attention>> = Object.freeze({ additive })

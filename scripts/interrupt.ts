@@ -1,0 +1,11 @@
+/** A signal that SIGINT or SIGTERM raises, so that long work can stop between two steps and keep what it has; a second one ends at once. */
+export function interruptible(): AbortSignal {
+  const controller = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const)
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130)
+      process.stderr.write(`\n${name}: stopping after this step; once more to end at once\n`)
+      controller.abort()
+    })
+  return controller.signal
+}

@@ -1,0 +1,15 @@
+import { Command } from 'commander'
+import { ShowtellError } from '../errors.js'
+import { register as prepare } from './prepare.js'
+
+const program = new Command('showtell').description('Captions photos').showHelpAfterError()
+for (const register of [prepare]) register(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof ShowtellError) {
+    process.stderr.write(`${error.code}: ${error.message}\n`)
+    process.exitCode = 1
+  } else throw error
+}

@@ -1,0 +1,58 @@
+import { readdir } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { FeatureStore } from '../data/feature-store.js'
+import { regionsOf } from '../encoder/encoder.js'
+import { ENCODERS, encoderByName } from '../encoder/encoders.js'
+import { tensorFlowExtractor } from '../encoder/extractor.js'
+import { importEncoder } from '../encoder/imported.js'
+import { prepareFeatures } from '../encoder/prepare.js'
+import { expected } from '../errors.js'
+import { interruptible } from './interrupt.js'
+import { progressBar } from './progress.js'
+
+/** `showtell prepare`: the features of photos, computed once, for training. */
+export function register(program: Command): void {
+  program
+    .command('prepare')
+    .description('compute the features of folders of photos once, for training; resumable')
+    .argument('<folders...>', 'folders of photos')
+    .requiredOption('--weights <file>', "the encoder's weights, safetensors")
+    .requiredOption('--out <folder>', 'feature store to make or go on with')
+    .option('--encoder <name>', `one of ${Object.keys(ENCODERS).join(', ')}`, 'efficientnet-lite2')
+    .action(async (folders: string[], options: { weights: string; out: string; encoder: string }) => {
+      const encoder = encoderByName(options.encoder)
+      const { weights, sha256 } = await importEncoder(encoder, options.weights)
+      const extractor = await tensorFlowExtractor(encoder, weights, 'auto')
+      const store = FeatureStore.create(options.out, {
+        encoder: encoder.name,
+        weights: sha256,
+        regions: regionsOf(encoder),
+        channels: encoder.channels,
+        range: [...encoder.range],
+      })
+      const signal = interruptible()
+      try {
+        for (const folder of folders) {
+          const files = (await readdir(folder))
+            .filter((file) => /\.(jpe?g|png|webp|avif|gif)$/i.test(file))
+            .sort()
+          if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
+          const bar = progressBar(`${folder} (${extractor.engine})`, files.length)
+          const { skipped } = await prepareFeatures(
+            store,
+            encoder,
+            extractor,
+            folder,
+            files,
+            ({ done }) => bar.update(done),
+            signal,
+          )
+          bar.stop()
+          for (const { file, reason } of skipped) process.stderr.write(`skipped ${file}: ${reason}\n`)
+        }
+      } finally {
+        store.close()
+        extractor.dispose()
+      }
+    })
+}

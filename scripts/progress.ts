@@ -1,0 +1,29 @@
+import { type Options, SingleBar } from 'cli-progress'
+
+/** A progress bar on the standard error stream with rate and time left; a line every so often where there is no terminal. */
+export function progressBar(
+  what: string,
+  total: number,
+): { update(done: number, note?: string): void; stop(): void } {
+  const options: Options = {
+    format: `${what} {bar} {value}/{total} · {rate}/s · {eta_formatted} left {note}`,
+    stream: process.stderr,
+    noTTYOutput: true,
+    notTTYSchedule: 10_000,
+    barsize: 24,
+    hideCursor: true,
+    etaBuffer: 200,
+  }
+  const bar = new SingleBar(options)
+  const began = Date.now()
+  let first: number | undefined
+  bar.start(total, 0, { rate: '–', note: '' })
+  return {
+    update(done, note = '') {
+      first ??= done
+      const seconds = (Date.now() - began) / 1000
+      bar.update(done, { rate: ((done - first) / Math.max(seconds, 0.001)).toFixed(1), note })
+    },
+    stop: () => bar.stop(),
+  }
+}
