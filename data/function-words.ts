@@ -1,0 +1,37 @@
+/**
+ * The closed classes of English as captions use them: words that carry grammar rather than say what is in the photo.
+ * `n't`, `'s` and their like are tokens of their own, as the tokenizer makes them.
+ */
+export const FUNCTION_WORDS: ReadonlySet<string> = new Set(
+  [
+    // articles and other determiners
+    'a an the this that these those some any no every each either neither both all another other others such',
+    'many much more most few fewer several enough half own same what which whose whatever whichever',
+    // pronouns
+    'i me my mine myself you your yours yourself yourselves he him his himself she her hers herself it its itself',
+    'we us our ours ourselves they them their theirs themselves one ones oneself someone somebody something anyone',
+    'anybody anything everyone everybody everything nobody nothing none who whom whoever there here',
+    // prepositions and particles
+    'about above across after against ahead along alongside amid amidst among amongst apart around as aside at atop',
+    'away before behind below beneath beside besides between beyond but by despite down during except for from in',
+    'inside instead into like near nearby of off on onto opposite out outside over past per since through throughout',
+    'till to together toward towards under underneath until unto up upon via with within without',
+    // words that make prepositions: in front of, next to, on top of, at the side of, in back of, in the middle of, because of
+    'front next top side back middle due',
+    // conjunctions and their adverbs
+    'and or nor so yet if then than because although though while whereas unless when where why how whether once',
+    'also too very just only even still not never ever quite rather almost again',
+    // auxiliaries
+    'be is are am was were been being do does did doing done have has had having can could will would shall should',
+    'may might must ought get gets getting got',
+    // what the tokenizer cuts off or splits
+    "'s 'm 'd 're 've 'll n't ' 't ca wo sha gon na wan ta",
+    // small numbers
+    'zero two three four five six seven eight nine ten eleven twelve first second third',
+  ].flatMap((line) => line.split(' ')),
+)
+
+/** Whether a lower-case token says what is in a photo: it has a letter and belongs to no closed class. */
+export function isContentWord(word: string): boolean {
+  return !FUNCTION_WORDS.has(word) && /\p{L}/u.test(word) && !/^-[lr][rsc]b-$/.test(word)
+}
