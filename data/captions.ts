@@ -1,0 +1,139 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { basename, dirname, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+import { coco } from './readers/coco.js'
+import { flickr8k } from './readers/flickr8k.js'
+import { jsonl } from './readers/jsonl.js'
+import { karpathy } from './readers/karpathy.js'
+import type { Reader, Source } from './readers/reader.js'
+
+/** A photo with what people wrote about it. */
+export interface CaptionedImage {
+  /** Unique within its file: the COCO number without leading zeros, or the file name without its ending. */
+  readonly id: string
+  /** As the caption file names it, or its full path where a folder of images was given. */
+  readonly file: string
+  /** As written, without outer white space; never empty, each with at least one letter or digit. */
+  readonly captions: readonly string[]
+  readonly split?: string
+  /** The start token to train with. */
+  readonly style?: string
+}
+
+/** The formats of caption files, in the order in which they are recognised. */
+export const READERS = Object.freeze({ coco, karpathy, flickr8k, jsonl }) satisfies Readonly<
+  Record<string, Reader>
+>
+export type CaptionFormat = keyof typeof READERS
+
+export interface ReadCaptionsOptions {
+  /** Recognised from the content when absent. */
+  readonly format?: CaptionFormat
+  /** Only the photos of this split. */
+  readonly split?: string
+  /** The folder of the photos; given, each photo must be there. */
+  readonly images?: string
+  readonly style?: string
+  /**
+   * Takes every entry that cannot be used (broken, doubled, empty, without its photo), and reading goes on without it.
+   * When absent, any such entry fails the whole reading.
+   */
+  readonly onProblem?: (problem: ShowtellError) => void
+}
+
+/**
+ * Reads a file of captions, gzipped or not, photos in the order of the file.
+ *
+ * @throws ShowtellError NOT_FOUND for a missing file or split list, INVALID_ARGUMENT for a split the file has not,
+ *   INVALID_DATA for an unknown format, for no photo at all, and, without `onProblem`, for entries that cannot be
+ *   used, named by file and line (or position in the JSON document).
+ */
+export async function readCaptions(
+  path: string,
+  options: ReadCaptionsOptions = {},
+): Promise<CaptionedImage[]> {
+  const source = await readSource(path)
+  const reader = options.format === undefined ? recognise(source) : READERS[options.format]
+  const problems: ShowtellError[] = []
+  const report = options.onProblem ?? ((problem) => problems.push(problem))
+  let images = await reader.read(source, options.split, report)
+  if (options.images !== undefined) images = await withPhotos(images, options.images, path, report)
+  if (problems.length > 0) throw combined(problems)
+  if (images.length === 0) throw expected('photos with captions', path, 'none', 'INVALID_DATA')
+  const { style } = options
+  return style === undefined ? images : images.map((image) => ({ ...image, style }))
+}
+
+async function readSource(path: string): Promise<Source> {
+  let bytes: Buffer
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    throw new ShowtellError('NOT_FOUND', `Expected captions at ${path}: ${messageOf(cause)}`, {
+      where: path,
+      cause,
+    })
+  }
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      bytes = await promisify(gunzip)(bytes)
+    } catch (cause) {
+      throw new ShowtellError('INVALID_DATA', `Expected a whole gzip file at ${path}: ${messageOf(cause)}`, {
+        where: path,
+        cause,
+      })
+    }
+  }
+  const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
+  let json: unknown
+  if (/^\s*\{/.test(text)) {
+    try {
+      json = JSON.parse(text)
+    } catch {
+      // JSON lines look like this too; the readers decide.
+    }
+  }
+  return { path, text, json }
+}
+
+function recognise(source: Source): Reader {
+  for (const reader of Object.values(READERS)) if (reader.recognises(source)) return reader
+  const titles = Object.values(READERS).map((reader) => reader.title)
+  throw expected(`one of ${titles.join(', ')}`, source.path, source.text.slice(0, 100), 'INVALID_DATA')
+}
+
+/** The images with full paths; those whose file is not there are reported. */
+async function withPhotos(
+  images: readonly CaptionedImage[],
+  folder: string,
+  path: string,
+  report: (problem: ShowtellError) => void,
+): Promise<CaptionedImage[]> {
+  const listings = new Map<string, Set<string>>()
+  const found: CaptionedImage[] = []
+  for (const image of images) {
+    const file = resolve(folder, image.file)
+    const parent = dirname(file)
+    let listing = listings.get(parent)
+    if (listing === undefined) {
+      listing = new Set(await readdir(parent).catch(() => []))
+      listings.set(parent, listing)
+    }
+    if (listing.has(basename(file))) found.push({ ...image, file })
+    else report(expected('a photo', `${path}: image ${image.id}`, `no file ${file}`, 'INVALID_DATA'))
+  }
+  return found
+}
+
+/** One error for all problems: the first few in words, the rest counted. */
+function combined(problems: readonly ShowtellError[]): ShowtellError {
+  const [first] = problems
+  if (first !== undefined && problems.length === 1) return first
+  const shown = problems.slice(0, 5).map((problem) => problem.message)
+  const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []
+  return new ShowtellError('INVALID_DATA', `${problems.length} problems: ${[...shown, ...more].join('; ')}`, {
+    ...(first?.where === undefined ? {} : { where: first.where }),
+  })
+}

@@ -1,0 +1,54 @@
+import { expected, type ShowtellError } from '../../errors.js'
+import type { CaptionedImage } from '../captions.js'
+
+/** A caption file as every reader gets it. */
+export interface Source {
+  readonly path: string
+  readonly text: string
+  /** The parsed content, undefined where the whole text is no JSON document. */
+  readonly json: unknown
+}
+
+/** Takes what is wrong with one entry; whether reading goes on is the caller's choice. */
+export type Report = (problem: ShowtellError) => void
+
+/** One format of caption files. */
+export interface Reader {
+  /** How the format is called in messages. */
+  readonly title: string
+  recognises(source: Source): boolean
+  /** @throws ShowtellError where nothing of the file is usable; single bad entries go to `report` and are left out. */
+  read(source: Source, split: string | undefined, report: Report): Promise<CaptionedImage[]>
+}
+
+/** The lines that hold something, with their numbers from 1. */
+export function* numberedLines(text: string): Generator<readonly [number: number, line: string]> {
+  let number = 0
+  for (const line of text.split('\n')) {
+    number++
+    const content = line.endsWith('\r') ? line.slice(0, -1) : line
+    if (content.trim() !== '') yield [number, content]
+  }
+}
+
+/** The caption without outer white space, or undefined, reported, where it has no letter and no digit. */
+export function checkedCaption(caption: string, where: string, report: Report): string | undefined {
+  if (/[\p{L}\p{N}]/u.test(caption)) return caption.trim()
+  report(expected('a caption with words', where, caption, 'INVALID_DATA'))
+  return undefined
+}
+
+/** The images of one split, or all. @throws ShowtellError INVALID_ARGUMENT naming the splits there are. */
+export function ofSplit(images: CaptionedImage[], split: string | undefined, path: string): CaptionedImage[] {
+  if (split === undefined) return images
+  const chosen = images.filter((image) => image.split === split)
+  if (chosen.length > 0) return chosen
+  const splits = [...new Set(images.flatMap((image) => image.split ?? []))].sort()
+  const known = splits.length > 0 ? `one of the splits ${splits.join(', ')}` : 'no split (the file has none)'
+  throw expected(known, path, split)
+}
+
+/** `photos/dog.jpg` → `dog`. */
+export function nameWithoutEnding(file: string): string {
+  return file.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '')
+}
