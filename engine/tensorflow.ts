@@ -20,6 +20,11 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     return tf.keep(tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32'))
   }
 
+  /** A tensor that the scope around it frees. */
+  input(data: Float32Array | Int32Array, shape: readonly number[]): tf.Tensor {
+    return tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32')
+  }
+
   /** The values of a tensor, row by row. */
   read(x: tf.Tensor): Float32Array | Int32Array {
     return x.dataSync() as Float32Array | Int32Array

@@ -1,0 +1,100 @@
+import type { Weights } from '../engine/ops.js'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { Random } from '../random.js'
+import type { Decoder } from './decoder.js'
+
+/** The captions of some photos as numbers, [images, hypotheses, length] row by row; the captions of a photo stand together. */
+export interface TeacherForcingBatch {
+  readonly images: number
+  readonly hypotheses: number
+  readonly length: number
+  /** Words that go in, the first a start token. */
+  readonly tokens: Int32Array
+  /** Words that should come out, the last the end token. */
+  readonly targets: Int32Array
+  /** 1 where there is a target, 0 at padding. */
+  readonly mask: Float32Array
+}
+
+export interface Regularisation {
+  /** Share of the word vectors, regions and outputs that is dropped (Srivastava et al. 2014). */
+  readonly dropout: number
+  readonly labelSmoothing: number
+  /** Dropout masks are a pure function of seed and step. */
+  readonly seed: number
+  readonly step: number
+}
+
+/**
+ * Mean negative log-likelihood of a batch's words, nats a word, by teacher forcing (Williams and Zipser 1989): the
+ * true words go in whatever the model would have said. A scalar tensor, differentiable.
+ * @param features [images, regions, channels]
+ */
+export function teacherForcingLoss(
+  ops: TensorFlowOps,
+  decoder: Decoder,
+  weights: Weights<Tensor>,
+  batch: TeacherForcingBatch,
+  features: Tensor,
+  regularisation?: Regularisation,
+): Tensor {
+  const { images, hypotheses, length } = batch
+  const { regions, regionSize, embeddingSize } = decoder.config
+  const drop = (layer: string, x: Tensor, shape: readonly number[]): Tensor =>
+    regularisation === undefined || regularisation.dropout === 0
+      ? x
+      : ops.mul(x, ops.input(dropoutMask(regularisation, layer, shape), shape))
+
+  const regionShape = [images, regions, regionSize]
+  const started = decoder.start(
+    ops,
+    weights,
+    features,
+    regularisation === undefined || regularisation.dropout === 0
+      ? undefined
+      : ops.input(dropoutMask(regularisation, 'regions', regionShape), regionShape),
+  )
+  const { memory } = started
+  const everyCaption = ops.input(new Int32Array(images * hypotheses), [images, hypotheses])
+  let state = Object.fromEntries(
+    Object.entries(started.state).map(([name, value]) => [name, ops.select(value, everyCaption)]),
+  )
+  const wordShape = [images, hypotheses, length, embeddingSize]
+  const words = drop(
+    'words',
+    decoder.embed(ops, weights, ops.input(batch.tokens, [images, hypotheses, length])),
+    wordShape,
+  )
+  const outputs: Tensor[] = []
+  for (const word of ops.split(words, length, 2)) {
+    const { output, state: after } = decoder.advance(ops, weights, ops.squeeze(word, 2), memory, state)
+    outputs.push(ops.expand(output, 2))
+    state = after
+  }
+  const output = drop('output', ops.concat(outputs, 2), wordShape)
+  // Only the positions with a target go through the output layer; its cost is the largest of a step.
+  const positions = Int32Array.from(batch.mask.keys()).filter((position) => batch.mask[position] === 1)
+  const kept = ops.gather(
+    ops.reshape(output, [images * hypotheses * length, embeddingSize]),
+    ops.input(positions, [positions.length]),
+  )
+  const logits = decoder.project(ops, weights, kept)
+  const targets = ops.input(
+    positions.map((position) => batch.targets[position]!),
+    [positions.length],
+  )
+  return ops.mean(ops.crossEntropy(logits, targets, regularisation?.labelSmoothing ?? 0), 0)
+}
+
+function dropoutMask(
+  { dropout, seed, step }: Regularisation,
+  layer: string,
+  shape: readonly number[],
+): Float32Array {
+  const random = new Random(seed, 'dropout', step, layer)
+  const kept = 1 / (1 - dropout)
+  const limit = dropout * 4294967296
+  const mask = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  for (let i = 0; i < mask.length; i++) mask[i] = random.integer() < limit ? 0 : kept
+  return mask
+}
