@@ -1,0 +1,130 @@
+import { expected } from '../errors.js'
+import { Random } from '../random.js'
+import type { Vocabulary } from './vocabulary.js'
+
+/** A photo to train on. */
+export interface Example {
+  /** Of its features in the store. */
+  readonly key: string
+  readonly style: string
+  /** The words of each caption. */
+  readonly captions: readonly (readonly string[])[]
+}
+
+/** Teacher forcing for a few photos: row major [images, hypotheses, length], the captions of a photo side by side. */
+export interface Batch {
+  readonly images: number
+  readonly hypotheses: number
+  readonly length: number
+  /** What the decoder is fed: the start token of the style, then the words. Pad where the mask is 0. */
+  readonly tokens: Int32Array
+  /** What it shall answer: the words, then end. Pad where the mask is 0. */
+  readonly targets: Int32Array
+  /** 1 for a target that counts, 0 for padding after a caption and in place of a missing caption. */
+  readonly mask: Float32Array
+  /** One a photo, in order. */
+  readonly keys: readonly string[]
+}
+
+export interface BatchOptions {
+  /** Captions a photo; of more, as many are drawn anew each epoch; fewer are masked. */
+  readonly captionsPerImage?: number
+  /** Captions of more words are cut and get no end target: they do not end there. */
+  readonly maxLength?: number
+  readonly seed: number
+  /** From 0. */
+  readonly epoch: number
+}
+
+const CAPTIONS_PER_IMAGE = 5
+const MAX_LENGTH = 20
+
+/**
+ * Which examples make each batch of an epoch, as positions in `examples`, every one exactly once. A pure function of
+ * its arguments, so that a resumed run goes on at any batch. Photos with captions of similar length share a batch (less
+ * padding): within windows of `window` batches of the shuffled photos they are sorted by their longest caption; the
+ * batches are then shuffled.
+ */
+export function batchesOfEpoch(
+  examples: readonly Example[],
+  options: BatchOptions & { readonly imagesPerBatch: number; readonly window?: number },
+): number[][] {
+  const { imagesPerBatch, window = 8, seed, epoch } = options
+  if (!Number.isInteger(imagesPerBatch) || imagesPerBatch < 1)
+    throw expected('an integer of 1 or more', 'imagesPerBatch', imagesPerBatch)
+  if (!Number.isInteger(window) || window < 1) throw expected('an integer of 1 or more', 'window', window)
+  const random = new Random(seed, 'batches', epoch)
+  const lengths = examples.map((_, index) => longest(chosenCaptions(examples, index, options)))
+  const order = random.shuffle(examples.map((_, index) => index))
+  const batches: number[][] = []
+  for (let from = 0; from < order.length; from += imagesPerBatch * window) {
+    const sorted = order
+      .slice(from, from + imagesPerBatch * window)
+      .sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0))
+    for (let first = 0; first < sorted.length; first += imagesPerBatch)
+      batches.push(sorted.slice(first, first + imagesPerBatch))
+  }
+  return random.shuffle(batches)
+}
+
+/** The batch of the examples at `indices`. @throws ShowtellError INVALID_DATA for a caption without words. */
+export function makeBatch(
+  examples: readonly Example[],
+  indices: readonly number[],
+  vocabulary: Vocabulary,
+  options: BatchOptions,
+): Batch {
+  const { maxLength = MAX_LENGTH } = options
+  const chosen = indices.map((index) => chosenCaptions(examples, index, options))
+  const images = indices.length
+  const hypotheses = Math.max(0, ...chosen.map((captions) => captions.length))
+  const length = Math.max(
+    0,
+    ...chosen.flat().map((words) => (words.length > maxLength ? maxLength : words.length + 1)),
+  )
+  const tokens = new Int32Array(images * hypotheses * length).fill(vocabulary.pad)
+  const targets = new Int32Array(images * hypotheses * length).fill(vocabulary.pad)
+  const mask = new Float32Array(images * hypotheses * length)
+  const keys = indices.map((index, image) => {
+    const { key, style } = exampleAt(examples, index)
+    for (const [hypothesis, words] of (chosen[image] ?? []).entries()) {
+      const row = (image * hypotheses + hypothesis) * length
+      const ids = targetsOf(words, vocabulary, maxLength)
+      tokens[row] = vocabulary.startOf(style)
+      tokens.set(ids.subarray(0, -1), row + 1)
+      targets.set(ids, row)
+      mask.fill(1, row, row + ids.length)
+    }
+    return key
+  })
+  return { images, hypotheses, length, tokens, targets, mask, keys }
+}
+
+/** The words' token ids and end; of a caption that is too long, its first words without end. */
+function targetsOf(words: readonly string[], vocabulary: Vocabulary, maxLength: number): Int32Array {
+  if (words.length > maxLength) return vocabulary.encode(words.slice(0, maxLength))
+  return Int32Array.of(...vocabulary.encode(words), vocabulary.end)
+}
+
+/** The captions of a photo in this epoch. */
+function chosenCaptions(
+  examples: readonly Example[],
+  index: number,
+  { captionsPerImage = CAPTIONS_PER_IMAGE, seed, epoch }: BatchOptions,
+): readonly (readonly string[])[] {
+  const { key, captions } = exampleAt(examples, index)
+  if (captions.length === 0 || captions.some((words) => words.length === 0))
+    throw expected('captions with words', key, captions, 'INVALID_DATA')
+  if (captions.length <= captionsPerImage) return captions
+  return new Random(seed, 'captions', epoch, index).shuffle([...captions]).slice(0, captionsPerImage)
+}
+
+function exampleAt(examples: readonly Example[], index: number): Example {
+  const example = examples[index]
+  if (example === undefined) throw expected(`an index from 0 to ${examples.length - 1}`, 'examples', index)
+  return example
+}
+
+function longest(captions: readonly (readonly string[])[]): number {
+  return Math.max(...captions.map((words) => words.length))
+}
