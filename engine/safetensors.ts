@@ -1,9 +1,9 @@
-import { open, readFile, rename } from 'node:fs/promises'
+import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 
 /** Bytes an element takes, by safetensors' names of types. */
-const WIDTHS = { F64: 8, F32: 4, F16: 2, I64: 8, I32: 4, U8: 1 } as const
+const WIDTHS = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const
 export type SafetensorsType = keyof typeof WIDTHS
 
 export interface SafetensorsEntry {
@@ -51,6 +51,12 @@ export class SafetensorsFile {
     const { buffer } = this.raw(name).slice()
     if (type === 'F32') return { shape, data: new Float32Array(buffer) }
     if (type === 'F16') return { shape, data: fromFloat16(new Uint16Array(buffer)) }
+    // The upper half of a float32.
+    if (type === 'BF16')
+      return {
+        shape,
+        data: new Float32Array(Uint32Array.from(new Uint16Array(buffer), (b) => b << 16).buffer),
+      }
     if (type === 'F64') return { shape, data: Float32Array.from(new Float64Array(buffer)) }
     throw expected('floating-point values', `${name} in ${this.path}`, type, 'INVALID_BUNDLE')
   }
@@ -75,19 +81,18 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const headerLength = Number(view.getBigUint64(0, true))
   if (headerLength > bytes.length - 8) throw broken('it ends inside its header')
-  let header: unknown
+  let header: Record<string, unknown>
   try {
-    header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + headerLength)))
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + headerLength))
+    header = z.record(z.string(), z.unknown()).parse(JSON.parse(text))
   } catch {
-    throw broken('its header is not JSON')
+    throw broken('its header is not a JSON object')
   }
+  const { __metadata__: notes, ...tensors } = header
+  const metadata = z.record(z.string(), z.string()).optional().safeParse(notes)
+  if (!metadata.success) throw broken('its metadata are not words')
   const entries = new Map<string, SafetensorsEntry>()
-  let metadata: Record<string, string> = {}
-  for (const [name, value] of Object.entries(z.record(z.string(), z.unknown()).parse(header))) {
-    if (name === '__metadata__') {
-      metadata = z.record(z.string(), z.string()).parse(value)
-      continue
-    }
+  for (const [name, value] of Object.entries(tensors)) {
     const parsed = entrySchema.safeParse(value)
     if (!parsed.success) throw broken(`the entry of ${name} is malformed`)
     const {
@@ -95,14 +100,27 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
       shape,
       data_offsets: [begin, end],
     } = parsed.data
-    const length = shape.reduce((product, size) => product * size, 1) * WIDTHS[dtype]
+    const length = bytesOf(shape, dtype)
     const offset = 8 + headerLength + begin
     if (end - begin !== length)
       throw broken(`${name} has ${end - begin} bytes where its shape needs ${length}`)
     if (offset + length > bytes.length) throw broken(`it ends inside ${name}`)
     entries.set(name, { type: dtype, shape, offset, length })
   }
-  return new SafetensorsFile(path, entries, metadata, bytes)
+  let filled = 8 + headerLength
+  for (const [name, { offset, length }] of [...entries].sort(
+    ([, a], [, b]) => a.offset - b.offset || a.length - b.length,
+  )) {
+    if (offset !== filled)
+      throw broken(`${name} starts at byte ${offset} where the tensor before it ends at ${filled}`)
+    filled += length
+  }
+  if (filled !== bytes.length) throw broken(`${bytes.length - filled} bytes follow the last tensor`)
+  return new SafetensorsFile(path, entries, metadata.data ?? {}, bytes)
+}
+
+function bytesOf(shape: readonly number[], type: SafetensorsType): number {
+  return shape.reduce((product, size) => product * size, 1) * WIDTHS[type]
 }
 
 export interface SafetensorsInput {
@@ -114,6 +132,7 @@ export interface SafetensorsInput {
 
 /**
  * Writes a file under a temporary name and renames it.
+ * @throws ShowtellError INVALID_ARGUMENT naming a tensor whose data do not fill its shape.
  */
 export async function writeSafetensors(
   path: string,
@@ -125,7 +144,7 @@ export async function writeSafetensors(
   const header: Record<string, unknown> = { __metadata__: metadata }
   let end = 0
   for (const { name, type, shape, data } of ordered) {
-    const length = shape.reduce((product, size) => product * size, 1) * WIDTHS[type]
+    const length = bytesOf(shape, type)
     if (data.byteLength !== length) throw expected(`${length} bytes`, name, data.byteLength)
     header[name] = { dtype: type, shape, data_offsets: [end, end + length] }
     end += length
@@ -135,18 +154,28 @@ export async function writeSafetensors(
   const prefix = new Uint8Array(8)
   new DataView(prefix.buffer).setBigUint64(0, BigInt(text.length), true)
   const temporary = `${path}.${process.pid}.part`
-  const file = await open(temporary, 'w')
   try {
-    await file.writev([
-      prefix,
-      text,
-      ...ordered.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
-    ])
-    await file.sync()
-  } finally {
-    await file.close()
+    const file = await open(temporary, 'w')
+    try {
+      for (const part of [prefix, text, ...ordered.map(({ data }) => data)]) await writeAll(file, part)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw error
   }
-  await rename(temporary, path)
+}
+
+/** One write may take less than it was given. */
+async function writeAll(
+  file: FileHandle,
+  { buffer, byteOffset, byteLength }: ArrayBufferView,
+): Promise<void> {
+  for (let done = 0; done < byteLength; )
+    done += (await file.write(new Uint8Array(buffer, byteOffset + done, byteLength - done))).bytesWritten
 }
 
 const scratch = new Float32Array(1)
