@@ -122,7 +122,7 @@ async function withPhotos(
       listings.set(parent, listing)
     }
     if (listing.has(basename(file))) found.push({ ...image, file })
-    else report(expected('a photo', `${path}: image ${image.id}`, `no file ${file}`, 'INVALID_DATA'))
+    else report(expected(`a photo ${file}`, `${path}: image ${image.id}`, 'none', 'INVALID_DATA'))
   }
   return found
 }

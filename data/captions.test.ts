@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, describe, expect, it } from 'vitest'
+import { type CaptionFormat, READERS, readCaptions } from './captions.js'
+
+const fixtures = fileURLToPath(new URL('fixtures/', import.meta.url))
+const folder = mkdtempSync(join(tmpdir(), 'captions-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function written(name: string, content: unknown): string {
+  const path = join(folder, name)
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+/** What is read, and the messages of what is not, without the path. */
+async function readAround(path: string, format?: CaptionFormat) {
+  const problems: string[] = []
+  const images = await readCaptions(path, {
+    ...(format === undefined ? {} : { format }),
+    onProblem: (problem) => problems.push(problem.message.replaceAll(path, 'FILE')),
+  })
+  return { ids: images.map((image) => image.id), images, problems }
+}
+
+describe('readCaptions', () => {
+  it('reads COCO captions, photos in the order of their first caption', async () => {
+    expect(await readCaptions(join(fixtures, 'coco.json'), { style: 'coco' })).toEqual([
+      {
+        id: '7',
+        file: 'val/green door.jpg',
+        captions: ['A green door in a brick wall.', 'Somebody painted this door green.'],
+        style: 'coco',
+      },
+      { id: '13', file: '000000000013.jpg', captions: ['Two teapots beside a lamp.'], style: 'coco' },
+    ])
+  })
+
+  it('reads gzipped COCO captions without a list of images', async () => {
+    expect(await readCaptions(join(fixtures, 'coco-text.json.gz'))).toEqual([
+      { id: '42', file: '000000000042.jpg', captions: ['A kite over the roofs.'] },
+    ])
+  })
+
+  it('reads dataset.json of Karpathy, one split or all', async () => {
+    const path = join(fixtures, 'karpathy.json')
+    const teapot = {
+      id: '31',
+      file: 'val2014/teapot.jpg',
+      captions: ['A teapot on a mat.', 'The blue teapot.'],
+      split: 'train',
+    }
+    const kite = { id: '1', file: 'kite.jpg', captions: ['A kite in the wind.'], split: 'restval' }
+    expect(await readCaptions(path)).toEqual([teapot, kite])
+    expect(await readCaptions(path, { split: 'restval' })).toEqual([kite])
+    await expect(readCaptions(path, { split: 'val' })).rejects.toThrow(
+      `Expected one of the splits restval, train for ${path} but received "val"`,
+    )
+  })
+
+  it('reads a Flickr8k token file with the split lists beside it', async () => {
+    const path = join(fixtures, 'flickr/tokens.txt')
+    const goat = {
+      id: 'b_2',
+      file: 'b_2.jpg',
+      captions: ['A grey goat climbs a ladder .', 'Goat on a ladder .'],
+      split: 'train',
+    }
+    const girl = {
+      id: 'a_1',
+      file: 'a_1.jpg',
+      captions: ['A girl with # balloons\tand string .'],
+      split: 'test',
+    }
+    const { images, problems } = await readAround(path)
+    expect(images).toEqual([goat, girl, { id: 'd_4', file: 'd_4.jpg', captions: ['An old tram .'] }])
+    expect(problems).toEqual(['Expected the file name of a photo for FILE:4 but received "c_3.jpg.1"'])
+    expect(await readCaptions(path, { split: 'train' })).toEqual([goat])
+    expect(await readCaptions(path, { split: 'test' })).toEqual([girl])
+    await expect(readCaptions(path, { split: 'dev' })).rejects.toThrow(
+      `Expected a list Flickr_8k.devImages.txt beside ${path}`,
+    )
+    await expect(readCaptions(path)).rejects.toThrow(
+      `Expected the file name of a photo for ${path}:4 but received "c_3.jpg.1"`,
+    )
+  })
+
+  it("reads JSON lines of one's own", async () => {
+    expect(await readCaptions(join(fixtures, 'own.jsonl'))).toEqual([
+      { id: 'mug', file: 'shelf/mug.png', captions: ['A mug.', 'A red mug on a shelf.'], split: 'train' },
+      { id: '5', file: 'boat.webp', captions: ['A boat in the reeds'] },
+    ])
+    expect(await readCaptions(join(fixtures, 'own.jsonl'), { split: 'train' })).toHaveLength(1)
+  })
+
+  it('recognises a single line of JSON, a byte order mark, and what is none of the formats', async () => {
+    const line = '\uFEFF{"file": "a.jpg", "caption": "A."}'
+    expect(await readCaptions(written('one.jsonl', line))).toHaveLength(1)
+    const neither = written('neither.txt', 'image,caption\na.jpg,A.\n')
+    await expect(readCaptions(neither)).rejects.toThrow(
+      `Expected one of ${Object.values(READERS)
+        .map((reader) => reader.title)
+        .join(', ')} for ${neither} but received "image,caption`,
+    )
+    await expect(readCaptions(written('empty.txt', ''))).rejects.toThrow('but received ""')
+    await expect(readCaptions(written('results.json', '[{"image_id": 1}]'))).rejects.toThrow(
+      'Expected one of',
+    )
+    await expect(readCaptions(written('x.json', '[]'), { format: 'coco' })).rejects.toThrow(
+      'Expected COCO captions JSON',
+    )
+    await expect(readCaptions(join(folder, 'missing.json'))).rejects.toThrow(/Expected captions at .*ENOENT/)
+    await expect(readCaptions(written('torn.json.gz', '\x1f\x0b'))).rejects.toThrow('Expected one of')
+  })
+
+  it('names what is wrong in COCO captions by position', async () => {
+    const { ids, problems } = await readAround(
+      written('coco.json', {
+        images: [{ id: 1, file_name: 'a.jpg' }, { id: 1 }, { file_name: 'b.jpg' }, { id: 2 }],
+        annotations: [
+          { id: 1, image_id: 1, caption: 'Good.' },
+          { id: 1, image_id: 1, caption: 'Doubled.' },
+          { id: 2, image_id: 1, caption: ' . ' },
+          { id: 3, caption: 'Whose?' },
+          { id: 4, image_id: 9, caption: 'Not listed.' },
+        ],
+      }),
+    )
+    expect(ids).toEqual(['1'])
+    expect(problems).toEqual([
+      'Expected an id used once for FILE: images[1] but received "1"',
+      'Expected an id, and file_name as text for FILE: images[2] but received object',
+      'Expected an id used once for FILE: annotations[1] but received "1"',
+      'Expected a caption with words for FILE: annotations[2] but received " . "',
+      'Expected image_id and caption for FILE: annotations[3] but received object',
+      'Expected an image_id of the images list for FILE: annotations[4] but received "9"',
+      'Expected a caption for FILE: image 2 but received "none"',
+    ])
+  })
+
+  it('names what is wrong in dataset.json by position', async () => {
+    const good = { filename: 'a.jpg', imgid: 1, split: 'train', sentences: [{ raw: 'A.' }, { raw: '' }] }
+    const images = [good, { ...good, filename: 'b.jpg' }, { ...good, imgid: 2, sentences: [] }, { imgid: 3 }]
+    const { ids, problems } = await readAround(written('dataset.json', { images }))
+    expect(ids).toEqual(['1'])
+    expect(problems).toEqual([
+      'Expected a caption with words for FILE: images[0].sentences[1] but received ""',
+      'Expected an id used once for FILE: images[1] but received "1"',
+      'Expected a sentence for FILE: images[2] but received "none"',
+      'Expected filename, imgid, split and sentences with raw for FILE: images[3] but received object',
+    ])
+  })
+
+  it('names what is wrong in token files and JSON lines by line', async () => {
+    const tokens = 'a.jpg#0\tA.\r\n\r\na.jpg#0\tAgain.\na.jpg 1\tB.\na.jpg#2\t ,\n'
+    expect(await readAround(written('tokens.txt', tokens))).toMatchObject({
+      images: [{ id: 'a', captions: ['A.'] }],
+      problems: [
+        'Expected a caption number used once for FILE:3 but received "a.jpg#0"',
+        'Expected name.jpg#k, a tab and a caption for FILE:4 but received "a.jpg 1\\tB."',
+        'Expected a caption with words for FILE:5 but received " ,"',
+      ],
+    })
+    const lines = [
+      '{"file": "a.jpg", "caption": "A."}',
+      '{"file": "b/a.png", "caption": "Another."}',
+      '{"file": "c.jpg"}',
+      '{"file": "d.jpg", "captions": ["", "D."]}',
+      '{"file": "e.jpg", "capt',
+    ]
+    expect(await readAround(written('lines.jsonl', lines.join('\n')))).toMatchObject({
+      ids: ['a', 'd'],
+      problems: [
+        'Expected an id that line 1 does not have for FILE:2 but received "a"',
+        'Expected a JSON object with file (or image) and captions for FILE:3 but received "{\\"file\\": \\"c.jpg\\"}"',
+        'Expected a caption with words for FILE:4 but received ""',
+        'Expected a JSON object with file (or image) and captions for FILE:5 but received "{\\"file\\": \\"e.jpg\\", \\"capt"',
+      ],
+    })
+    const all = readCaptions(join(folder, 'lines.jsonl'))
+    await expect(all).rejects.toThrow(/^4 problems: Expected an id that line 1 .*; Expected a JSON object/)
+  })
+
+  it('refuses captions that are not gunzipped whole', async () => {
+    const path = written('torn.gz', '')
+    writeFileSync(path, Buffer.of(0x1f, 0x8b, 8, 0, 0))
+    await expect(readCaptions(path)).rejects.toThrow('Expected a whole gzip file')
+  })
+
+  it('resolves photos in the folder given, and names those that are not there', async () => {
+    writeFileSync(join(folder, 'here.jpg'), '')
+    const path = written(
+      'photos.jsonl',
+      '{"file": "here.jpg", "caption": "A."}\n{"file": "sub/gone.jpg", "caption": "B."}\n',
+    )
+    await expect(readCaptions(path, { images: folder })).rejects.toThrow(
+      `Expected a photo for ${path}: image gone but received "no file ${join(folder, 'sub/gone.jpg')}`.slice(
+        0,
+        120,
+      ),
+    )
+    expect(await readCaptions(path, { images: folder, onProblem: () => {} })).toEqual([
+      { id: 'here', file: join(folder, 'here.jpg'), captions: ['A.'] },
+    ])
+  })
+})
