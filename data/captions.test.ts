@@ -196,10 +196,7 @@ describe('readCaptions', () => {
       '{"file": "here.jpg", "caption": "A."}\n{"file": "sub/gone.jpg", "caption": "B."}\n',
     )
     await expect(readCaptions(path, { images: folder })).rejects.toThrow(
-      `Expected a photo for ${path}: image gone but received "no file ${join(folder, 'sub/gone.jpg')}`.slice(
-        0,
-        120,
-      ),
+      `Expected a photo ${join(folder, 'sub/gone.jpg')} for ${path}: image gone but received "none"`,
     )
     expect(await readCaptions(path, { images: folder, onProblem: () => {} })).toEqual([
       { id: 'here', file: join(folder, 'here.jpg'), captions: ['A.'] },

@@ -1,0 +1,80 @@
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { type CaptionedImage, readCaptions } from './captions.js'
+import { toSentence } from './detokenizer.js'
+import { isHeldOut } from './splits.js'
+import { tokenize } from './tokenizer.js'
+import { Vocabulary } from './vocabulary.js'
+
+const datasets = resolve(process.env.SHOWTELL_SHARED ?? '../shared', 'datasets')
+const flickr8k = resolve(datasets, 'flickr8k/Flickr8k.token.txt')
+const cocoTrain = resolve(datasets, 'coco-train/captions.json')
+const cocoSubset = resolve(datasets, 'coco-subset/captions.json')
+const captionsOf = (images: readonly CaptionedImage[]) => images.flatMap((image) => image.captions)
+
+describe('readCaptions over the data sets', () => {
+  it.each([
+    ['train', 6000],
+    ['dev', 1000],
+    ['test', 1000],
+  ])('finds Flickr8k %s whole: %i photos of five captions', async (split, count) => {
+    const images = await readCaptions(flickr8k, { split, images: resolve(datasets, 'flickr8k/photos') })
+    expect(images).toHaveLength(count)
+    expect(images.every((image) => image.captions.length === 5)).toBe(true)
+  })
+
+  it('finds the 91 photos of Flickr8k in no split, and names the one that is missing', async () => {
+    const problems: string[] = []
+    const images = await readCaptions(flickr8k, {
+      images: resolve(datasets, 'flickr8k/photos'),
+      onProblem: (problem) => problems.push(problem.message),
+    })
+    expect(images).toHaveLength(8091)
+    expect(images.filter((image) => image.split === undefined)).toHaveLength(91)
+    const missing = resolve(datasets, 'flickr8k/photos/2258277193_586949ec62.jpg')
+    expect(problems).toEqual([
+      `Expected the file name of a photo for ${flickr8k}:6731 but received "2258277193_586949ec62.jpg.1"`,
+      `Expected a photo ${missing} for ${flickr8k}: image 2258277193_586949ec62 but received "none"`,
+    ])
+  })
+
+  it('finds coco-train, coco-subset and coco-text whole', async () => {
+    const train = await readCaptions(cocoTrain, { images: resolve(datasets, 'coco-train/photos') })
+    expect([train.length, captionsOf(train).length]).toEqual([5222, 24_260])
+    const subset = await readCaptions(cocoSubset, { images: resolve(datasets, 'coco-subset/photos') })
+    expect(subset).toHaveLength(500)
+    expect(subset.every((image) => image.captions.length >= 5)).toBe(true)
+    const text = await readCaptions(resolve(datasets, 'coco-text/captions.json.gz'))
+    expect([text.length, captionsOf(text).length]).toEqual([35_484, 177_549])
+  })
+})
+
+describe('words of the training captions', () => {
+  const training = async () => [
+    ...(await readCaptions(flickr8k, { split: 'train', style: 'flickr8k' })),
+    ...(await readCaptions(cocoTrain, { style: 'coco' })),
+  ]
+  const wordsOf = (images: readonly CaptionedImage[]) => {
+    const { size, firstWord } = Vocabulary.build(captionsOf(images).map(tokenize), {
+      minimumCount: 4,
+      styles: ['coco', 'flickr8k'],
+    })
+    return size - firstWord
+  }
+
+  it('are about 4,267 that occur four times or more, fewer without the photos held out', async () => {
+    const images = await training()
+    expect([images.length, captionsOf(images).length]).toEqual([11_222, 54_260])
+    expect(Math.abs(wordsOf(images) - 4267)).toBeLessThanOrEqual(10)
+    const kept = images.filter((image) => image.style !== 'coco' || !isHeldOut(image))
+    expect(images.length - kept.length).toBe(429)
+    expect(Math.abs(wordsOf(kept) - 4180)).toBeLessThanOrEqual(20)
+  })
+
+  it('are never none, and the same after they were written as a sentence', async () => {
+    const lists = captionsOf(await training()).map(tokenize)
+    expect(lists.filter((words) => words.length === 0)).toEqual([])
+    const changed = lists.filter((words) => tokenize(toSentence(words)).join(' ') !== words.join(' '))
+    expect(changed).toEqual([])
+  })
+})
