@@ -1,0 +1,86 @@
+import { access } from 'node:fs/promises'
+import { messageOf, ShowtellError } from '../errors.js'
+
+/** Numbers row by row with their shape; their type is that of the array. */
+export interface GraphTensor {
+  readonly data: Float32Array | Int32Array | Uint8Array
+  readonly dims: readonly number[]
+}
+
+export interface GraphSession {
+  readonly inputs: readonly string[]
+  readonly outputs: readonly string[]
+  /**
+   * Runs the graph on the calling thread. A tensor that came out may go in again, here or in another session, without
+   * being copied. Without `outputs` all of them are worked out.
+   * @throws ShowtellError INTERNAL when the graph does not accept what it is fed.
+   */
+  run(
+    feeds: Readonly<Record<string, GraphTensor>>,
+    outputs?: readonly string[],
+  ): Promise<Record<string, GraphTensor>>
+  close(): Promise<void>
+}
+
+/**
+ * Loads a recorded graph into onnxruntime; its weights are found beside it.
+ * @throws ShowtellError ENGINE_UNAVAILABLE when onnxruntime-node does not load, NOT_FOUND, or INVALID_BUNDLE when the
+ * graph or its weights are not what onnxruntime can run.
+ */
+export async function openSession(path: string, { threads }: { threads: number }): Promise<GraphSession> {
+  const { InferenceSession, Tensor } = await loadRuntime()
+  const failed = (code: 'NOT_FOUND' | 'INVALID_BUNDLE', what: string) => (cause: unknown) => {
+    throw new ShowtellError(code, `Expected ${what} at ${path} but ${messageOf(cause)}`, {
+      where: path,
+      cause,
+    })
+  }
+  await access(path).catch(failed('NOT_FOUND', 'an ONNX model'))
+  const session = await InferenceSession.create(path, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  }).catch(failed('INVALID_BUNDLE', 'a graph that onnxruntime can run'))
+
+  const asTensor = (value: GraphTensor): InstanceType<typeof Tensor> => {
+    if (value instanceof Tensor) return value
+    if (value.data instanceof Float32Array) return new Tensor('float32', value.data, value.dims)
+    if (value.data instanceof Int32Array) return new Tensor('int32', value.data, value.dims)
+    return new Tensor('uint8', value.data, value.dims)
+  }
+
+  return {
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    async run(feeds, outputs = session.outputNames) {
+      try {
+        const tensors = Object.entries(feeds).map(([name, value]) => [name, asTensor(value)] as const)
+        // Every output of a graph of ours is float32, int32 or uint8.
+        return (await session.run(Object.fromEntries(tensors), outputs)) as unknown as Record<
+          string,
+          GraphTensor
+        >
+      } catch (cause) {
+        throw new ShowtellError('INTERNAL', `Expected ${path} to run but ${messageOf(cause)}`, {
+          where: path,
+          cause,
+        })
+      }
+    },
+    close: () => session.release(),
+  }
+}
+
+async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  try {
+    return await import('onnxruntime-node')
+  } catch (cause) {
+    throw new ShowtellError(
+      'ENGINE_UNAVAILABLE',
+      `Expected onnxruntime-node to load but ${messageOf(cause).split('\n')[0]}; "npm install --ignore-scripts onnxruntime-node" installs it`,
+      { where: 'onnxruntime-node', cause },
+    )
+  }
+}
