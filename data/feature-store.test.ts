@@ -186,5 +186,11 @@ describe('FeatureStore', () => {
     fs.writeFileSync(join(folder, 'lock'), String(process.pid))
     FeatureStore.create(folder, header).close()
     expect(fs.existsSync(join(folder, 'lock'))).toBe(false)
+
+    // Killed between making the lock and writing its number.
+    fs.writeFileSync(join(folder, 'lock'), '')
+    expect(() => FeatureStore.create(folder, header)).toThrow('but another process is writing it')
+    fs.utimesSync(join(folder, 'lock'), 0, 0)
+    FeatureStore.create(folder, header).close()
   })
 })
