@@ -1,11 +1,13 @@
 import { expected } from '../errors.js'
 import { efficientNetLite0, efficientNetLite2 } from './efficientnet.js'
 import type { Encoder } from './encoder.js'
+import { mobileNetV2 } from './mobilenet-v2.js'
 
 /** Every encoder written in `Ops`; the name in a config is the key. */
 export const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
   'efficientnet-lite0': efficientNetLite0,
   'efficientnet-lite2': efficientNetLite2,
+  'mobilenet-v2': mobileNetV2('mobilenet-v2'),
 })
 
 /** @throws ShowtellError INVALID_ARGUMENT for a name that has no row. */
