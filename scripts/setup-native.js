@@ -7,7 +7,7 @@
  */
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { cp, mkdir, readdir, readFile, realpath, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import path from 'node:path'
@@ -79,12 +79,9 @@ function say(line) {
 function run(command, args, { limit, cwd = ROOT, env = process.env }) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-    let output = ''
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk) => {
-        output += chunk
-      })
-    }
+    /** @type {Buffer[]} */
+    const output = []
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk))
     const kill = () => child.pid && process.kill(-child.pid, 'SIGKILL')
     process.once('exit', kill)
     let late = false
@@ -99,7 +96,7 @@ function run(command, args, { limit, cwd = ROOT, env = process.env }) {
     }
     child.on('error', (error) => end(false, error.message))
     child.on('close', (code, signal) => {
-      const lines = output.trim().split('\n').slice(-12).join('\n')
+      const lines = Buffer.concat(output).toString().trim().split('\n').slice(-12).join('\n')
       end(code === 0, lines || `ended with ${signal ?? `code ${code}`}`)
     })
   })
@@ -147,14 +144,11 @@ async function ownScript() {
   await cp(PACKAGE, copy, { recursive: true, filter: (file) => !/[\\/](lib|deps)$/.test(file) })
   const bin = path.join(ROOT, 'node_modules/.bin')
   const env = { ...process.env, PATH: `${bin}${path.delimiter}${process.env.PATH}` }
-  const install = await run(process.execPath, ['scripts/install.js'], {
-    limit: OWN_SCRIPT_LIMIT,
-    cwd: copy,
-    env,
-  })
-  // The script exits with 0 after some failures, so what counts is what it left.
-  const binding = path.join(copy, 'lib/napi-v8/tfjs_binding.node')
-  if (!install.ok || !existsSync(binding) || !existsSync(path.join(copy, 'deps/lib'))) return false
+  const options = { limit: OWN_SCRIPT_LIMIT, cwd: copy, env }
+  const { ok } = await run(process.execPath, ['scripts/install.js'], options)
+  // The script exits with 0 after some failures, so what it left counts too.
+  const wanted = ['lib/napi-v8/tfjs_binding.node', 'deps/lib'].map((name) => path.join(copy, name))
+  if (!ok || !wanted.every((file) => existsSync(file))) return false
   await moveIn(copy)
   return true
 }
@@ -189,13 +183,6 @@ async function checkTools() {
   }
 }
 
-/** @param {string} file @returns {Promise<string>} its SHA-256 in hexadecimal */
-async function sha256(file) {
-  const hash = createHash('sha256')
-  for await (const chunk of createReadStream(file)) hash.update(chunk)
-  return hash.digest('hex')
-}
-
 /** Downloads the wheel and verifies it; one that is there already is only verified. @returns {Promise<string>} its path */
 async function fetchWheel() {
   const folder = path.join(WORK, 'wheel')
@@ -209,7 +196,9 @@ async function fetchWheel() {
   const name = await find()
   if (!name) throw new SetupError(`pip downloaded no wheel of ${WHEEL.requirement} to ${folder}.`)
   const wheel = path.join(folder, name)
-  const sum = await sha256(wheel)
+  const sum = createHash('sha256')
+    .update(await readFile(wheel))
+    .digest('hex')
   if (sum !== WHEEL.sha256) {
     await rm(wheel)
     throw new SetupError(
@@ -271,11 +260,9 @@ async function main() {
   say(`@tensorflow/tfjs-node ${JSON.parse(await readFile(manifest, 'utf8')).version}`)
 
   const works = async () => (await check()).ok
-  if (await step('Checking whether it works already', works))
-    return say('The native engine works; there is nothing to do.')
-
+  if (await step('Checking whether it works already', works)) return
   if (await step('Running its own install script', ownScript)) {
-    if (await step('Checking sums and gradients', works)) return finish()
+    if (await step('Checking sums and gradients', works)) return
   }
   say('Its own binding cannot be had; building one against the libraries of tensorflow-cpu.')
   const headers = await step("Looking for python3, pip, g++ and Node's headers", async () => {
@@ -284,27 +271,22 @@ async function main() {
   })
   const wheel = await step(`Downloading ${WHEEL.requirement} from PyPI and verifying it`, fetchWheel)
   say(`  SHA-256 ${WHEEL.sha256}`)
-  for (const folder of ['unpacked', 'built'])
-    await rm(path.join(WORK, folder), { recursive: true, force: true })
-  await step('Unpacking the libraries and headers', () => unpack(wheel, path.join(WORK, 'unpacked')))
-  await step('Compiling the binding', () =>
-    compile(path.join(WORK, 'unpacked/tensorflow'), headers, path.join(WORK, 'built')),
-  )
-  await moveIn(path.join(WORK, 'built'))
+  const unpacked = path.join(WORK, 'unpacked')
+  const built = path.join(WORK, 'built')
+  for (const folder of [unpacked, built]) await rm(folder, { recursive: true, force: true })
+  await step('Unpacking the libraries and headers', () => unpack(wheel, unpacked))
+  await step('Compiling the binding', () => compile(path.join(unpacked, 'tensorflow'), headers, built))
+  await moveIn(built)
   const after = await step('Checking sums and gradients', check)
   if (!after.ok) throw new SetupError(`The binding was compiled but does not work:\n${after.reason}`)
-  return finish()
-}
-
-/** The wheel is of no use any more; a broken-off run keeps it. */
-async function finish() {
-  await rm(WORK, { recursive: true, force: true })
-  say('The native engine works.')
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(130))
 try {
   await main()
+  // Only a run that broke off keeps what it had downloaded.
+  await rm(WORK, { recursive: true, force: true })
+  say('The native engine works.')
 } catch (error) {
   if (!(error instanceof SetupError)) throw error
   process.stderr.write(`${error.message}\n`)
