@@ -71,10 +71,15 @@ describe('words of the training captions', () => {
     expect(Math.abs(wordsOf(kept) - 4180)).toBeLessThanOrEqual(20)
   })
 
-  it('are never none, and the same after they were written as a sentence', async () => {
+  it('are never none, and the same after they were written as a sentence, but for brackets and a last full stop', async () => {
     const lists = captionsOf(await training()).map(tokenize)
     expect(lists.filter((words) => words.length === 0)).toEqual([])
-    const changed = lists.filter((words) => tokenize(toSentence(words)).join(' ') !== words.join(' '))
-    expect(changed).toEqual([])
+    const plain = (words: readonly string[]) =>
+      words
+        .filter((word) => !/^-[lr][rcs]b-$/.test(word))
+        .join(' ')
+        // After `st` the tokenizer takes the full stop for that of an abbreviation.
+        .replace(/\.$/, '')
+    expect(lists.filter((words) => plain(tokenize(toSentence(words))) !== plain(words))).toEqual([])
   })
 })
