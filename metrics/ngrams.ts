@@ -1,0 +1,34 @@
+/** A word, or its number in a vocabulary. */
+export type Token = string | number
+
+/** What a metric says of a set: one value for all of it, and one for every image, in order. */
+export interface Scores {
+  readonly corpus: number
+  readonly perImage: readonly number[]
+}
+
+/** The longest n-grams of BLEU and CIDEr. */
+export const MAX_ORDER = 4
+
+/**
+ * How often each n-gram of 1 to 4 words occurs, one map an order. The key is the words joined by spaces, which no
+ * token holds.
+ */
+export function countNgrams(tokens: readonly Token[]): Map<string, number>[] {
+  return Array.from({ length: MAX_ORDER }, (_, index) => {
+    const counts = new Map<string, number>()
+    for (let start = 0; start + index < tokens.length; start++) {
+      let key = String(tokens[start])
+      for (let i = 1; i <= index; i++) key += ` ${tokens[start + i]}`
+      counts.set(key, (counts.get(key) ?? 0) + 1)
+    }
+    return counts
+  })
+}
+
+/** Arithmetic mean; 0 of nothing. */
+export function mean(values: readonly number[]): number {
+  let sum = 0
+  for (const value of values) sum += value
+  return values.length === 0 ? 0 : sum / values.length
+}
