@@ -133,13 +133,20 @@ export class OnnxGraph {
     this.graph.output.push(valueInfo(name, value.dtype, dims))
   }
 
-  /** The bytes of the `.onnx` file. */
+  /** The bytes of the `.onnx` file, with the nodes and weights that the outputs need and no others. */
   encode(): Uint8Array {
+    const needed = new Set(this.graph.output.map(({ name }) => name))
+    const node = this.graph.node.toReversed().filter(({ input, output }) => {
+      const used = output.some((name) => needed.has(name))
+      if (used) for (const name of input) needed.add(name)
+      return used
+    })
+    const initializer = this.graph.initializer.filter(({ name }) => needed.has(name))
     return encodeModel({
       ir_version: FORMAT_VERSION,
       producer_name: 'showtell',
       opset_import: [{ domain: '', version: OPERATOR_SET }],
-      graph: this.graph,
+      graph: { ...this.graph, node: node.toReversed(), initializer },
     })
   }
 

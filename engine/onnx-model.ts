@@ -113,6 +113,8 @@ function modelType(): protobuf.Type {
   const nested = Object.entries(MESSAGES).map(([message, fields]) => [
     message,
     {
+      // The syntax of onnx.proto: a zero that was set is written.
+      edition: 'proto2',
       fields: Object.fromEntries(
         Object.entries(fields).map(([name, [type, id]]) => [
           name,

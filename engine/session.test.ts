@@ -1,0 +1,88 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { OnnxOps } from './onnx.js'
+import { OnnxGraph } from './onnx-graph.js'
+import { openSession } from './session.js'
+
+let folder: string
+let path: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'session-'))
+  path = join(folder, 'counter.onnx')
+  const graph = new OnnxGraph('counter')
+  const ops = new OnnxOps(graph)
+  const before = graph.input('before', 'float32', ['rows', 2])
+  const pixels = graph.input('pixels', 'uint8', ['rows', 1])
+  const after = ops.add(before, ops.cast(pixels, 'float32'))
+  graph.output('after', after, ['rows', 2])
+  graph.output('best', ops.topK(after, 1).indices, ['rows', 1])
+  await writeFile(path, graph.encode())
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('openSession', () => {
+  it('feeds an output straight back, keeps sizes and types, works out only what is asked for', async () => {
+    const session = await openSession(path, { threads: 1 })
+    expect(session.inputs).toEqual(['before', 'pixels'])
+    expect(session.outputs).toEqual(['after', 'best'])
+    // A view that starts in the middle of its buffer.
+    const pixels = { data: new Uint8Array([9, 1, 255]).subarray(1), dims: [2, 1] }
+    let state = await session.run({ before: { data: new Float32Array([0, 1, 2, 0]), dims: [2, 2] }, pixels })
+    expect(state.best!.data).toEqual(new Int32Array([1, 0]))
+    expect(state.best!.dims).toEqual([2, 1])
+    for (let i = 0; i < 3; i++) state = await session.run({ before: state.after!, pixels }, ['after'])
+    expect(Object.keys(state)).toEqual(['after'])
+    expect(state.after!.data).toEqual(new Float32Array([4, 5, 1022, 1020]))
+    await session.close()
+  })
+
+  it('says what it was not fed', async () => {
+    const session = await openSession(path, { threads: 1 })
+    await expect(session.run({})).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('before'),
+    })
+    await session.close()
+  })
+
+  it('names a file that is missing or no graph', async () => {
+    const nowhere = join(folder, 'nowhere.onnx')
+    await expect(openSession(nowhere, { threads: 1 })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      where: nowhere,
+    })
+    const broken = join(folder, 'broken.onnx')
+    await writeFile(broken, 'no graph')
+    await expect(openSession(broken, { threads: 1 })).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      where: broken,
+    })
+  })
+
+  it('names a graph whose weights are missing', async () => {
+    const graph = new OnnxGraph('lost')
+    const weight = graph.weight('w', 'lost.safetensors', { type: 'F32', shape: [2], offset: 8, length: 8 })
+    graph.output('y', new OnnxOps(graph).relu(weight), [2])
+    const lost = join(folder, 'lost.onnx')
+    await writeFile(lost, graph.encode())
+    await expect(openSession(lost, { threads: 1 })).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      where: lost,
+    })
+  })
+
+  it('says how to get onnxruntime-node where it does not load', async () => {
+    vi.doMock('onnxruntime-node', () => {
+      throw new Error('Cannot find package')
+    })
+    vi.resetModules()
+    const { openSession: open } = await import('./session.js')
+    await expect(open(path, { threads: 1 })).rejects.toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+      message: expect.stringContaining('npm install --ignore-scripts onnxruntime-node'),
+    })
+    vi.doUnmock('onnxruntime-node')
+  })
+})
