@@ -1,0 +1,61 @@
+/**
+ * Runs before `npm start` and `npm test`: installs the packages and compiles the sources where that is still to be done,
+ * so that both work on a fresh clone. Says nothing when there is nothing to do.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const NATIVE = path.join(ROOT, 'node_modules/@tensorflow/tfjs-node/lib')
+const DIST = path.join(ROOT, 'dist')
+/** Folders that scripts/build.js takes nothing from; so is every one whose name begins with a dot. */
+const WITHOUT_SOURCES = ['node_modules', 'dist', 'models', 'examples', 'bench', 'runs', 'out', 'fixtures']
+const SOURCE = /(?<!\.test|\.data)\.(ts|json|gz|txt|proto|html|css|svg)$/
+
+/** @param {string} file a lock file of npm @returns {Record<string, { version?: string, optional?: boolean }>} */
+function packages(file) {
+  return JSON.parse(readFileSync(file, 'utf8')).packages
+}
+
+/** Whether node_modules holds what package-lock.json asks for; optional packages may be missing. */
+function isInstalled() {
+  const record = path.join(ROOT, 'node_modules/.package-lock.json')
+  if (!existsSync(record)) return false
+  const installed = packages(record)
+  const { '': _project, ...wanted } = packages(path.join(ROOT, 'package-lock.json'))
+  return Object.entries(wanted).every(([name, { version, optional }]) =>
+    installed[name] ? installed[name].version === version : optional,
+  )
+}
+
+/** @param {string} folder @param {number} time @returns {boolean} whether a source in it changed after the time */
+function hasNewer(folder, time) {
+  return readdirSync(folder, { withFileTypes: true }).some((entry) => {
+    if (entry.name.startsWith('.') || WITHOUT_SOURCES.includes(entry.name)) return false
+    const file = path.join(folder, entry.name)
+    if (entry.isDirectory()) return hasNewer(file, time)
+    return SOURCE.test(entry.name) && statSync(file).mtimeMs > time
+  })
+}
+
+/** @param {import('node:child_process').SpawnSyncReturns<Buffer>} result */
+function orExit({ status, error }) {
+  if (error) throw error
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+if (!isInstalled()) {
+  const hadNative = existsSync(NATIVE)
+  process.stdout.write('Installing packages …\n')
+  // Through a shell: on Windows npm is a command file. The install scripts of our packages are not needed.
+  orExit(
+    spawnSync('npm ci --ignore-scripts --no-audit --no-fund', { cwd: ROOT, shell: true, stdio: 'inherit' }),
+  )
+  if (hadNative) process.stdout.write('Run `npm run setup:native` to have the native engine again.\n')
+}
+if (!existsSync(DIST) || hasNewer(ROOT, statSync(DIST).mtimeMs)) {
+  process.stdout.write('Compiling …\n')
+  orExit(spawnSync(process.execPath, [path.join(ROOT, 'scripts/build.js')], { cwd: ROOT, stdio: 'inherit' }))
+}

@@ -1,0 +1,66 @@
+/** Compiles the sources to dist, with the data files that lie beside them and the web page. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
+const CACHE = path.join(ROOT, 'node_modules/.cache')
+const DATA = ['.json', '.json.gz', '.txt', '.proto', '.html', '.css', '.svg']
+
+/**
+ * @param {string} output a folder inside the project
+ * @returns {boolean} whether every source compiled
+ */
+function compile(output) {
+  const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc')
+  const args = ['-p', 'tsconfig.build.json', '--noEmitOnError', '--outDir', output]
+  return spawnSync(process.execPath, [tsc, ...args], { cwd: ROOT, stdio: 'inherit' }).status === 0
+}
+
+/** Copies what the compiled files read at run time from the rooms they come from. @param {string} output */
+async function copyData(output) {
+  const isWanted = (/** @type {string} */ file) => {
+    const name = path.basename(file)
+    if (statSync(file).isDirectory()) return name !== 'fixtures'
+    return DATA.some((ending) => name.endsWith(ending)) && !name.startsWith('tsconfig')
+  }
+  for (const room of await readdir(output, { withFileTypes: true })) {
+    if (!room.isDirectory()) continue
+    await cp(path.join(ROOT, room.name), path.join(output, room.name), { recursive: true, filter: isWanted })
+  }
+}
+
+/** Bundles the web page's script: the browser gets one file. @param {string} output */
+async function buildPage(output) {
+  const { build } = await import('esbuild')
+  await build({
+    entryPoints: [path.join(ROOT, 'server/page/main.ts')],
+    outfile: path.join(output, 'server/page/main.js'),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+  })
+}
+
+// Built aside and moved in whole: a build that fails or is stopped leaves no half of a dist behind.
+await mkdir(CACHE, { recursive: true })
+const output = await mkdtemp(path.join(CACHE, 'showtell-build-'))
+const begin = new Date()
+try {
+  if (compile(output)) {
+    await copyData(output)
+    if (existsSync(path.join(ROOT, 'server/page/main.ts'))) await buildPage(output)
+    // The time of dist says which sources it holds: a source saved meanwhile counts as newer.
+    await utimes(output, begin, begin)
+    await rm(path.join(ROOT, 'dist'), { recursive: true, force: true })
+    await rename(output, path.join(ROOT, 'dist'))
+  } else {
+    process.exitCode = 1
+  }
+} finally {
+  await rm(output, { recursive: true, force: true })
+}
