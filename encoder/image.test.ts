@@ -1,0 +1,216 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { heic } from './fixtures/heic.js'
+import { decodeImage } from './image.js'
+
+type Colour = readonly [number, number, number]
+const RED: Colour = [220, 20, 20]
+const GREEN: Colour = [20, 220, 20]
+const BLUE: Colour = [20, 20, 220]
+const YELLOW: Colour = [220, 220, 20]
+const SIZE = 32
+/** Lossy formats and the blending at borders move a value by a few steps. */
+const STEPS = 12
+
+/** Quarters of 32 × 32 pixels each: red and green above blue and yellow. */
+const quarters = sharp(
+  pixelsOf(64, 64, (x, y) => (y < 32 ? (x < 32 ? RED : GREEN) : x < 32 ? BLUE : YELLOW)),
+  {
+    raw: { width: 64, height: 64, channels: 3 },
+  },
+)
+const QUARTERS = [RED, GREEN, BLUE, YELLOW]
+
+describe('decodeImage', () => {
+  it.each(['jpeg', 'png', 'webp', 'avif', 'gif'] as const)('reads %s', async (format) => {
+    const options = { jpeg: { quality: 95, chromaSubsampling: '4:4:4' }, avif: { quality: 90 } } as const
+    const image = await quarters
+      .clone()
+      .toFormat(format, format === 'jpeg' || format === 'avif' ? options[format] : {})
+      .toBuffer()
+    expectQuarters(await decodeImage(image, SIZE), QUARTERS)
+  })
+
+  it('reads a path', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'showtell-image-'))
+    const path = join(folder, 'photo.png')
+    await writeFile(path, await quarters.clone().png().toBuffer())
+    expectQuarters(await decodeImage(path, SIZE), QUARTERS)
+    await rm(folder, { recursive: true })
+  })
+
+  // Where each quarter of the file belongs when the photo is held upright (Exif 2.3, section 4.6.4, tag 0x0112).
+  it.each([
+    [1, [RED, GREEN, BLUE, YELLOW]],
+    [2, [GREEN, RED, YELLOW, BLUE]],
+    [3, [YELLOW, BLUE, GREEN, RED]],
+    [4, [BLUE, YELLOW, RED, GREEN]],
+    [5, [RED, BLUE, GREEN, YELLOW]],
+    [6, [BLUE, RED, YELLOW, GREEN]],
+    [7, [YELLOW, GREEN, BLUE, RED]],
+    [8, [GREEN, YELLOW, RED, BLUE]],
+  ])('turns EXIF orientation %i upright', async (orientation, upright) => {
+    const image = await quarters.clone().withMetadata({ orientation }).jpeg({ quality: 95 }).toBuffer()
+    expectQuarters(await decodeImage(image, SIZE), upright)
+  })
+
+  it('squashes the whole image to the square', async () => {
+    const wide = await quarters.clone().resize(200, 50, { fit: 'fill' }).png().toBuffer()
+    expectQuarters(await decodeImage(wide, SIZE), QUARTERS)
+  })
+
+  it('lays transparent pixels on white', async () => {
+    const clear = sharp({
+      create: { width: 8, height: 8, channels: 4, background: { r: 200, g: 0, b: 0, alpha: 0 } },
+    })
+    expect(uniform(await decodeImage(await clear.png().toBuffer(), SIZE))).toEqual([255, 255, 255])
+    const half = sharp({
+      create: { width: 8, height: 8, channels: 4, background: { r: 0, g: 0, b: 0, alpha: 0.5 } },
+    })
+    const [value] = uniform(await decodeImage(await half.webp({ lossless: true }).toBuffer(), SIZE))
+    expect(Math.abs(value - 127)).toBeLessThanOrEqual(2)
+  })
+
+  it('reads grey, with and without alpha, 8 and 16 bits deep', async () => {
+    const grey = sharp(new Uint8Array(64).fill(90), { raw: { width: 8, height: 8, channels: 1 } })
+    for (const image of [grey.clone().toColourspace('b-w').jpeg(), grey.clone().toColourspace('b-w').png()])
+      expect(uniform(await decodeImage(await image.toBuffer(), SIZE))).toEqual([90, 90, 90])
+    const both = sharp(
+      new Uint8Array(128).map((_, i) => (i % 2 === 0 ? 90 : 0)),
+      {
+        raw: { width: 8, height: 8, channels: 2 },
+      },
+    )
+    expect(uniform(await decodeImage(await both.png().toBuffer(), SIZE))).toEqual([255, 255, 255])
+    const deep = await grey.clone().toColourspace('grey16').png().toBuffer()
+    expect((await sharp(deep).metadata()).depth).toBe('ushort')
+    const [value] = uniform(await decodeImage(deep, SIZE))
+    expect(Math.abs(value - 90)).toBeLessThanOrEqual(1)
+  })
+
+  it('reads CMYK', async () => {
+    const image = await sharp({ create: { width: 16, height: 16, channels: 3, background: '#d02020' } })
+      .toColourspace('cmyk')
+      .jpeg({ quality: 95 })
+      .toBuffer()
+    expect((await sharp(image).metadata()).space).toBe('cmyk')
+    const [red, green, blue] = uniform(await decodeImage(image, SIZE))
+    expect(red).toBeGreaterThan(150)
+    expect(Math.max(green, blue)).toBeLessThan(80)
+  })
+
+  it('takes the first frame of an animation', async () => {
+    const frames = [RED, GREEN, BLUE].flatMap((colour) => [...pixelsOf(8, 8, () => colour)])
+    const image = await sharp(Uint8Array.from(frames), {
+      raw: { width: 8, height: 24, channels: 3, pageHeight: 8 },
+    })
+      .gif()
+      .toBuffer()
+    expect((await sharp(image, { animated: true }).metadata()).pages).toBe(3)
+    expect(near(uniform(await decodeImage(image, SIZE)), RED)).toBe(true)
+  })
+
+  it('names a truncated photo', async () => {
+    const image = await noise().jpeg().toBuffer()
+    const cut = image.subarray(0, image.length / 2)
+    await expect(decodeImage(cut, SIZE, 'holiday.jpg')).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      where: 'holiday.jpg',
+      message: expect.stringContaining('Expected a whole image in holiday.jpg'),
+    })
+    await expect(decodeImage(image, SIZE, 'holiday.jpg')).resolves.toHaveLength(SIZE * SIZE * 3)
+  })
+
+  it('refuses more pixels than the limit before decoding', async () => {
+    const image = await quarters.clone().png().toBuffer()
+    const limit = { pixels: 64 * 64 - 1 }
+    await expect(decodeImage(image, SIZE, 'large.png', limit)).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message: 'Expected at most 4095 pixels in large.png but received more',
+    })
+    await expect(decodeImage(image, SIZE, 'large.png', { pixels: 64 * 64 })).resolves.toBeInstanceOf(
+      Uint8Array,
+    )
+  })
+
+  it.each([
+    [
+      'SVG',
+      '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>',
+    ],
+    ['text', 'This is a shopping list, not a photo.'],
+    ['PDF', '%PDF-1.4\n1 0 obj\n<< >>\nendobj\n'],
+  ])('refuses %s, whatever it is called', async (_, content) => {
+    await expect(decodeImage(Buffer.from(content), SIZE, 'photo.jpg')).rejects.toMatchObject({
+      code: 'UNSUPPORTED_IMAGE',
+      where: 'photo.jpg',
+    })
+  })
+
+  it('refuses an empty file', async () => {
+    await expect(decodeImage(new Uint8Array(), SIZE, 'photo.jpg')).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      where: 'photo.jpg',
+    })
+  })
+
+  it('refuses HEIC by name', async () => {
+    await expect(decodeImage(heic(), SIZE, 'IMG_0001.HEIC')).rejects.toMatchObject({
+      code: 'UNSUPPORTED_IMAGE',
+      where: 'IMG_0001.HEIC',
+      message: expect.stringContaining('HEIC (hevc), for which this build has no decoder'),
+    })
+  })
+
+  it('says that a file is missing', async () => {
+    await expect(decodeImage('no-such-folder/no.jpg', SIZE)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      where: 'no-such-folder/no.jpg',
+    })
+  })
+})
+
+function pixelsOf(width: number, height: number, colourAt: (x: number, y: number) => Colour): Uint8Array {
+  const pixels = new Uint8Array(width * height * 3)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) pixels.set(colourAt(x, y), (y * width + x) * 3)
+  return pixels
+}
+
+function noise(): Sharp {
+  return sharp({
+    create: {
+      width: 256,
+      height: 256,
+      channels: 3,
+      noise: { type: 'gaussian', mean: 128, sigma: 30 },
+      background: '#000',
+    },
+  })
+}
+
+function colourAt(pixels: Uint8Array, x: number, y: number): Colour {
+  const at = (y * SIZE + x) * 3
+  return [pixels[at]!, pixels[at + 1]!, pixels[at + 2]!]
+}
+
+function near(a: Colour, b: Colour): boolean {
+  return a.every((value, i) => Math.abs(value - b[i]!) <= STEPS)
+}
+
+/** Looks into the middle of each quarter. */
+function expectQuarters(pixels: Uint8Array, colours: readonly Colour[]): void {
+  expect(pixels).toHaveLength(SIZE * SIZE * 3)
+  const found = [8, 24].flatMap((y) => [8, 24].map((x) => colourAt(pixels, x, y)))
+  expect(found.map((colour) => QUARTERS.find((known) => near(colour, known)))).toEqual(colours)
+}
+
+/** The colour of an image of one colour. */
+function uniform(pixels: Uint8Array): Colour {
+  const first = colourAt(pixels, 0, 0)
+  expect(near(colourAt(pixels, SIZE - 1, SIZE - 1), first)).toBe(true)
+  return first
+}
