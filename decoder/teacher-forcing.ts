@@ -1,20 +1,8 @@
+import type { Batch } from '../data/batches.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 import type { Decoder } from './decoder.js'
-
-/** The captions of some photos as numbers, [images, hypotheses, length] row by row; the captions of a photo stand together. */
-export interface TeacherForcingBatch {
-  readonly images: number
-  readonly hypotheses: number
-  readonly length: number
-  /** Words that go in, the first a start token. */
-  readonly tokens: Int32Array
-  /** Words that should come out, the last the end token. */
-  readonly targets: Int32Array
-  /** 1 where there is a target, 0 at padding. */
-  readonly mask: Float32Array
-}
 
 export interface Regularisation {
   /** Share of the word vectors, regions and outputs that is dropped (Srivastava et al. 2014). */
@@ -34,7 +22,7 @@ export function teacherForcingLoss(
   ops: TensorFlowOps,
   decoder: Decoder,
   weights: Weights<Tensor>,
-  batch: TeacherForcingBatch,
+  batch: Batch,
   features: Tensor,
   regularisation?: Regularisation,
 ): Tensor {

@@ -202,11 +202,9 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
         value,
         gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
           const [kept, ids] = saved as [tf.Tensor, tf.Tensor]
-          const oneHot = tf.oneHot(ids as tf.Tensor1D, classes, 1 - smoothing, 0)
-          const difference = tf.sub(
-            tf.exp(kept),
-            smoothing === 0 ? oneHot : tf.add(oneHot, smoothing / classes),
-          )
+          const spread = smoothing / classes
+          const wanted = tf.oneHot(ids as tf.Tensor1D, classes, 1 - smoothing + spread, spread, 'float32')
+          const difference = tf.sub(tf.exp(kept), wanted)
           return [tf.mul(difference, tf.expandDims(dy, 1))]
         },
       }

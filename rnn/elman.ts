@@ -1,16 +1,14 @@
 import type { Cell } from './cell.js'
 
-/** The plain recurrent network (Elman 1990): h = tanh(x·w_x + h·w_h + b). */
+/** The plain recurrent network (Elman 1990): h = tanh([x, h]·w + b), the rows of the input first. */
 export const elman: Cell = {
   name: 'rnn',
   states: ['hidden'],
   parameters: (inputs, units) => [
-    { name: 'w_x', shape: [inputs, units], initializer: 'glorot' },
-    { name: 'w_h', shape: [units, units], initializer: 'orthogonal' },
+    { name: 'w', shape: [inputs + units, units], initializer: 'glorot' },
     { name: 'b', shape: [units], initializer: { parts: [0] } },
   ],
   step(ops, weights, x, state) {
-    const fromInput = ops.linear(x, weights.w_x!, weights.b!)
-    return { hidden: ops.tanh(ops.add(fromInput, ops.linear(state.hidden!, weights.w_h!))) }
+    return { hidden: ops.tanh(ops.linear(ops.concat([x, state.hidden!], 2), weights.w!, weights.b!)) }
   },
 }

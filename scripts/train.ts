@@ -1,0 +1,155 @@
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Command } from 'commander'
+import type { Example } from '../data/batches.js'
+import { type CaptionedImage, readCaptions } from '../data/captions.js'
+import { FeatureStore } from '../data/feature-store.js'
+import { isHeldOut } from '../data/splits.js'
+import { tokenize } from '../data/tokenizer.js'
+import { Vocabulary } from '../data/vocabulary.js'
+import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
+import { Training, trainingConfigSchema } from '../decoder/training.js'
+import { BACKENDS, type Backend, useBackend } from '../engine/tensorflow.js'
+import { expected, ShowtellError } from '../errors.js'
+import { interruptible } from './interrupt.js'
+import { progressBar } from './progress.js'
+
+interface Options {
+  data: string[]
+  features: string
+  out: string
+  cell: string
+  attention: string
+  units: number
+  embeddingSize: number
+  regionSize: number
+  attentionUnits: number
+  minimumCount: number
+  engine: Backend | 'auto'
+  [recipe: string]: unknown
+}
+
+/** `showtell train`: a decoder by teacher forcing. */
+export function register(program: Command): void {
+  const command = program
+    .command('train')
+    .description('train a captioner; run again with the same options to go on after an interruption')
+    .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
+    .requiredOption('--features <folder>', 'feature store made by prepare')
+    .requiredOption('--out <folder>', 'where state, log and bundle go')
+    .option('--cell <name>', 'recurrent cell', 'lstm')
+    .option('--attention <name>', 'none or additive', 'additive')
+    .option('--units <n>', 'units of the cell', Number, 512)
+    .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
+    .option('--region-size <n>', 'size each region is projected to', Number, 512)
+    .option('--attention-units <n>', 'units of the attention', Number, 128)
+    .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+  for (const [name, field] of Object.entries(trainingConfigSchema.shape))
+    command.option(
+      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <n>`,
+      'recipe',
+      Number,
+      field.parse(undefined),
+    )
+  command.action(train)
+}
+
+async function train(options: Options): Promise<void> {
+  const signal = interruptible()
+  const engine = await useBackend(options.engine)
+  const config = trainingConfigSchema.parse(
+    Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]])),
+  )
+  const features = FeatureStore.open(options.features)
+  const sets = await Promise.all(options.data.map(readSet))
+  const train = sets.flatMap((set) => set.train)
+  const validation = sets.flatMap((set) => set.validation)
+  const missing = [...train, ...validation].filter(({ key }) => !features.has(key))
+  if (missing.length > 0)
+    throw expected(
+      'features of every photo (showtell prepare)',
+      options.features,
+      `none of ${missing.length}, ${missing[0]!.key} for one`,
+      'INVALID_DATA',
+    )
+
+  await mkdir(options.out, { recursive: true })
+  const vocabularyFile = join(options.out, 'vocabulary.json')
+  const vocabulary = await readFile(vocabularyFile, 'utf8').then(
+    (text) => Vocabulary.fromJSON(JSON.parse(text)),
+    () =>
+      Vocabulary.build(
+        train.flatMap(({ captions }) => captions),
+        { minimumCount: options.minimumCount, styles: sets.map(({ style }) => style) },
+      ),
+  )
+  await writeFile(vocabularyFile, JSON.stringify(vocabulary))
+  const decoder = new Decoder(
+    decoderConfigSchema.parse({
+      cell: options.cell,
+      attention: options.attention,
+      vocabularySize: vocabulary.size,
+      regions: features.header.regions,
+      channels: features.header.channels,
+      embeddingSize: options.embeddingSize,
+      units: options.units,
+      regionSize: options.regionSize,
+      attentionUnits: options.attentionUnits,
+    }),
+  )
+  const training = new Training(decoder, vocabulary, { train, validation, features }, config, options.out)
+  const resumed = await training.resume()
+  process.stderr.write(
+    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
+  )
+  const bar = progressBar('train', training.totalSteps)
+  let smooth: number | undefined
+  let validated = ''
+  await training.run(async (event) => {
+    smooth = smooth === undefined ? event.loss : 0.98 * smooth + 0.02 * event.loss
+    if (event.validationLoss !== undefined) validated = ` validation ${event.validationLoss.toFixed(4)}`
+    bar.update(event.step, `loss ${smooth.toFixed(3)}${validated}`)
+    await appendFile(join(options.out, 'log.jsonl'), `${JSON.stringify(event)}\n`)
+  }, signal)
+  bar.stop()
+}
+
+/** `style=file`: a set with splits of its own gives its train and its dev or val photos, another holds some out. */
+async function readSet(option: string): Promise<{ style: string; train: Example[]; validation: Example[] }> {
+  const [, style, path] = /^([^=]+)=(.+)$/.exec(option) ?? []
+  if (style === undefined || path === undefined) throw expected('style=file', '--data', option)
+  const example = ({ file, captions }: CaptionedImage): Example => ({
+    key: basename(file),
+    style,
+    captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
+  })
+  const read = async (split?: string): Promise<CaptionedImage[] | undefined> => {
+    try {
+      return await readCaptions(path, {
+        onProblem: ({ message }) => process.stderr.write(`left out: ${message}\n`),
+        ...(split === undefined ? {} : { split }),
+      })
+    } catch (error) {
+      // A file without this split says so in one of two ways; that the file itself is missing shows below.
+      if (
+        split !== undefined &&
+        error instanceof ShowtellError &&
+        ['INVALID_ARGUMENT', 'NOT_FOUND'].includes(error.code)
+      )
+        return undefined
+      throw error
+    }
+  }
+  const train = await read('train')
+  if (train !== undefined) {
+    const validation = (await read('val')) ?? (await read('dev')) ?? []
+    return { style, train: train.map(example), validation: validation.map(example) }
+  }
+  const all = (await read())!
+  return {
+    style,
+    train: all.filter((image) => !isHeldOut(image)).map(example),
+    validation: all.filter(isHeldOut).map(example),
+  }
+}
