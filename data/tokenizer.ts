@@ -32,28 +32,42 @@ const ALNUM = `(?:[\\p{L}\\p{Nd}\u00ad${MARKS}]|${ENTITY_LETTER})`
 const APOSTROPHE = "(?:['\u0092\u2019]|&apos;)"
 const SPACE = '[ \\t\u00a0\u2000-\u200a\u3000]'
 const NUMBER = '(?:\\p{Nd}*(?:[.:,\u00ad\u066b\u066c]\\p{Nd}+)+|\\p{Nd}+)'
-const ELISION = `(?:[dolDOL]${APOSTROPHE}(?=\\p{L}\\p{L}))?`
+const CLITIC = '[msd]|re|ve|ll'
+const ELISION = `(?:[dolDOL]${APOSTROPHE}(?=[\\p{L}\\p{Nd}]{2}))?`
 const WORD = `${LETTER}${ALNUM}*(?:[.!?]${LETTER}${ALNUM}*)*`
+const THING = `${ELISION}${ALNUM}+(?:[-_\u058a\u2010\u2011]${ELISION}${ALNUM}+)*`
+const NAME = '[A-Za-z][A-Za-z0-9_:.-]*'
+const MARKUP =
+  `<[!?][A-Za-z-][^>\\n]{0,999}>|` +
+  `</?${NAME}(?:[ \\u00a0]+${NAME}(?:=(?:"[^"\\n]{0,255}"|'[^'\\n]{0,255}'))?)*[ \\u00a0]*/?>`
 const SYMBOL =
   '[$%&*+/<->\\\\^|~¡¥-©¬®-´¶-¹¿×÷;·֊־׀׃׆׳״\u0600-\u060c\u0614\u061b\u061e\u061f\u066a\u066d\u06d4\u0700-\u070d' +
   '\u07f6-\u07f8\u0964\u0965\u0e3f\u0e4f\u1fbd\u2016\u2017\u201a\u201e-\u2023\u2030-\u2038\u203b\u203e-\u2042\u2044' +
   '\u2070\u2074-\u207e\u2080-\u208e\u20a4\u2100-\u214f\u2155-\u215e\u2190-\u2bff\u3001\u3002\u3012\u30fb' +
   '\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0\uffe1\uffe5\uffe6]'
 
-/** Abbreviations whose full stop belongs to them, in any case; then those that are words unless they begin with a capital. */
-const ABBREVIATION =
-  'a(?:dj|dm|dv|la?|lex|pr|riz|ss[nt]|ssoc|ttys?|ug|ve)|b(?:ancorp|hd|ldg|lvd|rig|ros)|c(?:alif|apt|f|ie|mdr|ol?|os|' +
-  'olo|omdr|onn|orp|pl|t)|d(?:ak|ec|ept|et|rs?)|e(?:lec|ns|sq|st|tc|xt)|f(?:eb|la|ri|t)|g(?:a|en|ovs?)|hon|i(?:nc|nd|' +
-  'nsp|ntl|nvt)|j(?:an|os|r|ul|un)|k(?:ans?|y)|l(?:ieut|td?)|m(?:aj|ar|d|essrs|ich|inn|lle|me|on?|ont|rs?|s|sgr|t)|' +
-  'n(?:atl|eb|ev|ov)|o(?:ct|kla)|p(?:enn|fc|h|lc|res|rofs?|vt)|r(?:d|eps?|ev|t)|s(?:ens?|ept?|eq|fc|gt|pc|q|r|te?|upt|' +
-  'ys)|t(?:el|enn|hu|hurs|reas|ues?)|univ|v(?:a|s|t)|w(?:ed|isc?|m|yo)'
-const CAPITAL_ABBREVIATION =
+/** Dates, places, firms: abbreviations that may end a sentence and that part from whatever follows their full stop. */
+const ENDING_ABBREVIATION =
+  'al|ala|apr|ariz|assn|aug|bancorp|bhd|bldg|blvd|bros|calif|cos?|colo|conn|corp|ct|dak|dec|esq|est|etc|ext|feb|fla|fri|ga|' +
+  'inc|ind|intl|jan|jr|jul|jun|kans?|ky|ltd|mar|md|mich|minn|mont?|mo|neb|nev|nov|oct|okla|penn|(?:ph|ed)\\.d|plc|rd|rt|' +
+  'sept?|seq|sq|sr|sys|tel|tenn|thu|thurs|tues?|univ|va|vt|wed|wisc?|wyo'
+/** The same that are words of their own, or other abbreviations, unless written so. */
+const CASED_ABBREVIATION =
   'A(?:rk|RK|[Zz])|D(?:el|EL)|I(?:ll|LL)|L[aA]|M(?:ass|ASS|iss|ISS)|O(?:re|RE)|P[aA]|T(?:ex|EX)|W(?:ash|ASH)|' +
-  '[mM](?:fg|tg)|[pP](?:p?te|p?ty|tes|tys)'
+  '[pP](?:p?te|p?ty|tes|tys)'
+/** Titles and the like, which something follows. */
+const LEADING_ABBREVIATION =
+  'adj|adm|adv|alex|assoc|asst|attys?|ave|brig|capt|cf|cie|cmdr|col|comdr|cpl|dept|det|drs?|elec|ens|ft|gen|govs?|hon|' +
+  'insp|invt|jos|lieut|lt|maj|messrs|mfg|mlle|mme|mrs?|ms|msgr|mtg?|natl|pfc|ph|pres|profs?|pvt|reps?|rev|sens?|sfc|' +
+  'sgt|spc|ste?|supt|treas|vs|wm'
 /** Words that, with a capital, show that a full stop before them ended a sentence. */
 const SENTENCE_STARTER =
   'A|About|According|After|An|As|At|But|Earlier|He|Her|Here|However|If|In|It|Last|Many|More|Now|Once|One|Other|Our|' +
-  'She|Since|So|Some|Such|That|The|Their|Then|There|These|They|This|We|What|When|While|Yet|You'
+  'She|Since|So|Some|Such|That|The|Their|Then|There|These|They|This|We|What|When|While|Yet|You|M[rsRS]\\.'
+/** Something under www, or a known domain after what is in small letters or stranger. */
+const HOST =
+  '[wW]{3}\\.(?:[^\\s"<>|.!?(){},]{1,255}\\.)+[A-Za-z]{2,4}|' +
+  '(?:[^\\s"`\'<>|.!?(){},-_$]{1,255}\\.){1,9}(?:[cC][oO][mM]|[nN][eE][tT]|[oO][rR][gG]|[eE][dD][uU])'
 const EXTENSION =
   'bat|bmp|class|cgi|cpp|c|dll|docx?|exe|gif|gz|html?|h|jar|java|jpe?g|mov|mp3|pdf|php|pl|png|ppt|ps|py|sql|tar|txt|' +
   'wav|xml|x|zip'
@@ -87,6 +101,15 @@ const joined = (text: string): readonly string[] => [
 
 const sign = (text: string): readonly string[] => [SIGNS[text.toLowerCase()] ?? text]
 const ampersand = (text: string): readonly string[] => [text.replaceAll('&amp;', '&')]
+/** Curly quotes become straight ones, which are removed like all others unless two that do not belong together meet. */
+const quotes = (text: string): readonly string[] => {
+  const straight = text
+    .replace(/[\u0092\u2019\u203a]/g, "'")
+    .replace(/[\u0091\u2018\u201b\u2039]/g, '`')
+    .replace(/[\u0094»\u201d]/g, "''")
+    .replace(/[\u0093«\u201c]/g, '``')
+  return /^(?:''?|``?)$/.test(straight) ? [] : [straight]
+}
 const clitic = (text: string): readonly string[] => [text.replace(/['\u0092\u2019]|&apos;/, "'")]
 
 const RULES: readonly Rule[] = [
@@ -94,48 +117,45 @@ const RULES: readonly Rule[] = [
   rule('(can)not', itself, 'i'),
   rule('((?:gon|wan)(?=na)|got(?=ta)|(?:lem|gim)(?=me))[ntm][ae]', itself, 'i'),
   rule(`(${APOSTROPHE}t)(?:is|was)`, itself, 'i'),
-  rule(`(${WORD})${APOSTROPHE}(?:[msd]|re|ve|ll)`, itself, 'i'),
+  rule(`(${WORD})${APOSTROPHE}(?:${CLITIC})`, itself, 'i'),
   rule(`([a-z]*[a-mo-z])n${APOSTROPHE}t`, itself, 'i'),
-  rule(`(${APOSTROPHE}(?:[msd]|re|ve|ll))(?:[^a-z]|$)`, clitic, 'i'),
-  rule(`(n${APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
+  rule(`(${APOSTROPHE}(?:${CLITIC}))(?:[^a-z]|$)`, clitic, 'i'),
   // mark-up and entities
-  rule('<(?:[!?][a-z-]|/?[a-z])[^>]*>', joined, 'i'),
+  rule(MARKUP, (text) => [text.replaceAll(' ', '\u00a0')]),
   rule('&(?:HT|TL|UR|LR|QC|QL|QR|odq|cdq|#[0-9]+);'),
   rule('&amp;', () => ['&'], 'i'),
   rule('&[lg]t;', sign, 'i'),
-  rule('&(?:MD|mdash|ndash|nbsp|quot|apos);', nothing, 'i'),
+  rule('&(?:MD|mdash|ndash|nbsp);', nothing, 'i'),
   // words
   rule(WORD),
-  rule(`${ELISION}${ALNUM}+(?:[-_\u058a\u2010\u2011]${ELISION}${ALNUM}+)*`),
-  rule('[A-Za-z0-9][A-Za-z0-9.,\u00ad]*(?:-(?:[A-Za-z](?:\\.[A-Za-z])*\\.|[A-Za-z0-9\u00ad]+))+'),
+  rule(THING),
   rule('[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+', ampersand),
   rule('[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}(?:\\\\?/[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}){1,2}'),
   rule('[Cc]\\+\\+|[CcFf]#'),
-  rule(
-    `${APOSTROPHE}n(?:${APOSTROPHE}|(?!\\p{L}))|[ldj]${APOSTROPHE}|(?:dunkin|somethin|ol)${APOSTROPHE}`,
-    itself,
-    'i',
-  ),
-  rule(`${APOSTROPHE}(?:em|[2-9]0s|cause|till?)|c'mon|nat'l`, itself, 'i'),
+  rule(`${APOSTROPHE}(?:n${APOSTROPHE}?|em|[2-9]0s|cause|till?)|c'mon|nat'l|o'o`, itself, 'i'),
+  rule(`(?:[ldj]|dunkin|somethin|ol)${APOSTROPHE}`, itself, 'i'),
   rule(`(y${APOSTROPHE})\\p{L}`, itself, 'i'),
-  rule(`[A-HJ-XZn]${APOSTROPHE}\\p{L}{2,}|\\p{L}*[aeiouyAEIOUY]${APOSTROPHE}[aeiou]\\p{L}*`),
+  rule(`[A-HJ-XZn]${APOSTROPHE}\\p{L}{2,}|\\p{L}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]\\p{L}*`),
+  rule(`(n${APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
+  // an opening quote, before what would be a clitic
+  rule("(')[A-Za-z][^ \\t\u00a0\\n]", nothing),
+  rule(`${APOSTROPHE}(?:${CLITIC})`, clitic, 'i'),
   // abbreviations
-  rule(`(?:${ABBREVIATION}|[a-z](?:\\.[a-z])*|ph\\.d)\\.`, itself, 'i'),
-  rule(`(${WORD}\\.)[,;:]`),
-  rule(`(?:${CAPITAL_ABBREVIATION})\\.`),
-  rule(`(?:(?:art|ca|figs?|nos?|op|pp|prop)\\.)(?=${SPACE}?\\p{Nd})`, itself, 'i'),
-  rule(`([A-Za-z])\\.${SPACE}+(?:${SENTENCE_STARTER})${SPACE}`),
+  rule(`((?:${ENDING_ABBREVIATION})\\.)[^]{0,2}`, itself, 'i'),
+  rule(`((?:${CASED_ABBREVIATION})\\.)[^]{0,2}`),
+  rule(`(?:${LEADING_ABBREVIATION})\\.`, itself, 'i'),
+  rule('[A-Za-z](?:\\.[A-Za-z])*\\.'),
+  rule(`((?:${WORD}|${THING})\\.)[,;:]`),
+  rule(`((?:art|ca|figs?|nos?|op|pp|prop)\\.)${SPACE}?\\p{Nd}`, itself, 'i'),
+  rule(`([A-Za-z])\\.${SPACE}+(?:${SENTENCE_STARTER}|${MARKUP})${SPACE}`),
+  // hyphened figures and abbreviations
+  rule('[A-Za-z0-9][A-Za-z0-9.,\u00ad]{0,255}(?:-(?:[A-Za-z](?:\\.[A-Za-z])+\\.|[A-Za-z0-9\u00ad]+))+'),
   // addresses
   rule('https?://[^\\s"<>|(){}]+[^\\s"<>|.!?(){},-]', itself, 'i'),
-  rule(
-    '(?:www\\.(?:[^\\s"<>|.!?(){},]+\\.)+[a-z]{2,4}|(?:[^\\s"`\'<>|.!?(){},-_$]+\\.)+(?:com|net|org|edu))' +
-      '(?:/[^\\s"<>|()]+[^\\s"<>|.!?(){},-])?',
-    itself,
-    'i',
-  ),
-  rule('[a-z0-9][^\\s"<>|(){}]*@(?:[^\\s"<>|().{}]+\\.)*[^\\s"<>|().{}]+', itself, 'i'),
-  rule('@[A-Za-z_][A-Za-z_0-9]*|#[A-Za-z]+'),
-  rule(`(?:${ALNUM}+\\.)+(?:${EXTENSION})`, itself, 'i'),
+  rule(`(?:${HOST})(?:/[^\\s"<>|()]+[^\\s"<>|.!?(){},-])?`),
+  rule('(?:<|&lt;)?[A-Za-z0-9][^\\s"<>|(){}]{0,255}@(?:[^\\s"<>|().{}]+\\.)*[^\\s"<>|().{}]+(?:>|&gt;)?'),
+  rule('@[A-Za-z_][A-Za-z_0-9]*|#\\p{L}+'),
+  rule(`((?:${ALNUM}+\\.){1,9}(?:${EXTENSION}))(?:${SPACE}|[.?!,\\n]|$)`, itself, 'i'),
   // numbers
   rule('\\p{Nd}{1,2}[-/]\\p{Nd}{1,2}[-/]\\p{Nd}{2,4}'),
   rule(`[-+]?${NUMBER}`),
@@ -147,8 +167,9 @@ const RULES: readonly Rule[] = [
   ),
   rule('[A-Z]*\\$|#+'),
   rule('[¢£\u0080¤₠€¼½¾⅓⅔]', sign),
+  rule(`(${APOSTROPHE}\\p{Nd}{2})(?:${SPACE}|\\n|$)`),
   // faces
-  rule("([<>]?[:;=]['’]?[-o*']?[()DPdpO\\\\{@|[\\]])(?:[^A-Za-z]|$)", joined),
+  rule("([<>]?[:;=][-o*']?[()DPdpO\\\\{@|[\\]])(?:[^A-Za-z0-9]|$)", joined),
   rule("[-^x=~<>']_[-^x=~<>']|\\([-^x=~<>'][_.]?[-^x=~<>']\\)|\\([^x=~<>']-[^x=~<>'`]\\)", joined),
   // brackets, dashes, stops and other signs
   rule('-(?:[LR][RCS]B)-', itself, 'i'),
@@ -156,11 +177,9 @@ const RULES: readonly Rule[] = [
   rule('-+', (text) => (text.length < 5 ? [] : [text])),
   rule('\\.{3,5}|(?:\\.[ \u00a0]){2,4}\\.', nothing),
   rule('[!?]+', (text) => (text.length < 2 ? [] : [text])),
-  rule(
-    '["\'`.,:;\u0085\u0091-\u0094\u0096\u0097«»\u2013-\u2015\u2018\u2019\u201b-\u201d\u2026\u2039\u203a]',
-    nothing,
-  ),
-  rule('\\*+|@+|_+|<<|>>'),
+  rule(`''|['"]|&(?:quot|apos);|[.,:;\u0085\u0096\u0097\u2013-\u2015\u2026]`, nothing, 'i'),
+  rule('[`\u0091-\u0094«»\u2018\u2019\u201b-\u201d\u2039\u203a]{1,2}', quotes),
+  rule('\\*+|(?:\\\\\\*){1,3}|@+|_+|<<|>>'),
   rule(SYMBOL),
 ]
 
