@@ -17,8 +17,11 @@ export interface Encoder {
   /** Rows and columns of the grid that comes out; regions are listed row by row. */
   readonly grid: readonly [number, number]
   readonly channels: number
-  /** Smallest and largest feature the store keeps: one byte a value spans it. */
-  readonly range: readonly [number, number]
+  /**
+   * Smallest and largest feature the store keeps: one byte a value spans it. `measured` where the largest depends on
+   * the weights (a relu without bound).
+   */
+  readonly range: readonly [number, number] | 'measured'
   /** Names of the weights in the order of the layers, for fine-tuning the last of them. */
   readonly blocks: readonly (readonly string[])[]
   /**

@@ -7,7 +7,6 @@ import { vgg16Conv5, vgg16Fc7 } from './vgg.js'
 
 const SIDE = 224
 const WIDTH = { base: 1, connected: 5 }
-const RANGE = [0, 1] as const
 /** The position of each convolution in torchvision's list, its inputs and outputs at a base of 1. */
 const CONVOLUTIONS = [
   [0, 3, 1],
@@ -36,35 +35,33 @@ describe('VGG-16', () => {
   const grid = gridInLoops()
 
   it('gives the relu of conv5_3', async () => {
-    expect(await largestDifference(vgg16Conv5('vgg16-conv5', RANGE, WIDTH), toRegions(grid))).toBeLessThan(
-      1e-4,
-    )
+    expect(await largestDifference(vgg16Conv5('vgg16-conv5', WIDTH), toRegions(grid))).toBeLessThan(1e-4)
   })
 
   it('gives the relu of fc7 as one region', async () => {
     const fc6 = connect(halve(grid).data, 'classifier.0')
-    const encoder = vgg16Fc7('vgg16-fc7', RANGE, WIDTH)
+    const encoder = vgg16Fc7('vgg16-fc7', WIDTH)
     expect(encoder).toMatchObject({ grid: [1, 1], channels: 5 })
     expect(await largestDifference(encoder, connect(fc6, 'classifier.3'))).toBeLessThan(1e-4)
   })
 
   it('is as wide as published unless told otherwise', () => {
-    expect(vgg16Conv5('vgg16-conv5', RANGE)).toMatchObject({ grid: [14, 14], channels: 512 })
-    expect(vgg16Fc7('vgg16-fc7', RANGE).channels).toBe(4096)
+    expect(vgg16Conv5('vgg16-conv5')).toMatchObject({ grid: [14, 14], channels: 512 })
+    expect(vgg16Fc7('vgg16-fc7').channels).toBe(4096)
   })
 
   it('names the weight of another width', () => {
     const foreign = (name: string): Array32 => weights.get(name)!
-    expect(() => vgg16Conv5('vgg16-conv5', RANGE).importWeights(foreign)).toThrow(
+    expect(() => vgg16Conv5('vgg16-conv5').importWeights(foreign)).toThrow(
       'Expected shape [64, 3, 3, 3] for features.0.weight but received [1, 3, 3, 3]',
     )
-    expect(() => vgg16Fc7('any', RANGE, { base: 1, connected: 6 }).importWeights(foreign)).toThrow(
+    expect(() => vgg16Fc7('any', { base: 1, connected: 6 }).importWeights(foreign)).toThrow(
       'Expected shape [6, 392] for classifier.0.weight but received [5, 392]',
     )
   })
 
   it('lists every weight among its blocks', () => {
-    for (const encoder of [vgg16Conv5('conv5', RANGE, WIDTH), vgg16Fc7('fc7', RANGE, WIDTH)]) {
+    for (const encoder of [vgg16Conv5('conv5', WIDTH), vgg16Fc7('fc7', WIDTH)]) {
       const imported = encoder.importWeights((name) => weights.get(name)!)
       expect(encoder.blocks.flat()).toEqual(Object.keys(imported))
     }

@@ -38,14 +38,14 @@ interface Layer {
  * VGG-16 (Simonyan and Zisserman 2015, configuration D) up to the relu of conv5_3: 14 × 14 regions, as attention over
  * convolutional features uses them (Xu et al. 2015, section 3.1.1). Weights by the names of torchvision.
  */
-export function vgg16Conv5(name: string, range: Encoder['range'], { base } = FULL): Encoder {
+export function vgg16Conv5(name: string, { base } = FULL): Encoder {
   const layers = layersOf(base)
   return {
     name,
     imageSize: 224,
     grid: [14, 14],
     channels: 8 * base,
-    range,
+    range: 'measured',
     blocks: layers.map(({ ours }) => [`${ours}.filter`, `${ours}.bias`]),
     importWeights: (foreign) => importConvolutions(foreign, layers),
     features: (ops, weights, pixels) =>
@@ -57,7 +57,7 @@ export function vgg16Conv5(name: string, range: Encoder['range'], { base } = FUL
  * VGG-16 without its last fully connected layer: one region, the relu of fc7, as image captioning took it before
  * attention (Karpathy and Fei-Fei 2015, section 3.1).
  */
-export function vgg16Fc7(name: string, range: Encoder['range'], { base, connected } = FULL): Encoder {
+export function vgg16Fc7(name: string, { base, connected } = FULL): Encoder {
   const layers = layersOf(base)
   const pooled = POOLED * POOLED * 8 * base
   return {
@@ -65,7 +65,7 @@ export function vgg16Fc7(name: string, range: Encoder['range'], { base, connecte
     imageSize: 224,
     grid: [1, 1],
     channels: connected,
-    range,
+    range: 'measured',
     blocks: [...layers.map(({ ours }) => ours), 'fc6', 'fc7'].map((layer) =>
       layer.startsWith('fc') ? [`${layer}.weight`, `${layer}.bias`] : [`${layer}.filter`, `${layer}.bias`],
     ),

@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { Command } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
 import { regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { tensorFlowExtractor } from '../encoder/extractor.js'
+import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder } from '../encoder/imported.js'
 import { prepareFeatures } from '../encoder/prepare.js'
 import { expected } from '../errors.js'
@@ -23,20 +26,19 @@ export function register(program: Command): void {
       const encoder = encoderByName(options.encoder)
       const { weights, sha256 } = await importEncoder(encoder, options.weights)
       const extractor = await tensorFlowExtractor(encoder, weights, 'auto')
+      const first = folders[0]!
       const store = FeatureStore.create(options.out, {
         encoder: encoder.name,
         weights: sha256,
         regions: regionsOf(encoder),
         channels: encoder.channels,
-        range: [...encoder.range],
+        range:
+          storedRange(options.out) ?? (await featureRange(encoder, extractor, first, await photosIn(first))),
       })
       const signal = interruptible()
       try {
         for (const folder of folders) {
-          const files = (await readdir(folder))
-            .filter((file) => /\.(jpe?g|png|webp|avif|gif)$/i.test(file))
-            .sort()
-          if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
+          const files = await photosIn(folder)
           const bar = progressBar(`${folder} (${extractor.engine})`, files.length)
           const { skipped } = await prepareFeatures(
             store,
@@ -55,4 +57,18 @@ export function register(program: Command): void {
         extractor.dispose()
       }
     })
+}
+
+async function photosIn(folder: string): Promise<string[]> {
+  const files = (await readdir(folder)).filter((file) => /\.(jpe?g|png|webp|avif|gif)$/i.test(file)).sort()
+  if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
+  return files
+}
+
+/** A store that was begun goes on with its range, whichever photos the folders have gained since. */
+function storedRange(path: string): [number, number] | undefined {
+  if (!existsSync(join(path, 'keys.txt'))) return undefined
+  const store = FeatureStore.open(path)
+  store.close()
+  return store.header.range
 }
