@@ -35,3 +35,18 @@ export const FUNCTION_WORDS: ReadonlySet<string> = new Set(
 export function isContentWord(word: string): boolean {
   return !FUNCTION_WORDS.has(word) && /\p{L}/u.test(word) && !/^-[lr][rsc]b-$/.test(word)
 }
+
+/** Words that leave a caption unfinished when they come last: "a man sitting on a". */
+const DANGLING: ReadonlySet<string> = new Set(
+  [
+    'a an the some another each every his her its their your my our',
+    'of in on at with to from for into onto near next between among against beside toward towards upon via during',
+    'and or but nor while as than that which who whose because if when where',
+    'is are was were be being been has have very',
+  ].flatMap((line) => line.split(' ')),
+)
+
+/** Whether a caption that ends with this token breaks off. */
+export function isDangling(word: string): boolean {
+  return DANGLING.has(word)
+}

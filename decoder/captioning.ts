@@ -1,0 +1,122 @@
+import { toSentence } from '../data/detokenizer.js'
+import { isContentWord, isDangling } from '../data/function-words.js'
+import type { Vocabulary } from '../data/vocabulary.js'
+import { expected } from '../errors.js'
+import { Random } from '../random.js'
+import { beamSearch } from '../search/beam.js'
+import { Constraints } from '../search/constraints.js'
+import type { Hypothesis } from '../search/ranking.js'
+import { sample } from '../search/sampling.js'
+import type { Bundle } from './bundle.js'
+import { confidenceOf } from './confidence.js'
+import type { CaptionOptions } from './options.js'
+import type { Runtime } from './runtime.js'
+import type { Caption } from './types.js'
+
+/** Photos of one batch with their captions, and the milliseconds that encoder and search took for all of them. */
+export interface CaptionedBatch {
+  readonly captions: readonly (readonly Caption[])[]
+  readonly encode: number
+  readonly search: number
+}
+
+/** Captions decoded photos: encoder, search, words. The one path from pixels to captions, on every engine. */
+export class Captioning {
+  private readonly constraints = new Map<string, Constraints>()
+
+  constructor(
+    readonly bundle: Bundle,
+    readonly runtime: Runtime,
+  ) {}
+
+  /**
+   * @param pixels uint8 [images, size, size, 3]
+   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not, or options that contradict each other.
+   */
+  async caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
+    const { vocabulary, config } = this.bundle
+    const start = vocabulary.startOf(options.style ?? config.defaultStyle)
+    const constraints = this.constraintsFor(options)
+    const began = performance.now()
+    const model = await this.runtime.encode(pixels, images, options.attention)
+    const encoded = performance.now()
+    try {
+      const shared = {
+        constraints,
+        start,
+        count: options.count,
+        lengthPenalty: options.lengthPenalty,
+        alignment: options.attention,
+        same: (tokens: Int32Array) => toSentence(vocabulary.decode(tokens)),
+      }
+      const hypotheses =
+        options.temperature > 0
+          ? await sample(model, {
+              ...shared,
+              temperature: options.temperature,
+              topP: options.topP,
+              random: Array.from({ length: images }, () => new Random(options.seed, 'sampling')),
+            })
+          : await beamSearch(model, { ...shared, beamSize: Math.max(options.beamSize, options.count) })
+      return {
+        captions: hypotheses.map((found) => found.map((hypothesis) => this.asCaption(hypothesis))),
+        encode: encoded - began,
+        search: performance.now() - encoded,
+      }
+    } finally {
+      model.dispose()
+    }
+  }
+
+  private asCaption({ tokens, logProb, score, alignment }: Hypothesis): Caption {
+    const { vocabulary, config } = this.bundle
+    const words = vocabulary.decode(tokens)
+    return {
+      text: toSentence(words),
+      words,
+      logProb,
+      score,
+      confidence: confidenceOf(config.confidence, logProb, words.length),
+      ...(alignment === undefined ? {} : { attention: alignment.map((row) => Array.from(row)) }),
+    }
+  }
+
+  private constraintsFor(options: CaptionOptions): Constraints {
+    const { minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords } = options
+    if (minLength > maxLength)
+      throw expected(`an integer up to maxLength ${maxLength}`, 'minLength', minLength)
+    const key = JSON.stringify([minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords])
+    const known = this.constraints.get(key)
+    if (known !== undefined) return known
+    // Options come from strangers: the cache must not grow with them.
+    if (this.constraints.size >= 16) this.constraints.clear()
+    const made = constraintsOf(this.bundle.vocabulary, options)
+    this.constraints.set(key, made)
+    return made
+  }
+}
+
+/** What no caption may say, in the token ids of a vocabulary. Words that the vocabulary has not are banned already. */
+function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
+  const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
+  const isWord = (token: number): boolean => token >= vocabulary.firstWord
+  const banned = options.bannedWords.flatMap((word) => vocabulary.idOf(word.toLowerCase()) ?? [])
+  return new Constraints({
+    vocabularySize: vocabulary.size,
+    end: vocabulary.end,
+    minLength: options.minLength,
+    maxLength: options.maxLength,
+    noRepeatNgram: options.noRepeatNgram,
+    banned: [...tokens.filter((token) => !isWord(token) && token !== vocabulary.end), ...banned],
+    notLast: Uint8Array.from(tokens, (token) =>
+      isWord(token) && isDangling(vocabulary.word(token)) ? 1 : 0,
+    ),
+    ...(options.noRepeatContentWord
+      ? {
+          exclusive: Int32Array.from(tokens, (token) =>
+            isWord(token) && isContentWord(vocabulary.word(token)) ? token : 0,
+          ),
+        }
+      : {}),
+  })
+}

@@ -1,0 +1,18 @@
+import type { SequenceModel } from '../search/model.js'
+
+/** A bundle ready to run on one engine. */
+export interface Runtime {
+  readonly engine: string
+  /**
+   * Encodes photos, uint8 [images, size, size, 3], into a model that the search can walk.
+   * @param alignment whether `step` is to tell where the decoder looks.
+   */
+  encode(pixels: Uint8Array, images: number, alignment: boolean): Promise<PhotoModel>
+  close(): Promise<void>
+}
+
+/** The decoder over some encoded photos; its states are the runtime's own. */
+export interface PhotoModel extends SequenceModel<unknown> {
+  /** Frees what was kept for the photos. */
+  dispose(): void
+}

@@ -1,0 +1,76 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { messageOf, ShowtellError } from '../errors.js'
+import { readBundle } from './bundle.js'
+import { type CaptionedBatch, Captioning } from './captioning.js'
+import { type CaptionEngine, openRuntime } from './engines.js'
+import type { CaptionOptions } from './options.js'
+import type { ModelDescription } from './types.js'
+
+/** What the worker is started with. */
+export interface WorkerSettings {
+  readonly bundle: string
+  readonly engine: CaptionEngine
+  readonly threads: number
+}
+
+export interface WorkerRequest {
+  readonly id: number
+  readonly pixels: Uint8Array
+  readonly images: number
+  readonly options: CaptionOptions
+}
+
+/** An error as it crosses the thread. */
+export interface WorkerError {
+  readonly code: ShowtellError['code']
+  readonly message: string
+  readonly where: string | undefined
+}
+
+export type WorkerAnswer =
+  | { readonly kind: 'ready'; readonly model: ModelDescription; readonly imageSize: number }
+  | { readonly kind: 'captions'; readonly id: number; readonly batch: CaptionedBatch }
+  | { readonly kind: 'error'; readonly id?: number; readonly error: WorkerError }
+
+// The model and the whole search live in this thread: onnxruntime runs on the thread that calls it, and a message a
+// word would cost more than the word.
+if (parentPort !== null) {
+  const port = parentPort
+  const answer = (message: WorkerAnswer): void => port.postMessage(message)
+  const failed = (error: unknown): WorkerError =>
+    error instanceof ShowtellError
+      ? { code: error.code, message: error.message, where: error.where }
+      : { code: 'INTERNAL', message: messageOf(error), where: undefined }
+  try {
+    const settings = workerData as WorkerSettings
+    const bundle = await readBundle(settings.bundle)
+    const { runtime, engine } = await openRuntime(bundle, settings)
+    const captioning = new Captioning(bundle, runtime)
+    const { config, vocabulary, encoder } = bundle
+    let last: Promise<unknown> = Promise.resolve()
+    port.on('message', ({ id, pixels, images, options }: WorkerRequest) => {
+      last = last.then(() =>
+        captioning.caption(pixels, images, options).then(
+          (batch) => answer({ kind: 'captions', id, batch }),
+          (error) => answer({ kind: 'error', id, error: failed(error) }),
+        ),
+      )
+    })
+    answer({
+      kind: 'ready',
+      imageSize: encoder.imageSize,
+      model: {
+        name: config.name,
+        encoder: encoder.name,
+        cell: config.decoder.cell,
+        attention: config.decoder.attention,
+        styles: vocabulary.styles,
+        vocabularySize: vocabulary.size,
+        grid: encoder.grid,
+        engine,
+      },
+    })
+  } catch (error) {
+    answer({ kind: 'error', error: failed(error) })
+  }
+}

@@ -1,0 +1,4 @@
+export { type CaptionerOptions, loadCaptioner } from './decoder/captioner.js'
+export type { CaptionRequest } from './decoder/options.js'
+export type { Caption, CaptionedPhoto, Captioner, ImageInput, ModelDescription } from './decoder/types.js'
+export { type ErrorCode, ShowtellError } from './errors.js'
