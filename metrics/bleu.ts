@@ -1,4 +1,5 @@
-import { countNgrams, MAX_ORDER, type Scores, type Token } from './ngrams.js'
+import { countNgrams, MAX_ORDER, type Token } from './ngrams.js'
+import type { Scores } from './scores.js'
 
 /** What keeps a precision above zero when no n-gram matches, and its divisor when there is none; as in the COCO evaluation. */
 const TINY = 1e-15
@@ -24,21 +25,30 @@ export function scoreBleu(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
 ): readonly Scores[] {
-  const sum = emptyStatistics()
-  const perImage = candidates.map((candidate, image) => {
-    const statistics = compare(candidate, references[image] ?? [])
-    sum.candidateLength += statistics.candidateLength
-    sum.referenceLength += statistics.referenceLength
-    for (let order = 0; order < MAX_ORDER; order++) {
-      sum.matches[order] = (sum.matches[order] ?? 0) + (statistics.matches[order] ?? 0)
-      sum.total[order] = (sum.total[order] ?? 0) + (statistics.total[order] ?? 0)
-    }
-    return bleuOf(statistics)
-  })
-  return bleuOf(sum).map((corpus, order) => ({
-    corpus: candidates.length === 0 ? 0 : corpus,
+  const statistics = candidates.map((candidate, image) => compare(candidate, references[image] ?? []))
+  const perImage = statistics.map(bleuOf)
+  const resample = (images: ArrayLike<number>): number[] => bleuOf(sumOf(statistics, images))
+  const corpus = resample(candidates.map((_, image) => image))
+  return corpus.map((value, order) => ({
+    corpus: value,
     perImage: perImage.map((values) => values[order] ?? 0),
+    resample: (images) => resample(images)[order] ?? 0,
   }))
+}
+
+function sumOf(statistics: readonly Statistics[], images: ArrayLike<number>): Statistics {
+  const sum = emptyStatistics()
+  for (let i = 0; i < images.length; i++) {
+    const one = statistics[images[i] ?? -1]
+    if (one === undefined) continue
+    sum.candidateLength += one.candidateLength
+    sum.referenceLength += one.referenceLength
+    for (let order = 0; order < MAX_ORDER; order++) {
+      sum.matches[order] = (sum.matches[order] ?? 0) + (one.matches[order] ?? 0)
+      sum.total[order] = (sum.total[order] ?? 0) + (one.total[order] ?? 0)
+    }
+  }
+  return sum
 }
 
 function emptyStatistics(): Statistics {
@@ -78,6 +88,7 @@ function closestLength(length: number, references: readonly (readonly Token[])[]
 }
 
 function bleuOf(statistics: Statistics): number[] {
+  if (statistics.candidateLength === 0) return statistics.matches.map(() => 0)
   const ratio = (statistics.candidateLength + TINY) / (statistics.referenceLength + SMALL)
   const brevity = ratio < 1 ? Math.exp(1 - 1 / ratio) : 1
   let product = 1

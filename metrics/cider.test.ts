@@ -23,7 +23,7 @@ test('words and their numbers score alike, prepared once or not, and never beyon
         images.map(([c]) => c.map(word)),
         images.map(([, r]) => r.map((tokens) => tokens.map(word))),
       )
-      expect(words).toEqual(numbers)
+      expect(words.perImage).toEqual(numbers.perImage)
       const frequencies = DocumentFrequencies.of(images.map(([, r]) => r))
       images.forEach(([candidate, own], index) => {
         const score = new CiderScorer(own, frequencies).score(candidate)
@@ -53,7 +53,9 @@ test('equals the formula of the paper written out', () => {
 test('frequencies survive a file, and a broken file is named', () => {
   const frequencies = DocumentFrequencies.of(references)
   const read = DocumentFrequencies.fromJSON(JSON.parse(JSON.stringify(frequencies)), 'df.json')
-  expect(scoreCider(candidates, references, read)).toEqual(scoreCider(candidates, references))
+  expect(scoreCider(candidates, references, read).perImage).toEqual(
+    scoreCider(candidates, references).perImage,
+  )
   for (const broken of [
     null,
     7,

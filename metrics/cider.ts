@@ -1,5 +1,6 @@
 import { expected } from '../errors.js'
-import { countNgrams, MAX_ORDER, mean, type Scores, type Token } from './ngrams.js'
+import { countNgrams, MAX_ORDER, type Token } from './ngrams.js'
+import { meanScores, type Scores } from './scores.js'
 
 /** Deviation of the Gaussian on the difference of lengths. */
 const SIGMA = 6
@@ -129,8 +130,9 @@ export function scoreCider(
   references: readonly (readonly (readonly Token[])[])[],
   frequencies = DocumentFrequencies.of(references),
 ): Scores {
-  const perImage = candidates.map((candidate, image) =>
-    new CiderScorer(references[image] ?? [], frequencies).score(candidate),
+  return meanScores(
+    candidates.map((candidate, image) =>
+      new CiderScorer(references[image] ?? [], frequencies).score(candidate),
+    ),
   )
-  return { corpus: mean(perImage), perImage }
 }

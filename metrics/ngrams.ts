@@ -1,12 +1,6 @@
 /** A word, or its number in a vocabulary. */
 export type Token = string | number
 
-/** What a metric says of a set: one value for all of it, and one for every image, in order. */
-export interface Scores {
-  readonly corpus: number
-  readonly perImage: readonly number[]
-}
-
 /** The longest n-grams of BLEU and CIDEr. */
 export const MAX_ORDER = 4
 
@@ -24,11 +18,4 @@ export function countNgrams(tokens: readonly Token[]): Map<string, number>[] {
     }
     return counts
   })
-}
-
-/** Arithmetic mean; 0 of nothing. */
-export function mean(values: readonly number[]): number {
-  let sum = 0
-  for (const value of values) sum += value
-  return values.length === 0 ? 0 : sum / values.length
 }

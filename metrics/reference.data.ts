@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { tokenize } from '../data/tokenizer.js'
 import { scoreBleu } from './bleu.js'
 import { scoreCider } from './cider.js'
-import type { Scores } from './ngrams.js'
 import { scoreRouge } from './rouge.js'
+import type { Scores } from './scores.js'
 
 // pycocoevalcap 1.2's answers, corpus and per image.
 const fixtures = join(process.env.SHOWTELL_SHARED ?? '../shared', 'fixtures/metrics')

@@ -1,4 +1,5 @@
-import { mean, type Scores, type Token } from './ngrams.js'
+import type { Token } from './ngrams.js'
+import { meanScores, type Scores } from './scores.js'
 
 /** How much recall weighs against precision. */
 const BETA = 1.2
@@ -13,8 +14,7 @@ export function scoreRouge(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
 ): Scores {
-  const perImage = candidates.map((candidate, image) => rougeOf(candidate, references[image] ?? []))
-  return { corpus: mean(perImage), perImage }
+  return meanScores(candidates.map((candidate, image) => rougeOf(candidate, references[image] ?? [])))
 }
 
 function rougeOf(candidate: readonly Token[], references: readonly (readonly Token[])[]): number {

@@ -1,0 +1,71 @@
+const WOMEN = new Set(
+  'woman women girl girls lady ladies female females she her hers herself mother mom grandmother daughter sister wife bride aunt queen actress waitress schoolgirl'.split(
+    ' ',
+  ),
+)
+const MEN = new Set(
+  'man men boy boys guy guys gentleman gentlemen male males he him his himself father dad grandfather son brother husband groom uncle king actor waiter schoolboy'.split(
+    ' ',
+  ),
+)
+
+export type Gender = 'women' | 'men'
+
+/** Shares of the captions that use gendered words. */
+export interface GenderScores {
+  /** Captions with a gendered word, of all. */
+  readonly gendered: number
+  /** Of those: every gender they name is named by a reference. */
+  readonly supported: number
+  /** Of those: they name a gender that no reference names, although references name the other. */
+  readonly contrary: number
+  /** Of those: they name a gender where no reference names any. */
+  readonly unfounded: number
+  /** Women and men named by the captions, and by at least one reference: images. */
+  readonly named: Readonly<Record<Gender, number>>
+  readonly referenced: Readonly<Record<Gender, number>>
+}
+
+/** Which genders a caption names, by its nouns and pronouns. */
+export function gendersOf(tokens: readonly string[]): Set<Gender> {
+  const genders = new Set<Gender>()
+  for (const token of tokens) {
+    if (WOMEN.has(token)) genders.add('women')
+    if (MEN.has(token)) genders.add('men')
+  }
+  return genders
+}
+
+/**
+ * Gendered words against the references (Hendricks et al. 2018, "Women also Snowboard": a wrong one is worse than none).
+ * @param candidates tokens, one caption an image
+ * @param references tokens, the captions of each image
+ */
+export function scoreGender(
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
+): GenderScores {
+  const counts = { gendered: 0, supported: 0, contrary: 0, unfounded: 0 }
+  const named = { women: 0, men: 0 }
+  const referenced = { women: 0, men: 0 }
+  candidates.forEach((candidate, image) => {
+    const said = gendersOf(candidate)
+    const seen = gendersOf((references[image] ?? []).flat())
+    for (const gender of said) named[gender]++
+    for (const gender of seen) referenced[gender]++
+    if (said.size === 0) return
+    counts.gendered++
+    if (seen.size === 0) counts.unfounded++
+    else if ([...said].every((gender) => seen.has(gender))) counts.supported++
+    else counts.contrary++
+  })
+  const of = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
+  return {
+    gendered: of(counts.gendered, candidates.length),
+    supported: of(counts.supported, counts.gendered),
+    contrary: of(counts.contrary, counts.gendered),
+    unfounded: of(counts.unfounded, counts.gendered),
+    named,
+    referenced,
+  }
+}

@@ -1,0 +1,77 @@
+import { OBJECT_GROUPS } from './object-groups.js'
+
+/** What a caption names against what people named in the same photo. */
+export interface ObjectMention {
+  /** Objects of the caption that no reference names. */
+  readonly unsupported: readonly string[]
+  /** Objects of the caption that some reference names. */
+  readonly found: readonly string[]
+  /** Objects that at least half of the references name and the caption does not. */
+  readonly missed: readonly string[]
+}
+
+export interface ObjectScores {
+  /** Share of the objects named that no reference names (CHAIR_i). */
+  readonly unsupportedObjects: number
+  /** Share of the captions that name such an object (CHAIR_s). */
+  readonly unsupportedCaptions: number
+  /** Share of the objects most people name that the captions name. */
+  readonly found: number
+  readonly perImage: readonly ObjectMention[]
+}
+
+/**
+ * Objects named without support, in the manner of CHAIR (Rohrbach et al. 2018) with synonym groups, the truth being
+ * the references alone (CHAIR also takes COCO's object marks, so that its figures are lower).
+ * @param candidates tokens, one caption an image
+ * @param references tokens, the captions of each image
+ */
+export function scoreObjects(
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
+): ObjectScores {
+  const perImage = candidates.map((candidate, image) => compare(candidate, references[image] ?? []))
+  const count = (of: (mention: ObjectMention) => number): number =>
+    perImage.reduce((sum, mention) => sum + of(mention), 0)
+  const unsupported = count((mention) => mention.unsupported.length)
+  const found = count((mention) => mention.found.length)
+  const common = count((mention) => mention.missed.length) + found
+  return {
+    unsupportedObjects: share(unsupported, unsupported + found),
+    unsupportedCaptions: share(
+      count((mention) => Math.min(1, mention.unsupported.length)),
+      perImage.length,
+    ),
+    found: share(found, common),
+    perImage,
+  }
+}
+
+/** The groups of the objects that a caption names, in order, each once. */
+export function objectsOf(tokens: readonly string[]): string[] {
+  const found = new Set<string>()
+  for (let at = 0; at < tokens.length; ) {
+    const pair = OBJECT_GROUPS.get(`${tokens[at]} ${tokens[at + 1]}`)
+    const group = pair === undefined ? OBJECT_GROUPS.get(tokens[at] ?? '') : pair
+    if (group !== undefined && group !== null) found.add(group)
+    at += pair === undefined ? 1 : 2
+  }
+  return [...found]
+}
+
+function compare(candidate: readonly string[], references: readonly (readonly string[])[]): ObjectMention {
+  const times = new Map<string, number>()
+  for (const reference of references)
+    for (const object of objectsOf(reference)) times.set(object, (times.get(object) ?? 0) + 1)
+  const named = objectsOf(candidate)
+  const common = [...times].filter(([, count]) => count * 2 >= references.length).map(([object]) => object)
+  return {
+    unsupported: named.filter((object) => !times.has(object)),
+    found: named.filter((object) => times.has(object)),
+    missed: common.filter((object) => !named.includes(object)),
+  }
+}
+
+function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole
+}

@@ -1,0 +1,93 @@
+import { tokenize } from '../data/tokenizer.js'
+import { expected } from '../errors.js'
+import { scoreBleu } from './bleu.js'
+import { type DocumentFrequencies, scoreCider } from './cider.js'
+import { scoreRouge } from './rouge.js'
+import type { Scores } from './scores.js'
+
+type Captions = readonly (readonly string[])[]
+type References = readonly Captions[]
+
+export interface ScoreOptions {
+  /** What CIDEr weighs n-grams by; by default the references themselves, which needs many images. */
+  readonly documentFrequencies?: DocumentFrequencies
+  /** METEOR needs its tables and is scored when it is given. */
+  readonly meteor?: { score(candidates: Captions, references: References): Scores }
+}
+
+interface Metric {
+  /** What the COCO evaluation calls its scores. */
+  readonly names: readonly string[]
+  /** One entry a name, or none where the options do not provide what the metric needs. */
+  score(candidates: Captions, references: References, options: ScoreOptions): readonly Scores[]
+}
+
+export const METRICS = Object.freeze({
+  bleu: {
+    names: ['Bleu_1', 'Bleu_2', 'Bleu_3', 'Bleu_4'],
+    score: (candidates, references) => scoreBleu(candidates.map(words), references.map(allWords)),
+  },
+  meteor: {
+    names: ['METEOR'],
+    score: (candidates, references, { meteor }) =>
+      meteor === undefined ? [] : [meteor.score(candidates, references)],
+  },
+  rouge: { names: ['ROUGE_L'], score: (candidates, references) => [scoreRouge(candidates, references)] },
+  cider: {
+    names: ['CIDEr'],
+    score: (candidates, references, { documentFrequencies }) => [
+      scoreCider(candidates.map(words), references.map(allWords), documentFrequencies),
+    ],
+  },
+}) satisfies Readonly<Record<string, Metric>>
+
+/**
+ * Scores captions as the COCO evaluation does, tokenizing them first.
+ * @param candidates one caption an image
+ * @param references what people wrote about each image, at least one each
+ * @returns scores by the COCO evaluation's names: `Bleu_1` to `Bleu_4`, `METEOR` if given, `ROUGE_L`, `CIDEr` (CIDEr-D)
+ * @throws ShowtellError INVALID_ARGUMENT
+ */
+export function scoreCaptions(
+  candidates: readonly string[],
+  references: readonly (readonly string[])[],
+  options: ScoreOptions = {},
+): Record<string, Scores> {
+  const none = references.findIndex((captions) => captions.length === 0)
+  if (none >= 0) throw expected('at least one reference', `references[${none}]`, 0)
+  return scoreTokens(
+    candidates.map(tokenize),
+    references.map((captions) => captions.map(tokenize)),
+    options,
+  )
+}
+
+/** `scoreCaptions` of captions that are tokens already. */
+export function scoreTokens(
+  candidates: Captions,
+  references: References,
+  options: ScoreOptions = {},
+): Record<string, Scores> {
+  if (candidates.length !== references.length)
+    throw expected(`${candidates.length} entries, one a candidate,`, 'references', references.length)
+  const scores: Record<string, Scores> = {}
+  for (const { names, score } of Object.values<Metric>(METRICS)) {
+    const found = score(candidates, references, options)
+    names.forEach((name, index) => {
+      const one = found[index]
+      if (one !== undefined) scores[name] = one
+    })
+  }
+  return scores
+}
+
+/** The COCO evaluation counts a token with a space inside (`1 1/2`, whose space does not break) as two words here. */
+function words(tokens: readonly string[]): readonly string[] {
+  return tokens.some((token) => token.includes('\u00a0'))
+    ? tokens.flatMap((token) => token.split('\u00a0'))
+    : tokens
+}
+
+function allWords(captions: Captions): Captions {
+  return captions.map(words)
+}
