@@ -1,10 +1,10 @@
 import { join } from 'node:path'
 import type { FeatureStore } from '../data/feature-store.js'
+import type { Encoder } from '../encoder/encoder.js'
+import { regionsOf } from '../encoder/encoder.js'
+import type { FeatureExtractor } from '../encoder/extractor.js'
+import { decodeImage } from '../encoder/image.js'
 import { messageOf, type ShowtellError } from '../errors.js'
-import type { Encoder } from './encoder.js'
-import { regionsOf } from './encoder.js'
-import type { FeatureExtractor } from './extractor.js'
-import { decodeImage } from './image.js'
 
 export interface Preparation {
   readonly done: number
