@@ -158,11 +158,11 @@ export function shippedBundle(): string {
   return decodeURIComponent(new URL(`${up}/models/showtell-base`, import.meta.url).pathname)
 }
 
-function startWorker(settings: WorkerSettings): Worker {
-  const isSource = import.meta.url.endsWith('.ts')
-  return new Worker(new URL(isSource ? './worker.ts' : './worker.js', import.meta.url), {
-    workerData: settings,
-    // Node 20 reads no TypeScript; from the sources the worker needs the loader that tests and development use.
-    ...(isSource ? { execArgv: ['--import', 'tsx'] } : {}),
-  })
+function startWorker(workerData: WorkerSettings): Worker {
+  if (!import.meta.url.endsWith('.ts'))
+    return new Worker(new URL('./worker.js', import.meta.url), { workerData })
+  // From the sources (tests, development): Node 20 reads no TypeScript, so the worker first registers a loader.
+  const [loader, source] = [import.meta.resolve('tsx/esm/api'), new URL('./worker.ts', import.meta.url).href]
+  const code = `import('${loader}').then(({ register }) => { register(); return import('${source}') })`
+  return new Worker(code, { eval: true, workerData })
 }

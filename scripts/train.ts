@@ -7,8 +7,11 @@ import { FeatureStore } from '../data/feature-store.js'
 import { isHeldOut } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
+import { writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { Training, trainingConfigSchema } from '../decoder/training.js'
+import { encoderByName } from '../encoder/encoders.js'
+import { importEncoder } from '../encoder/imported.js'
 import { BACKENDS, type Backend, useBackend } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
 import { interruptible } from './interrupt.js'
@@ -17,6 +20,9 @@ import { progressBar } from './progress.js'
 interface Options {
   data: string[]
   features: string
+  encoderWeights: string
+  name: string
+  defaultStyle?: string
   out: string
   cell: string
   attention: string
@@ -36,7 +42,13 @@ export function register(program: Command): void {
     .description('train a captioner; run again with the same options to go on after an interruption')
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
     .requiredOption('--features <folder>', 'feature store made by prepare')
+    .requiredOption('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
     .requiredOption('--out <folder>', 'where state, log and bundle go')
+    .option('--name <name>', 'name of the bundle', 'showtell-base')
+    .option(
+      '--default-style <name>',
+      'style to speak in when none is asked for; the last of --data when absent',
+    )
     .option('--cell <name>', 'recurrent cell', 'lstm')
     .option('--attention <name>', 'none or additive', 'additive')
     .option('--units <n>', 'units of the cell', Number, 512)
@@ -62,6 +74,15 @@ async function train(options: Options): Promise<void> {
     Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]])),
   )
   const features = FeatureStore.open(options.features)
+  const encoder = encoderByName(features.header.encoder)
+  const imported = await importEncoder(encoder, options.encoderWeights)
+  if (imported.sha256 !== features.header.weights)
+    throw expected(
+      `the weights of the feature store, sha256 ${features.header.weights}`,
+      options.encoderWeights,
+      imported.sha256,
+      'INVALID_DATA',
+    )
   const sets = await Promise.all(options.data.map(readSet))
   const train = sets.flatMap((set) => set.train)
   const validation = sets.flatMap((set) => set.validation)
@@ -113,6 +134,33 @@ async function train(options: Options): Promise<void> {
     await appendFile(join(options.out, 'log.jsonl'), `${JSON.stringify(event)}\n`)
   }, signal)
   bar.stop()
+  if (signal.aborted) {
+    process.stderr.write(
+      `stopped at step ${training.step} of ${training.totalSteps}; the same command goes on\n`,
+    )
+    return
+  }
+  const path = join(options.out, 'bundle')
+  const captions = train.reduce((sum, example) => sum + example.captions.length, 0)
+  await writeBundle(path, {
+    config: {
+      name: options.name,
+      encoder: { name: encoder.name, source: basename(options.encoderWeights) },
+      decoder: decoder.config,
+      defaultStyle: options.defaultStyle ?? sets.at(-1)!.style,
+      training: {
+        data: sets.map(({ style, train: photos }) => `${style}: ${photos.length} photos`).join('; '),
+        captions,
+        objective: 'cross-entropy by teacher forcing',
+        ...config,
+        'validation loss, nats a word': Number(training.validate().toFixed(4)),
+      },
+    },
+    vocabulary,
+    encoderWeights: imported.weights,
+    decoderWeights: training.weights,
+  })
+  process.stderr.write(`wrote ${path}\n`)
 }
 
 /** `style=file`: a set with splits of its own gives its train and its dev or val photos, another holds some out. */

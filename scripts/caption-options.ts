@@ -1,0 +1,46 @@
+import { type Command, Option } from 'commander'
+import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
+
+/** The flag of each option that a command line takes; ranges and defaults are the schema's. */
+const FLAGS = {
+  count: '--count <n>',
+  beamSize: '--beam-size <n>',
+  maxLength: '--max-length <n>',
+  minLength: '--min-length <n>',
+  lengthPenalty: '--length-penalty <x>',
+  // Commander reads --no-… as a negation, so these two are named by what they allow.
+  noRepeatNgram: '--block-ngram <n>',
+  noRepeatContentWord: '--allow-repeated-words',
+  bannedWords: '--ban <words...>',
+  temperature: '--temperature <x>',
+  topP: '--top-p <x>',
+  seed: '--seed <n>',
+  style: '--style <name>',
+} as const satisfies Partial<Record<keyof CaptionRequest, string>>
+
+type Flag = keyof typeof FLAGS
+
+/** Adds the caption options to a command. */
+export function addCaptionOptions(command: Command): Command {
+  for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
+    const field = captionOptionsSchema.shape[name]
+    const standard = field.safeParse(undefined).data
+    const note =
+      name === 'noRepeatContentWord' ? 'let a caption name the same content word twice' : field.description
+    const option = new Option(flag, note)
+    if (typeof standard === 'number') option.default(standard).argParser(Number)
+    command.addOption(option)
+  }
+  return command
+}
+
+/** The options as the library takes them. */
+export function captionRequest(options: Readonly<Record<string, unknown>>): CaptionRequest {
+  const request: Record<string, unknown> = {}
+  for (const [name, flag] of Object.entries(FLAGS)) {
+    const given = options[new Option(flag).attributeName()]
+    if (given === undefined) continue
+    request[name] = name === 'noRepeatContentWord' ? given !== true : given
+  }
+  return request as CaptionRequest
+}
