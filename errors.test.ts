@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest'
+import { expected, messageOf, ShowtellError } from './errors.js'
+
+describe('expected', () => {
+  it('says what, where and what came instead', () => {
+    const error = expected('an integer from 1 to 20', 'beamSize', 0)
+    expect(error).toBeInstanceOf(ShowtellError)
+    expect(error).toBeInstanceOf(Error)
+    expect(error.message).toBe('Expected an integer from 1 to 20 for beamSize but received 0')
+    expect(error).toMatchObject({ name: 'ShowtellError', code: 'INVALID_ARGUMENT', where: 'beamSize' })
+    expect(expected('a store', 'features', 1, 'INVALID_DATA').code).toBe('INVALID_DATA')
+  })
+
+  it.each([
+    ['text', '"text"'],
+    ['a "quoted"\nline', '"a \\"quoted\\"\\nline"'],
+    ['', '""'],
+    ['x'.repeat(80), `"${'x'.repeat(80)}"`],
+    ['x'.repeat(81), `"${'x'.repeat(77)}…"`],
+    [Number.NaN, 'NaN'],
+    [-0.5, '-0.5'],
+    [true, 'true'],
+    [null, 'null'],
+    [undefined, 'undefined'],
+    [[1, 'a', [null]], '[1, "a", [null]]'],
+    [[], '[]'],
+    [new Array(9).fill(0), '9 values'],
+    [{ secret: 1 }, 'object'],
+    [() => 1, 'function'],
+  ])('describes %j', (received, described) => {
+    expect(expected('a value', 'field', received).message).toBe(
+      `Expected a value for field but received ${described}`,
+    )
+  })
+})
+
+describe('ShowtellError', () => {
+  it('keeps its cause, and has none where none is given', () => {
+    const cause = new Error('no such file')
+    expect(new ShowtellError('NOT_FOUND', 'gone', { where: 'a.jpg', cause })).toMatchObject({
+      code: 'NOT_FOUND',
+      where: 'a.jpg',
+      cause,
+    })
+    const plain = new ShowtellError('INTERNAL', 'broken')
+    expect(plain.where).toBeUndefined()
+    expect('cause' in plain).toBe(false)
+  })
+})
+
+describe('messageOf', () => {
+  it('reads the message of whatever was thrown', () => {
+    expect(messageOf(new TypeError('wrong'))).toBe('wrong')
+    expect(messageOf('words')).toBe('words')
+    expect(messageOf(undefined)).toBe('undefined')
+  })
+})
