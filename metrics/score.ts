@@ -3,7 +3,7 @@ import { expected } from '../errors.js'
 import { scoreBleu } from './bleu.js'
 import { type DocumentFrequencies, scoreCider } from './cider.js'
 import { scoreRouge } from './rouge.js'
-import type { Scores } from './scores.js'
+import { meanScores, type Scores } from './scores.js'
 
 type Captions = readonly (readonly string[])[]
 type References = readonly Captions[]
@@ -12,7 +12,9 @@ export interface ScoreOptions {
   /** What CIDEr weighs n-grams by; by default the references themselves, which needs many images. */
   readonly documentFrequencies?: DocumentFrequencies
   /** METEOR needs its tables and is scored when it is given. */
-  readonly meteor?: { score(candidates: Captions, references: References): Scores }
+  readonly meteor?: {
+    score(candidates: Captions, references: References): Pick<Scores, 'corpus' | 'perImage'>
+  }
 }
 
 interface Metric {
@@ -30,7 +32,7 @@ export const METRICS = Object.freeze({
   meteor: {
     names: ['METEOR'],
     score: (candidates, references, { meteor }) =>
-      meteor === undefined ? [] : [meteor.score(candidates, references)],
+      meteor === undefined ? [] : [resampled(meteor.score(candidates, references))],
   },
   rouge: { names: ['ROUGE_L'], score: (candidates, references) => [scoreRouge(candidates, references)] },
   cider: {
@@ -79,6 +81,16 @@ export function scoreTokens(
     })
   }
   return scores
+}
+
+/** METEOR's corpus score comes from sums that it keeps; drawn sets move it in proportion to the mean over their images. */
+function resampled({ corpus, perImage }: Pick<Scores, 'corpus' | 'perImage'>): Scores {
+  const mean = meanScores(perImage)
+  return {
+    corpus,
+    perImage,
+    resample: (images) => (mean.corpus === 0 ? 0 : (corpus * mean.resample(images)) / mean.corpus),
+  }
 }
 
 /** The COCO evaluation counts a token with a space inside (`1 1/2`, whose space does not break) as two words here. */

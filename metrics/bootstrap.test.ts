@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest'
+import { Random } from '../random.js'
+import { scoreBleu } from './bleu.js'
+import { bootstrapIntervals, compareScores } from './bootstrap.js'
+import { meanScores } from './scores.js'
+
+const normals = (random: Random, count: number, shift = 0): number[] =>
+  Array.from({ length: count }, () => random.normal() + shift)
+
+test('the interval of a mean is as wide as theory says', () => {
+  const random = new Random('interval')
+  const { x } = bootstrapIntervals({ x: meanScores(normals(random, 400)) }, { samples: 2000 })
+  expect((x?.high ?? 0) - (x?.low ?? 0)).toBeCloseTo((2 * 1.96) / Math.sqrt(400), 1)
+})
+
+test('intervals hold the truth about 95 times of 100', () => {
+  const random = new Random('coverage')
+  let held = 0
+  for (let trial = 0; trial < 200; trial++) {
+    const { x } = bootstrapIntervals({ x: meanScores(normals(random, 60)) }, { samples: 300, seed: trial })
+    if (x !== undefined && x.low <= 0 && x.high >= 0) held++
+  }
+  expect(held / 200).toBeGreaterThan(0.88)
+  expect(held / 200).toBeLessThan(0.99)
+})
+
+test('a comparison finds a difference that is there and seldom one that is not', () => {
+  const random = new Random('comparison')
+  const base = normals(random, 300)
+  const better = meanScores(base.map((value) => value + 0.2 + 0.5 * random.normal()))
+  const { x } = compareScores({ x: meanScores(base) }, { x: better })
+  expect(x).toMatchObject({ real: true })
+  expect(x?.p).toBeLessThan(0.01)
+  let found = 0
+  for (let trial = 0; trial < 200; trial++) {
+    const same = base.map((value) => value + 0.5 * random.normal())
+    const result = compareScores(
+      { x: meanScores(base) },
+      { x: meanScores(same) },
+      { samples: 300, seed: trial },
+    )
+    if (result.x?.real) found++
+  }
+  expect(found / 200).toBeLessThan(0.12)
+})
+
+test('a result file against itself', () => {
+  const scores = { x: meanScores([0.1, 0.7, 0.3]) }
+  expect(compareScores(scores, scores).x).toEqual({
+    difference: 0,
+    interval: { low: 0, high: 0 },
+    p: 1,
+    real: false,
+  })
+})
+
+test('BLEU is drawn from its counts, not from the BLEU of single captions', () => {
+  const random = new Random('bleu')
+  const caption = (): string[] => Array.from({ length: 8 }, () => 'abcd'[random.below(4)] ?? '')
+  const candidates = Array.from({ length: 50 }, caption)
+  const references = candidates.map(() => [caption(), caption()])
+  const [, , , four] = scoreBleu(candidates, references)
+  if (four === undefined) throw new Error('no BLEU-4')
+  const chosen = [3, 3, 17, 40]
+  const alone = scoreBleu(
+    chosen.map((image) => candidates[image] ?? []),
+    chosen.map((image) => references[image] ?? []),
+  )
+  expect(four.resample(chosen)).toBe(alone[3]?.corpus)
+  const { x } = bootstrapIntervals({ x: four })
+  expect(x?.low).toBeLessThan(four.corpus)
+  expect(x?.high).toBeGreaterThan(four.corpus)
+})
+
+test('wrong options are named; no image, no range', () => {
+  const scores = { x: meanScores([1, 2]) }
+  expect(() => bootstrapIntervals(scores, { samples: 0 })).toThrow('samples')
+  expect(() => bootstrapIntervals(scores, { level: 1 })).toThrow('level')
+  expect(() => compareScores(scores, { x: meanScores([1]) })).toThrow('Expected 2 images')
+  expect(bootstrapIntervals({ x: meanScores([]) }).x).toEqual({ low: 0, high: 0 })
+})

@@ -1,0 +1,20 @@
+/** Scores of captions, for Node and browsers alike: no file is read and no tensor library loaded. */
+export { FUNCTION_WORDS, isContentWord } from '../data/function-words.js'
+export { tokenize } from '../data/tokenizer.js'
+export { scoreBleu } from './bleu.js'
+export {
+  type BootstrapOptions,
+  bootstrapIntervals,
+  type Comparison,
+  compareScores,
+  type Interval,
+} from './bootstrap.js'
+export { CiderScorer, DocumentFrequencies, scoreCider } from './cider.js'
+export { type DiversityScores, histogram, isDangling, repeatedWords, scoreDiversity } from './diversity.js'
+export { type Gender, type GenderScores, gendersOf, scoreGender } from './gender.js'
+export { type HumanScores, scoreHumans } from './human.js'
+export type { Token } from './ngrams.js'
+export { type ObjectMention, type ObjectScores, objectsOf, scoreObjects } from './objects.js'
+export { scoreRouge } from './rouge.js'
+export { METRICS, type ScoreOptions, scoreCaptions, scoreTokens } from './score.js'
+export type { Scores } from './scores.js'
