@@ -1,3 +1,38 @@
+import { expected, ShowtellError } from '../errors.js'
+import { type CaptionedImage, readCaptions } from './captions.js'
+
+/** Photos of one style, to train on and to validate with. */
+export interface TrainingSet {
+  readonly style: string
+  readonly train: readonly CaptionedImage[]
+  readonly validation: readonly CaptionedImage[]
+}
+
+/**
+ * Reads `style=captions`. A file with splits gives its `train` photos, and `val` or `dev` to validate; of another some
+ * are held out.
+ * @throws ShowtellError as `readCaptions` does.
+ */
+export async function readTrainingSet(
+  option: string,
+  onProblem: (problem: ShowtellError) => void,
+): Promise<TrainingSet> {
+  const [, style, path] = /^([^=]+)=(.+)$/.exec(option) ?? []
+  if (style === undefined || path === undefined) throw expected('style=file', '--data', option)
+  const split = (name: string): Promise<CaptionedImage[] | undefined> =>
+    readCaptions(path, { split: name, onProblem }).catch((error) => {
+      // A file without this split says so in one of two ways; that the file itself is missing shows below.
+      if (error instanceof ShowtellError && ['INVALID_ARGUMENT', 'NOT_FOUND'].includes(error.code))
+        return undefined
+      throw error
+    })
+  const train = await split('train')
+  if (train !== undefined)
+    return { style, train, validation: (await split('val')) ?? (await split('dev')) ?? [] }
+  const all = await readCaptions(path, { onProblem })
+  return { style, train: all.filter((image) => !isHeldOut(image)), validation: all.filter(isHeldOut) }
+}
+
 /**
  * Whether a photo of a set without splits of its own is held out for validation: its number divides by 13. The rule
  * needs no list and stays the same when photos are added.

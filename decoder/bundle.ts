@@ -7,6 +7,7 @@ import type { Array32, Encoder } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { readSafetensors, type SafetensorsFile, toFloat16, writeSafetensors } from '../engine/safetensors.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { exportDecoder, exportEncoder } from './export.js'
 import { modelCard } from './model-card.js'
@@ -52,6 +53,7 @@ export const DECODER_GRAPH = 'decoder.onnx'
 const WEIGHTS = 'model.safetensors'
 const VOCABULARY = 'vocabulary.json'
 const CARD = 'README.md'
+const CONFIG = 'config.json'
 
 /**
  * Writes a bundle into a temporary folder beside `path` and renames it, replacing what was there. Weights become
@@ -85,9 +87,25 @@ export async function writeBundle(path: string, content: BundleContent): Promise
   for (const file of [WEIGHTS, ENCODER_GRAPH, DECODER_GRAPH, VOCABULARY])
     files[file] = await sha256(join(folder, file))
   const config: BundleConfig = { version: 1, ...content.config, files }
-  await writeFile(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+  await writeFile(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`)
   await rm(path, { recursive: true, force: true })
   await rename(folder, path)
+}
+
+/** Gives a bundle another calibration; the weights stay. */
+export async function rewriteConfidence(path: string, confidence: Confidence): Promise<void> {
+  const bundle = await readBundle(path)
+  const config: BundleConfig = {
+    ...bundle.config,
+    confidence: { ...confidence, weights: [...confidence.weights] },
+  }
+  for (const [file, text] of [
+    [CARD, modelCard({ config, vocabulary: bundle.vocabulary })],
+    [CONFIG, `${JSON.stringify(config, null, 2)}\n`],
+  ] as const) {
+    await writeFile(join(path, `${file}.part`), text)
+    await rename(join(path, `${file}.part`), join(path, file))
+  }
 }
 
 /**
@@ -95,11 +113,11 @@ export async function writeBundle(path: string, content: BundleContent): Promise
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
 export async function readBundle(path: string): Promise<Bundle> {
-  if (!(await stat(join(path, 'config.json')).catch(() => undefined)))
+  if (!(await stat(join(path, CONFIG)).catch(() => undefined)))
     throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${path} but found none`, {
       where: path,
     })
-  const config = await parse(join(path, 'config.json'), (value) => configSchema.parse(value))
+  const config = await parse(join(path, CONFIG), (value) => configSchema.parse(value))
   for (const [file, sum] of Object.entries(config.files)) {
     const found = await sha256(join(path, file))
     if (found !== sum) throw expected(`sha256 ${sum}`, join(path, file), found, 'INVALID_BUNDLE')

@@ -1,7 +1,7 @@
 import type { BundleContent } from './bundle.js'
 
 /** The model card of a bundle, Markdown: what it is, what it learnt from, how well it does, where it fails. */
-export function modelCard({ config, vocabulary }: BundleContent): string {
+export function modelCard({ config, vocabulary }: Pick<BundleContent, 'config' | 'vocabulary'>): string {
   const { encoder, decoder, training } = config
   const rows = Object.entries(training).map(([name, value]) => `| ${name} | ${cell(value)} |`)
   return `# ${config.name}

@@ -1,3 +1,5 @@
+import { ShowtellError } from '../errors.js'
+
 /** A signal that SIGINT or SIGTERM raises, so that long work can stop between two steps and keep what it has; a second one ends at once. */
 export function interruptible(): AbortSignal {
   const controller = new AbortController()
@@ -5,7 +7,7 @@ export function interruptible(): AbortSignal {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130)
       process.stderr.write(`\n${name}: stopping after this step; once more to end at once\n`)
-      controller.abort()
+      controller.abort(new ShowtellError('ABORTED', `Expected to finish but ${name} came`))
     })
   return controller.signal
 }

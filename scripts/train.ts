@@ -2,9 +2,9 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { Example } from '../data/batches.js'
-import { type CaptionedImage, readCaptions } from '../data/captions.js'
+import type { CaptionedImage } from '../data/captions.js'
 import { FeatureStore } from '../data/feature-store.js'
-import { isHeldOut } from '../data/splits.js'
+import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { writeBundle } from '../decoder/bundle.js'
@@ -13,7 +13,7 @@ import { Training, trainingConfigSchema } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import { BACKENDS, type Backend, useBackend } from '../engine/tensorflow.js'
-import { expected, ShowtellError } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -83,9 +83,9 @@ async function train(options: Options): Promise<void> {
       imported.sha256,
       'INVALID_DATA',
     )
-  const sets = await Promise.all(options.data.map(readSet))
-  const train = sets.flatMap((set) => set.train)
-  const validation = sets.flatMap((set) => set.validation)
+  const sets = await Promise.all(options.data.map((set) => readTrainingSet(set, leftOut)))
+  const train = sets.flatMap((set) => set.train.map(asExample(set.style)))
+  const validation = sets.flatMap((set) => set.validation.map(asExample(set.style)))
   const missing = [...train, ...validation].filter(({ key }) => !features.has(key))
   if (missing.length > 0)
     throw expected(
@@ -163,41 +163,14 @@ async function train(options: Options): Promise<void> {
   process.stderr.write(`wrote ${path}\n`)
 }
 
-/** `style=file`: a set with splits of its own gives its train and its dev or val photos, another holds some out. */
-async function readSet(option: string): Promise<{ style: string; train: Example[]; validation: Example[] }> {
-  const [, style, path] = /^([^=]+)=(.+)$/.exec(option) ?? []
-  if (style === undefined || path === undefined) throw expected('style=file', '--data', option)
-  const example = ({ file, captions }: CaptionedImage): Example => ({
+const leftOut = ({ message }: ShowtellError): void => {
+  process.stderr.write(`left out: ${message}\n`)
+}
+
+const asExample =
+  (style: string) =>
+  ({ file, captions }: CaptionedImage): Example => ({
     key: basename(file),
     style,
     captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
   })
-  const read = async (split?: string): Promise<CaptionedImage[] | undefined> => {
-    try {
-      return await readCaptions(path, {
-        onProblem: ({ message }) => process.stderr.write(`left out: ${message}\n`),
-        ...(split === undefined ? {} : { split }),
-      })
-    } catch (error) {
-      // A file without this split says so in one of two ways; that the file itself is missing shows below.
-      if (
-        split !== undefined &&
-        error instanceof ShowtellError &&
-        ['INVALID_ARGUMENT', 'NOT_FOUND'].includes(error.code)
-      )
-        return undefined
-      throw error
-    }
-  }
-  const train = await read('train')
-  if (train !== undefined) {
-    const validation = (await read('val')) ?? (await read('dev')) ?? []
-    return { style, train: train.map(example), validation: validation.map(example) }
-  }
-  const all = (await read())!
-  return {
-    style,
-    train: all.filter((image) => !isHeldOut(image)).map(example),
-    validation: all.filter(isHeldOut).map(example),
-  }
-}
