@@ -202,9 +202,10 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
         value,
         gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => {
           const [kept, ids] = saved as [tf.Tensor, tf.Tensor]
-          const spread = smoothing / classes
-          const wanted = tf.oneHot(ids as tf.Tensor1D, classes, 1 - smoothing + spread, spread, 'float32')
-          const difference = tf.sub(tf.exp(kept), wanted)
+          // Not oneHot: that of the wasm backend knows integers only.
+          const positions = tf.stack([tf.range(0, kept.shape[0]!, 1, 'int32'), ids], 1)
+          const wanted = tf.scatterND(positions, tf.fill(ids.shape, 1 - smoothing), kept.shape)
+          const difference = tf.sub(tf.sub(tf.exp(kept), smoothing / classes), wanted)
           return [tf.mul(difference, tf.expandDims(dy, 1))]
         },
       }
