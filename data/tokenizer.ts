@@ -7,6 +7,8 @@
  * rule reads beyond its one group counts for that and is then read again.
  */
 interface Rule {
+  /** Whether it reads what begins with a letter or figure, what does not, or both. */
+  readonly begins: 'word' | 'sign' | 'either'
   readonly pattern: RegExp
   /** The tokens of what was read; by default itself. */
   readonly tokens: (text: string) => readonly string[]
@@ -15,9 +17,11 @@ interface Rule {
 const itself = (text: string): readonly string[] => [text]
 const nothing = (): readonly string[] => []
 
-function rule(source: string, tokens = itself, flags = ''): Rule {
-  return { pattern: new RegExp(source, `uy${flags}`), tokens }
+function either(source: string, tokens = itself, flags = '', begins: Rule['begins'] = 'either'): Rule {
+  return { begins, pattern: new RegExp(source, `uy${flags}`), tokens }
 }
+const word = (source: string, tokens = itself, flags = ''): Rule => either(source, tokens, flags, 'word')
+const sign = (source: string, tokens = itself, flags = ''): Rule => either(source, tokens, flags, 'sign')
 
 /** The combining marks that the scanner takes for letters. */
 const MARKS =
@@ -99,7 +103,7 @@ const joined = (text: string): readonly string[] => [
   text.replaceAll(' ', '\u00a0').replaceAll('(', '-LRB-').replaceAll(')', '-RRB-'),
 ]
 
-const sign = (text: string): readonly string[] => [SIGNS[text.toLowerCase()] ?? text]
+const written = (text: string): readonly string[] => [SIGNS[text.toLowerCase()] ?? text]
 const ampersand = (text: string): readonly string[] => [text.replaceAll('&amp;', '&')]
 /** Curly quotes become straight ones, which are removed like all others unless two that do not belong together meet. */
 const quotes = (text: string): readonly string[] => {
@@ -114,74 +118,79 @@ const clitic = (text: string): readonly string[] => [text.replace(/['\u0092\u201
 
 const RULES: readonly Rule[] = [
   // words that the treebank splits
-  rule('(can)not', itself, 'i'),
-  rule('((?:gon|wan)(?=na)|got(?=ta)|(?:lem|gim)(?=me))[ntm][ae]', itself, 'i'),
-  rule(`(${APOSTROPHE}t)(?:is|was)`, itself, 'i'),
-  rule(`(${WORD})${APOSTROPHE}(?:${CLITIC})`, itself, 'i'),
-  rule(`([a-z]*[a-mo-z])n${APOSTROPHE}t`, itself, 'i'),
-  rule(`(${APOSTROPHE}(?:${CLITIC}))(?:[^a-z]|$)`, clitic, 'i'),
+  word('(can)not', itself, 'i'),
+  word('((?:gon|wan)(?=na)|got(?=ta)|(?:lem|gim)(?=me))[ntm][ae]', itself, 'i'),
+  sign(`(${APOSTROPHE}t)(?:is|was)`, itself, 'i'),
+  either(`(${WORD})${APOSTROPHE}(?:${CLITIC})`, itself, 'i'),
+  word(`([a-z]*[a-mo-z])n${APOSTROPHE}t`, itself, 'i'),
+  sign(`(${APOSTROPHE}(?:${CLITIC}))(?:[^a-z]|$)`, clitic, 'i'),
   // mark-up and entities
-  rule(MARKUP, (text) => [text.replaceAll(' ', '\u00a0')]),
-  rule('&(?:HT|TL|UR|LR|QC|QL|QR|odq|cdq|#[0-9]+);'),
-  rule('&amp;', () => ['&'], 'i'),
-  rule('&[lg]t;', sign, 'i'),
-  rule('&(?:MD|mdash|ndash|nbsp);', nothing, 'i'),
+  sign(MARKUP, (text) => [text.replaceAll(' ', '\u00a0')]),
+  sign('&(?:HT|TL|UR|LR|QC|QL|QR|odq|cdq|#[0-9]+);'),
+  sign('&amp;', () => ['&'], 'i'),
+  sign('&[lg]t;', written, 'i'),
+  sign('&(?:MD|mdash|ndash|nbsp);', nothing, 'i'),
   // words
-  rule(WORD),
-  rule(THING),
-  rule('[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+', ampersand),
-  rule('[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}(?:\\\\?/[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}){1,2}'),
-  rule('[Cc]\\+\\+|[CcFf]#'),
-  rule(`${APOSTROPHE}(?:n${APOSTROPHE}?|em|[2-9]0s|cause|till?)|c'mon|nat'l|o'o`, itself, 'i'),
-  rule(`(?:[ldj]|dunkin|somethin|ol)${APOSTROPHE}`, itself, 'i'),
-  rule(`(y${APOSTROPHE})\\p{L}`, itself, 'i'),
-  rule(`[A-HJ-XZn]${APOSTROPHE}\\p{L}{2,}|\\p{L}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]\\p{L}*`),
-  rule(`(n${APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
+  either(WORD),
+  either(THING),
+  word('[A-Z]+(?:(?:[+&]|&amp;)[A-Z]+)+', ampersand),
+  word('[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}(?:\\\\?/[A-Za-z0-9]+(?:-[A-Za-z]+){0,2}){1,2}'),
+  word('[Cc]\\+\\+|[CcFf]#'),
+  either(`${APOSTROPHE}(?:n${APOSTROPHE}?|em|[2-9]0s|cause|till?)|c'mon|nat'l|o'o`, itself, 'i'),
+  word(`(?:[ldj]|dunkin|somethin|ol)${APOSTROPHE}`, itself, 'i'),
+  word(`(y${APOSTROPHE})\\p{L}`, itself, 'i'),
+  word(`[A-HJ-XZn]${APOSTROPHE}\\p{L}{2,}|\\p{L}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]\\p{L}*`),
+  word(`(n${APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
   // an opening quote, before what would be a clitic
-  rule("(')[A-Za-z][^ \\t\u00a0\\n]", nothing),
-  rule(`${APOSTROPHE}(?:${CLITIC})`, clitic, 'i'),
+  sign("(')[A-Za-z][^ \\t\u00a0\\n]", nothing),
+  sign(`${APOSTROPHE}(?:${CLITIC})`, clitic, 'i'),
   // abbreviations
-  rule(`((?:${ENDING_ABBREVIATION})\\.)[^]{0,2}`, itself, 'i'),
-  rule(`((?:${CASED_ABBREVIATION})\\.)[^]{0,2}`),
-  rule(`(?:${LEADING_ABBREVIATION})\\.`, itself, 'i'),
-  rule('[A-Za-z](?:\\.[A-Za-z])*\\.'),
-  rule(`((?:${WORD}|${THING})\\.)[,;:]`),
-  rule(`((?:art|ca|figs?|nos?|op|pp|prop)\\.)${SPACE}?\\p{Nd}`, itself, 'i'),
-  rule(`([A-Za-z])\\.${SPACE}+(?:${SENTENCE_STARTER}|${MARKUP})${SPACE}`),
+  word(`((?:${ENDING_ABBREVIATION})\\.)[^]{0,2}`, itself, 'i'),
+  word(`((?:${CASED_ABBREVIATION})\\.)[^]{0,2}`),
+  word(`(?:${LEADING_ABBREVIATION})\\.`, itself, 'i'),
+  word('[A-Za-z](?:\\.[A-Za-z])*\\.'),
+  either(`((?:${WORD}|${THING})\\.)[,;:]`),
+  word(`((?:art|ca|figs?|nos?|op|pp|prop)\\.)${SPACE}?\\p{Nd}`, itself, 'i'),
+  word(`([A-Za-z])\\.${SPACE}+(?:${SENTENCE_STARTER}|${MARKUP})${SPACE}`),
   // hyphened figures and abbreviations
-  rule('[A-Za-z0-9][A-Za-z0-9.,\u00ad]{0,255}(?:-(?:[A-Za-z](?:\\.[A-Za-z])+\\.|[A-Za-z0-9\u00ad]+))+'),
+  word('[A-Za-z0-9][A-Za-z0-9.,\u00ad]{0,255}(?:-(?:[A-Za-z](?:\\.[A-Za-z])+\\.|[A-Za-z0-9\u00ad]+))+'),
   // addresses
-  rule('https?://[^\\s"<>|(){}]+[^\\s"<>|.!?(){},-]', itself, 'i'),
-  rule(`(?:${HOST})(?:/[^\\s"<>|()]+[^\\s"<>|.!?(){},-])?`),
-  rule('(?:<|&lt;)?[A-Za-z0-9][^\\s"<>|(){}]{0,255}@(?:[^\\s"<>|().{}]+\\.)*[^\\s"<>|().{}]+(?:>|&gt;)?'),
-  rule('@[A-Za-z_][A-Za-z_0-9]*|#\\p{L}+'),
-  rule(`((?:${ALNUM}+\\.){1,9}(?:${EXTENSION}))(?:${SPACE}|[.?!,\\n]|$)`, itself, 'i'),
+  word('https?://[^\\s"<>|(){}]+[^\\s"<>|.!?(){},-]', itself, 'i'),
+  either(`(?:${HOST})(?:/[^\\s"<>|()]+[^\\s"<>|.!?(){},-])?`),
+  either('(?:<|&lt;)?[A-Za-z0-9][^\\s"<>|(){}]{0,255}@(?:[^\\s"<>|().{}]+\\.)*[^\\s"<>|().{}]+(?:>|&gt;)?'),
+  sign('@[A-Za-z_][A-Za-z_0-9]*|#\\p{L}+'),
+  either(`((?:${ALNUM}+\\.){1,9}(?:${EXTENSION}))(?:${SPACE}|[.?!,\\n]|$)`, itself, 'i'),
   // numbers
-  rule('\\p{Nd}{1,2}[-/]\\p{Nd}{1,2}[-/]\\p{Nd}{2,4}'),
-  rule(`[-+]?${NUMBER}`),
-  rule('(?:\\p{Nd}{1,4}[- \u00a0])?\\p{Nd}{1,4}(?:\\\\?/|\u2044)\\p{Nd}{1,4}', joined),
-  rule(
+  word('\\p{Nd}{1,2}[-/]\\p{Nd}{1,2}[-/]\\p{Nd}{2,4}'),
+  either(`[-+]?${NUMBER}`),
+  word('(?:\\p{Nd}{1,4}[- \u00a0])?\\p{Nd}{1,4}(?:\\\\?/|\u2044)\\p{Nd}{1,4}', joined),
+  either(
     '(?:\\([0-9]{2,3}\\)[ \u00a0]?|(?:\\+\\+?)?(?:[0-9]{2,4}[- \u00a0])?[0-9]{2,4}[- \u00a0])' +
       '[0-9]{3,4}[- \u00a0]?[0-9]{3,5}|(?:(?:\\+\\+?)?[0-9]{2,4}\\.)?[0-9]{2,4}\\.[0-9]{3,4}\\.[0-9]{3,5}',
     joined,
   ),
-  rule('[A-Z]*\\$|#+'),
-  rule('[¢£\u0080¤₠€¼½¾⅓⅔]', sign),
-  rule(`(${APOSTROPHE}\\p{Nd}{2})(?:${SPACE}|\\n|$)`),
+  either('[A-Z]*\\$|#+'),
+  sign('[¢£\u0080¤₠€¼½¾⅓⅔]', written),
+  sign(`(${APOSTROPHE}\\p{Nd}{2})(?:${SPACE}|\\n|$)`),
   // faces
-  rule("([<>]?[:;=][-o*']?[()DPdpO\\\\{@|[\\]])(?:[^A-Za-z0-9]|$)", joined),
-  rule("[-^x=~<>']_[-^x=~<>']|\\([-^x=~<>'][_.]?[-^x=~<>']\\)|\\([^x=~<>']-[^x=~<>'`]\\)", joined),
+  sign("([<>]?[:;=][-o*']?[()DPdpO\\\\{@|[\\]])(?:[^A-Za-z0-9]|$)", joined),
+  either("[-^x=~<>']_[-^x=~<>']|\\([-^x=~<>'][_.]?[-^x=~<>']\\)|\\([^x=~<>']-[^x=~<>'`]\\)", joined),
   // brackets, dashes, stops and other signs
-  rule('-(?:[LR][RCS]B)-', itself, 'i'),
-  rule('[()[\\]{}]', (text) => [BRACKETS[text] ?? text]),
-  rule('-+', (text) => (text.length < 5 ? [] : [text])),
-  rule('\\.{3,5}|(?:\\.[ \u00a0]){2,4}\\.', nothing),
-  rule('[!?]+', (text) => (text.length < 2 ? [] : [text])),
-  rule(`''|['"]|&(?:quot|apos);|[.,:;\u0085\u0096\u0097\u2013-\u2015\u2026]`, nothing, 'i'),
-  rule('[`\u0091-\u0094«»\u2018\u2019\u201b-\u201d\u2039\u203a]{1,2}', quotes),
-  rule('\\*+|(?:\\\\\\*){1,3}|@+|_+|<<|>>'),
-  rule(SYMBOL),
+  sign('-(?:[LR][RCS]B)-', itself, 'i'),
+  sign('[()[\\]{}]', (text) => [BRACKETS[text] ?? text]),
+  sign('-+', (text) => (text.length < 5 ? [] : [text])),
+  sign('\\.{3,5}|(?:\\.[ \u00a0]){2,4}\\.', nothing),
+  sign('[!?]+', (text) => (text.length < 2 ? [] : [text])),
+  sign(`''|['"]|&(?:quot|apos);|[.,:;\u0085\u0096\u0097\u2013-\u2015\u2026]`, nothing, 'i'),
+  sign('[`\u0091-\u0094«»\u2018\u2019\u201b-\u201d\u2039\u203a]{1,2}', quotes),
+  sign('\\*+|(?:\\\\\\*){1,3}|@+|_+|<<|>>'),
+  sign(SYMBOL),
 ]
+
+const WORD_RULES = RULES.filter(({ begins }) => begins !== 'sign')
+const SIGN_RULES = RULES.filter(({ begins }) => begins !== 'word')
+const BEGINS_WORD = new RegExp(`[\\p{L}\\p{Nd}\u00ad${MARKS}]`, 'uy')
+const BLANK = new RegExp(`(?:${SPACE}|\\n)+`, 'uy')
 
 /** A word that nothing above would split or carry on, up to the space after it: most of any caption. */
 const PLAIN_WORD = /[A-Za-z]+(?=[ \t\n]|$)/y
@@ -202,10 +211,16 @@ export function tokenize(caption: string): string[] {
       at += plain.length + 1
       continue
     }
+    BLANK.lastIndex = at
+    if (BLANK.test(caption)) {
+      at = BLANK.lastIndex
+      continue
+    }
+    BEGINS_WORD.lastIndex = at
     let best: readonly string[] = []
     let furthest = 0
     let length = 1
-    for (const { pattern, tokens } of RULES) {
+    for (const { pattern, tokens } of BEGINS_WORD.test(caption) ? WORD_RULES : SIGN_RULES) {
       pattern.lastIndex = at
       const match = pattern.exec(caption)
       if (match === null || match[0].length <= furthest) continue
