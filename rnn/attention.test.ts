@@ -1,0 +1,123 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { backends } from '../engine/fixtures/backends.js'
+import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
+import { floats, type Values } from '../engine/fixtures/values.js'
+import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { ATTENTIONS, additive } from './attention.js'
+import { withGraph } from './fixtures/graph.js'
+import { expectClose, type Reference, readReference } from './fixtures/reference.js'
+
+let reference: Reference
+beforeAll(async () => {
+  reference = await readReference()
+})
+
+const valuesOf = (name: string): Values => reference.values(`attention.${name}`)
+
+function weightsOf(prefix = ''): Record<string, Values> {
+  const { dims, data } = valuesOf(`${prefix}v`)
+  return {
+    w_query: valuesOf(`${prefix}w_query`),
+    w_key: valuesOf(`${prefix}w_key`),
+    b: valuesOf(`${prefix}b`),
+    v: { dims: [dims[0]!, 1], data },
+  }
+}
+
+/** The query of the reference [images, units] as [images, 1, units], and its regions. */
+function given(): { query: Values; regions: Values } {
+  const { dims, data } = valuesOf('query')
+  return { query: { dims: [dims[0]!, 1, dims[1]!], data }, regions: valuesOf('features') }
+}
+
+describe('additive attention', () => {
+  it('has the shapes of the reference', () => {
+    expect(additive.parameters(11, 7, 4).map(({ name, shape }) => [name, shape])).toEqual(
+      Object.entries(weightsOf()).map(([name, { dims }]) => [name, dims]),
+    )
+  })
+
+  it.each(backends)('equals PyTorch in values and in the gradient of every weight on %s', async (backend) => {
+    await useBackend(backend)
+    const probe = valuesOf('probe').data as Float32Array
+    const { gradients } = differentiate({ ...weightsOf(), ...given() }, (ops, all) => {
+      const alignment = additive.align(ops, all, all.query!, additive.keys(ops, all, all.regions!))
+      expect(alignment.shape).toEqual([3, 1, 9])
+      expectClose(ops.read(alignment), valuesOf('alignment').data, 'alignment')
+      const context = ops.matMul(alignment, all.regions!)
+      expectClose(ops.read(context), valuesOf('context').data, 'context')
+      return ops.sum(ops.reshape(ops.mul(context, ops.input(probe, [3, 1, 11])), [-1]), 0)
+    })
+    for (const [name, { data }] of Object.entries(weightsOf('grad.')))
+      expectClose(gradients[name]!, data, `the gradient of ${name}`)
+  })
+
+  it('equals PyTorch in values in onnxruntime', async () => {
+    await withGraph(
+      weightsOf(),
+      { query: 3, regions: 3 },
+      (ops, weights, { query, regions }) => {
+        const alignment = additive.align(ops, weights, query!, additive.keys(ops, weights, regions!))
+        return { alignment, context: ops.matMul(alignment, regions!) }
+      },
+      async (run) => {
+        const { alignment, context } = await run(given())
+        expectClose(alignment!.data, valuesOf('alignment').data, 'alignment')
+        expectClose(context!.data, valuesOf('context').data, 'context')
+      },
+    )
+  })
+
+  it.each(backends)(
+    'of many hypotheses has gradients that central differences confirm on %s',
+    async (backend) => {
+      await useBackend(backend)
+      const weights = { w_query: floats(3, 4), w_key: floats(5, 4), b: floats(4), v: floats(4, 1) }
+      const [probe, query, regions] = [floats(2, 3, 5), floats(2, 3, 3), floats(2, 4, 5)]
+      expectGradients({ ...weights, query, regions }, (ops, all) => {
+        const alignment = additive.align(ops, all, all.query!, additive.keys(ops, all, all.regions!))
+        const context = ops.matMul(alignment, all.regions!)
+        const probed = ops.mul(context, ops.input(probe.data as Float32Array, probe.dims))
+        return ops.sum(ops.reshape(probed, [-1]), 0)
+      })
+    },
+  )
+
+  it('gives every hypothesis its own shares, which sum to 1', async () => {
+    await useBackend('cpu')
+    const ops = new TensorFlowOps()
+    const weights = { w_query: floats(3, 4), w_key: floats(5, 4), b: floats(4), v: floats(4, 1) }
+    const [query, regions] = [floats(2, 3, 3), floats(2, 4, 5)]
+    const align = (asked: Values): number[] =>
+      ops.scope(() => {
+        const held: Record<string, Tensor> = Object.fromEntries(
+          Object.entries({ ...weights, regions, asked }).map(([name, { data, dims }]) => [
+            name,
+            ops.input(data as Float32Array, dims),
+          ]),
+        )
+        const keys = additive.keys(ops, held, held.regions!)
+        return [...ops.read(additive.align(ops, held, held.asked!, keys))]
+      })
+    const together = align(query)
+    for (let hypothesis = 0; hypothesis < 3; hypothesis++) {
+      const row = (image: number) => 9 * image + 3 * hypothesis
+      const alone = align({
+        dims: [2, 1, 3],
+        data: Float32Array.from([0, 1].flatMap((image) => [...query.data.slice(row(image), row(image) + 3)])),
+      })
+      for (let image = 0; image < 2; image++) {
+        const from = 12 * image + 4 * hypothesis
+        const shares = together.slice(from, from + 4)
+        expectClose(shares, alone.slice(4 * image, 4 * image + 4), `shares of hypothesis ${hypothesis}`)
+        expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6)
+      }
+    }
+  })
+})
+
+describe('ATTENTIONS', () => {
+  it('names each attention as its row is named', () => {
+    for (const [name, attention] of Object.entries(ATTENTIONS)) expect(attention.name).toBe(name)
+  })
+})
