@@ -101,14 +101,15 @@ export class AdamW {
     )
   }
 
-  /** @throws ShowtellError INVALID_BUNDLE naming an array that is missing or has another length. */
+  /** @throws ShowtellError INVALID_BUNDLE naming an array that is missing or has another length; nothing changes then. */
   restore(step: number, read: (name: string) => Float32Array): void {
-    for (const [name, values] of Object.entries(this.state)) {
+    const pairs = Object.entries(this.state).map(([name, values]) => {
       const saved = read(name)
       if (saved.length !== values.length)
         throw expected(`${values.length} values`, name, saved.length, 'INVALID_BUNDLE')
-      values.set(saved)
-    }
+      return [values, saved] as const
+    })
+    for (const [values, saved] of pairs) values.set(saved)
     this.step = step
   }
 }
