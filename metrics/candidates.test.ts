@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest'
+import type { CaptionedImage } from '../data/captions.js'
+import { joinReferences, parseCandidates } from './candidates.js'
+
+const references: CaptionedImage[] = [
+  { id: '139', file: '000000000139.jpg', captions: ['a room'] },
+  { id: 'dog', file: 'photos/dog.png', captions: ['a dog'] },
+]
+
+function read(text: string): { scored: unknown[]; warnings: string[] } {
+  const warnings: string[] = []
+  const warn = (warning: string): number => warnings.push(warning)
+  const scored = joinReferences(parseCandidates(text, 'r.json', warn), references, 'r.json', warn)
+  return { scored: scored.map(({ id, candidate }) => [id, candidate]), warnings }
+}
+
+test('COCO results and JSON lines, by id or by file name', () => {
+  const answer = [
+    ['139', 'A room'],
+    ['dog', 'A dog'],
+  ]
+  expect(read('[{"image_id":139,"caption":"A room"},{"image_id":"dog","caption":"A dog"}]')).toEqual({
+    scored: answer,
+    warnings: [],
+  })
+  const lines =
+    '{"file":"x/000000000139.jpg","caption":"A room"}\n\n{"id":"dog","caption":"A dog","logProb":-3}\n'
+  expect(read(lines).scored).toEqual(answer)
+})
+
+test('what is not scored is named, and so is a caption without words', () => {
+  expect(read('[{"image_id":139,"caption":" . "},{"image_id":7,"caption":"x"}]').warnings).toEqual([
+    'r.json: not scored, no references: 7',
+    'r.json: not scored, no caption: dog',
+    'r.json: caption without a word: 139',
+  ])
+  expect(read('{"file":"dog.png","caption":"a"}\n{"file":"139.jpg","error":"cut off"}').warnings[0]).toBe(
+    'r.json:2: no caption for 139.jpg: cut off',
+  )
+})
+
+test.each([
+  [
+    '[{"image_id":139,"caption":"x"},{"image_id":"000139","caption":"y"}]',
+    'Expected one caption an image for r.json',
+  ],
+  ['[{"image_id":139,"capt', 'Expected whole JSON in r.json'],
+  ['[]', 'Expected captions for r.json'],
+  ['', 'Expected captions for r.json'],
+  ['[{"image_id":139}]', 'Expected image_id (or file) and caption for r.json[0]'],
+  ['[{"image_id":139,"caption":5}]', 'for r.json[0]'],
+  ['{"image_id":139,"caption":"x"}\nhello', 'Expected a JSON object for r.json:2 but received "hello"'],
+  ['{"caption":"x"}', 'for r.json:1'],
+  ['[{"image_id":8,"caption":"x"}]', 'Expected captions of the images of the references for r.json'],
+  ['[null]', 'for r.json[0]'],
+])('%s fails', (text, message) => expect(() => read(text)).toThrow(message))

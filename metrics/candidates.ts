@@ -1,0 +1,130 @@
+import { z } from 'zod'
+import type { CaptionedImage } from '../data/captions.js'
+import { nameWithoutEnding } from '../data/readers/reader.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+
+/** A caption to be scored, and how its file names the image: an id or a file name. */
+export interface Candidate {
+  readonly image: string
+  readonly caption: string
+}
+
+/** An image to be scored. */
+export interface ScoredImage {
+  readonly id: string
+  readonly file: string
+  readonly candidate: string
+  readonly references: readonly string[]
+}
+
+const idSchema = z.union([z.int(), z.string().min(1)]).transform(String)
+const entrySchema = z
+  .looseObject({
+    image_id: idSchema.optional(),
+    file: z.string().min(1).optional(),
+    id: idSchema.optional(),
+    caption: z.string().optional(),
+    error: z.string().optional(),
+  })
+  .refine(({ image_id, file, id }) => (image_id ?? file ?? id) !== undefined)
+  .refine(({ caption, error }) => (caption ?? error) !== undefined)
+
+/**
+ * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, or JSON lines with
+ * `image_id`, `file` or `id`, as `showtell caption` writes them.
+ * @param where the file, for messages
+ * @param warn takes photos whose line holds an error instead of a caption
+ * @throws ShowtellError INVALID_DATA naming the entry or line
+ */
+export function parseCandidates(text: string, where: string, warn: (warning: string) => void): Candidate[] {
+  const entries = /^\s*\[/.test(text) ? jsonEntries(text, where) : lineEntries(text, where)
+  if (entries.length === 0) throw expected('captions', where, 'none', 'INVALID_DATA')
+  return entries.flatMap(([place, value]) => {
+    const parsed = entrySchema.safeParse(value)
+    if (!parsed.success)
+      throw expected('image_id (or file) and caption', place, JSON.stringify(value), 'INVALID_DATA')
+    const { image_id, file, id, caption, error } = parsed.data
+    const image = image_id ?? file ?? id ?? ''
+    if (caption !== undefined) return [{ image, caption }]
+    warn(`${place}: no caption for ${image}: ${error}`)
+    return []
+  })
+}
+
+/**
+ * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
+ * the id of the references, or by file name with or without folder, ending and leading zeros.
+ * @param warn takes, by kind, the images that cannot be scored, and captions without words, which are scored
+ * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
+ */
+export function joinReferences(
+  candidates: readonly Candidate[],
+  references: readonly CaptionedImage[],
+  where: string,
+  warn: (warning: string) => void,
+): ScoredImage[] {
+  const named = new Map<string, CaptionedImage | 'several'>()
+  for (const image of references)
+    for (const name of new Set([plainName(image.file), plainName(image.id)]))
+      named.set(name, named.has(name) ? 'several' : image)
+  const byId = new Map(references.map((image) => [image.id, image]))
+  const unknown: string[] = []
+  const empty: string[] = []
+  const scored = new Map<string, ScoredImage>()
+  for (const { image: name, caption } of candidates) {
+    const image = byId.get(name) ?? named.get(plainName(name))
+    if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
+    if (image === undefined) {
+      unknown.push(name)
+      continue
+    }
+    if (scored.has(image.id))
+      throw expected('one caption an image', where, `two for ${image.id}`, 'INVALID_DATA')
+    if (!/[\p{L}\p{N}]/u.test(caption)) empty.push(image.id)
+    scored.set(image.id, { id: image.id, file: image.file, candidate: caption, references: image.captions })
+  }
+  if (scored.size === 0)
+    throw expected(
+      'captions of the images of the references',
+      where,
+      `images ${list(unknown)}`,
+      'INVALID_DATA',
+    )
+  if (unknown.length > 0) warn(`${where}: not scored, no references: ${list(unknown)}`)
+  const missing = references.filter(({ id }) => !scored.has(id)).map(({ id }) => id)
+  if (missing.length > 0) warn(`${where}: not scored, no caption: ${list(missing)}`)
+  if (empty.length > 0) warn(`${where}: caption without a word: ${list(empty)}`)
+  return [...scored.values()]
+}
+
+function plainName(name: string): string {
+  return nameWithoutEnding(name).replace(/^0+(?=\d+$)/, '')
+}
+
+function list(ids: readonly string[]): string {
+  const shown = ids.slice(0, 20).join(', ')
+  return ids.length > 20 ? `${shown} and ${ids.length - 20} more` : shown
+}
+
+function jsonEntries(text: string, where: string): [string, unknown][] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return (value as unknown[]).map((entry, index) => [`${where}[${index}]`, entry])
+  } catch (cause) {
+    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${where}: ${messageOf(cause)}`, {
+      where,
+      cause,
+    })
+  }
+}
+
+function lineEntries(text: string, where: string): [string, unknown][] {
+  return text.split('\n').flatMap((line, index): [string, unknown][] => {
+    if (line.trim() === '') return []
+    try {
+      return [[`${where}:${index + 1}`, JSON.parse(line)]]
+    } catch {
+      throw expected('a JSON object', `${where}:${index + 1}`, line, 'INVALID_DATA')
+    }
+  })
+}

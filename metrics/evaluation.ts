@@ -1,0 +1,101 @@
+import { tokenize } from '../data/tokenizer.js'
+import {
+  type BootstrapOptions,
+  bootstrapIntervals,
+  type Comparison,
+  compareScores,
+  type Interval,
+} from './bootstrap.js'
+import type { ScoredImage } from './candidates.js'
+import { type DiversityScores, scoreDiversity } from './diversity.js'
+import { type GenderScores, scoreGender } from './gender.js'
+import { type HumanScores, scoreHumans } from './human.js'
+import { type ObjectScores, scoreObjects } from './objects.js'
+import { type ScoreOptions, scoreTokens } from './score.js'
+
+/** Everything that one evaluation says of a result file. */
+export interface Evaluation {
+  readonly images: number
+  /** By the names of the COCO evaluation. */
+  readonly corpus: Readonly<Record<string, number>>
+  /** By image id, then by name. */
+  readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>
+  /** 95 % intervals of `corpus`. */
+  readonly intervals: Readonly<Record<string, Interval>>
+  readonly objects: Omit<ObjectScores, 'perImage'>
+  readonly unsupportedObjects: Readonly<Record<string, readonly string[]>>
+  readonly diversity: DiversityScores
+  readonly gender: GenderScores
+  /** What other captions score on the same images less what these do. */
+  readonly comparison?: Readonly<Record<string, Comparison>>
+  readonly people?: HumanScores & {
+    readonly diversity: DiversityScores
+    readonly objects: Omit<ObjectScores, 'perImage'>
+  }
+}
+
+export interface EvaluationOptions extends ScoreOptions, BootstrapOptions {
+  /** Captions of another model for the same images in the same order. */
+  readonly other?: readonly string[]
+  /** Captions that the model was trained on. */
+  readonly training?: Iterable<string>
+  /** Score people, too: each reference against the others. */
+  readonly people?: boolean
+}
+
+/**
+ * Scores captions and all that can be said about them.
+ * @throws ShowtellError INVALID_ARGUMENT, for people also if an image has one reference only
+ */
+export function evaluate(images: readonly ScoredImage[], options: EvaluationOptions = {}): Evaluation {
+  const candidates = images.map(({ candidate }) => tokenize(candidate))
+  const references = images.map((image) => image.references.map(tokenize))
+  const scores = scoreTokens(candidates, references, options)
+  const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
+  const { other, training, people } = options
+  return {
+    images: images.length,
+    corpus: Object.fromEntries(Object.entries(scores).map(([name, { corpus }]) => [name, corpus])),
+    perImage: Object.fromEntries(
+      images.map(({ id }, index) => [
+        id,
+        Object.fromEntries(
+          Object.entries(scores).map(([name, { perImage }]) => [name, perImage[index] ?? 0]),
+        ),
+      ]),
+    ),
+    intervals: bootstrapIntervals(scores, options),
+    objects,
+    unsupportedObjects: Object.fromEntries(
+      images.flatMap(({ id }, index) => {
+        const { unsupported } = mentions[index] ?? { unsupported: [] }
+        return unsupported.length === 0 ? [] : [[id, unsupported]]
+      }),
+    ),
+    diversity: scoreDiversity(
+      candidates,
+      training === undefined ? undefined : Array.from(training, tokenize),
+    ),
+    gender: scoreGender(candidates, references),
+    ...(other === undefined
+      ? {}
+      : {
+          comparison: compareScores(scores, scoreTokens(other.map(tokenize), references, options), options),
+        }),
+    ...(people === true ? { people: peopleOf(candidates, references, options) } : {}),
+  }
+}
+
+function peopleOf(
+  candidates: readonly string[][],
+  references: readonly string[][][],
+  options: ScoreOptions,
+): NonNullable<Evaluation['people']> {
+  const scores = scoreHumans(candidates, references, options)
+  const first = references.map((captions) => captions[0] ?? [])
+  const { perImage: _, ...objects } = scoreObjects(
+    first,
+    references.map((captions) => captions.slice(1)),
+  )
+  return { ...scores, diversity: scoreDiversity(first), objects }
+}
