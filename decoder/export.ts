@@ -25,8 +25,8 @@ export function exportEncoder(
   const ops = new OnnxOps(graph)
   const size = encoder.imageSize
   const pixels = graph.input('pixels', 'uint8', ['images', size, size, 3])
-  const features = encoder.features(ops, recorded(graph, weights, file, 'encoder'), pixels)
-  const { memory, state } = decoder.start(ops, recorded(graph, weights, file, 'decoder'), features)
+  const features = encoder.features(ops, graph.weights(weights, file, 'encoder.'), pixels)
+  const { memory, state } = decoder.start(ops, graph.weights(weights, file, 'decoder.'), features)
   const { regions, channels, regionSize, attentionUnits, units } = decoder.config
   graph.output('features', features, ['images', regions, channels])
   graph.output('regions', memory.regions, ['images', regions, regionSize])
@@ -59,7 +59,7 @@ export function exportDecoder(decoder: Decoder, weights: SafetensorsFile, file: 
       ops.select(graph.input(name, 'float32', ['images', 'parents', units]), parents),
     ]),
   )
-  const step = decoder.step(ops, recorded(graph, weights, file, 'decoder'), tokens, memory, before)
+  const step = decoder.step(ops, graph.weights(weights, file, 'decoder.'), tokens, memory, before)
   const logProbs = ops.add(step.logProbs, bias)
   const k = Math.min(MOST_CONTINUATIONS, vocabularySize)
   const { values, indices } = ops.topK(logProbs, k)
@@ -69,18 +69,4 @@ export function exportDecoder(decoder: Decoder, weights: SafetensorsFile, file: 
   if (step.alignment !== undefined) graph.output('alignment', step.alignment, [...rows, regions])
   for (const name of decoder.states) graph.output(after(name), step.state[name]!, [...rows, units])
   return graph.encode()
-}
-
-/** The weights under a prefix as values of the graph, by their names without it. */
-function recorded(
-  graph: OnnxGraph,
-  weights: SafetensorsFile,
-  file: string,
-  prefix: string,
-): Record<string, OnnxValue> {
-  return Object.fromEntries(
-    [...weights.entries]
-      .filter(([name]) => name.startsWith(`${prefix}.`))
-      .map(([name, entry]) => [name.slice(prefix.length + 1), graph.weight(name, file, entry)]),
-  )
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import type { FeatureStore } from '../data/feature-store.js'
-import type { Encoder } from '../encoder/encoder.js'
-import { regionsOf } from '../encoder/encoder.js'
+import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import type { FeatureExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
 import { messageOf, type ShowtellError } from '../errors.js'
@@ -19,7 +18,7 @@ export interface Preparation {
  */
 export async function prepareFeatures(
   store: FeatureStore,
-  encoder: Encoder,
+  encoder: EncoderShape,
   extractor: FeatureExtractor,
   folder: string,
   files: readonly string[],

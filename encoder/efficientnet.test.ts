@@ -45,7 +45,7 @@ describe.each([
     const extractor = await tensorFlowExtractor(encoder, weights, 'wasm')
     const both = await extractor.features(pixels, 2)
     const second = await extractor.features(pixels.subarray(PIXELS), 1)
-    extractor.dispose()
+    await extractor.dispose()
     expect(both).toHaveLength(2 * 49 * 1280)
     expect(encoder.range).toEqual([0, 6])
     expect(both.every((value) => value >= 0 && value <= 6)).toBe(true)

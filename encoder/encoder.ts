@@ -9,8 +9,8 @@ export interface Array32 {
 /** Weights under the names of the file they come from. */
 export type ForeignWeights = (name: string) => Array32
 
-/** A convolutional network that turns pixels into a grid of features. Weights are those of `importWeights`. */
-export interface Encoder {
+/** What one has to know of an encoder to store and decode its features. */
+export interface EncoderShape {
   readonly name: string
   /** Side of the square of RGB pixels that goes in. */
   readonly imageSize: number
@@ -22,6 +22,10 @@ export interface Encoder {
    * the weights (a relu without bound).
    */
   readonly range: readonly [number, number] | 'measured'
+}
+
+/** A convolutional network that turns pixels into a grid of features. Weights are those of `importWeights`. */
+export interface Encoder extends EncoderShape {
   /** Names of the weights in the order of the layers, for fine-tuning the last of them. */
   readonly blocks: readonly (readonly string[])[]
   /**
@@ -34,6 +38,6 @@ export interface Encoder {
 }
 
 /** Regions of an encoder's grid. */
-export function regionsOf(encoder: Encoder): number {
+export function regionsOf(encoder: EncoderShape): number {
   return encoder.grid[0] * encoder.grid[1]
 }

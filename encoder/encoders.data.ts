@@ -66,7 +66,7 @@ describe.each(backends)('encoders on %s', (backend) => {
       backend,
     )
     const features = await extractor.features(file.raw('reference.pixels'), 2)
-    extractor.dispose()
+    await extractor.dispose()
     report(`${name} ${backend}`, features, file.float32('reference.features').data)
   })
 })

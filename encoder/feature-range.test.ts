@@ -11,7 +11,7 @@ import { featureRange } from './feature-range.js'
 const extractor: FeatureExtractor = {
   engine: 'none',
   features: async (pixels) => Float32Array.of(pixels[0]!),
-  dispose: () => undefined,
+  dispose: async () => undefined,
 }
 
 let folder: string

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expected } from '../errors.js'
-import type { Encoder } from './encoder.js'
+import type { EncoderShape } from './encoder.js'
 import type { FeatureExtractor } from './extractor.js'
 import { decodeImage } from './image.js'
 
@@ -15,7 +15,7 @@ const HEADROOM = 1.25
  * @throws ShowtellError INVALID_DATA when no photo can be read or all their features are 0.
  */
 export async function featureRange(
-  encoder: Encoder,
+  encoder: EncoderShape,
   extractor: FeatureExtractor,
   folder: string,
   files: readonly string[],

@@ -22,7 +22,7 @@ describe('mobileNetV2', () => {
       'wasm',
     )
     const ours = await extractor.features(pixels, 1)
-    extractor.dispose()
+    await extractor.dispose()
     expect(ours.length).toBe(theirs.length)
     const difference = theirs.reduce((most, value, i) => Math.max(most, Math.abs(value - ours[i]!)), 0)
     expect(Math.max(...theirs)).toBeGreaterThan(1)

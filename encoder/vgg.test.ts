@@ -111,7 +111,7 @@ async function largestDifference(encoder: Encoder, theirs: Float64Array): Promis
   const imported = encoder.importWeights((name) => weights.get(name)!)
   const extractor = await tensorFlowExtractor(encoder, imported, 'wasm')
   const ours = await extractor.features(pixels, 1)
-  extractor.dispose()
+  await extractor.dispose()
   expect(ours.length).toBe(theirs.length)
   const largest = Math.max(...theirs)
   expect(largest).toBeGreaterThan(0.1)

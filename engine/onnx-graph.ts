@@ -10,7 +10,7 @@ import {
   type ValueInfoProto,
 } from './onnx-model.js'
 import type { DType } from './ops.js'
-import type { SafetensorsEntry, SafetensorsType } from './safetensors.js'
+import type { SafetensorsEntry, SafetensorsFile, SafetensorsType } from './safetensors.js'
 
 /** A value that a graph will hold when it runs. */
 export interface OnnxValue {
@@ -86,6 +86,15 @@ export class OnnxGraph {
     if (stored !== 'float16') return { ...value, name, dtype: stored }
     const [cast] = this.node('Cast', [name], { to: ELEMENT_TYPES.float32 })
     return { ...value, name: cast!, dtype: 'float32' }
+  }
+
+  /** The tensors of a safetensors file under a prefix, by their names without it; `file` as for `weight`. */
+  weights({ entries }: SafetensorsFile, file: string, prefix = ''): Record<string, OnnxValue> {
+    return Object.fromEntries(
+      [...entries]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([name, entry]) => [name.slice(prefix.length), this.weight(name, file, entry)]),
+    )
   }
 
   /** Numbers held in the graph itself; the same numbers are held once. Returns their name. */

@@ -1,0 +1,70 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
+import { Random } from '../random.js'
+import type { Array32, Encoder } from './encoder.js'
+import { onnxExtractor, tensorFlowExtractor } from './extractor.js'
+
+const SIZE = 8
+const random = new Random('extractor')
+const drawn = (...shape: number[]): Array32 => ({
+  shape,
+  data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
+})
+
+/** One convolution of stride 4. */
+const encoder: Encoder = {
+  name: 'one convolution',
+  imageSize: SIZE,
+  grid: [2, 2],
+  channels: 5,
+  range: [0, 6],
+  blocks: [['filter', 'bias']],
+  importWeights: () => ({ filter: drawn(4, 4, 3, 5), bias: drawn(5) }),
+  features(ops, weights, pixels) {
+    const scaled = ops.mul(ops.cast(pixels, 'float32'), ops.constant([1 / 255], [], 'float32'))
+    const { filter, bias } = weights
+    const grid = ops.conv2d(scaled, filter!, bias!, { stride: 4, padding: [0, 0, 0, 0] })
+    return ops.reshape(ops.relu6(grid), [0, 4, 5])
+  },
+}
+const weights = encoder.importWeights(() => drawn(0))
+const pixels = Uint8Array.from({ length: 3 * SIZE * SIZE * 3 }, () => random.below(256))
+
+describe('onnxExtractor', () => {
+  it('gives the features of TensorFlow.js, photo by photo in order', async () => {
+    const [onnx, cpu] = [
+      await onnxExtractor(encoder, weights),
+      await tensorFlowExtractor(encoder, weights, 'cpu'),
+    ]
+    expect([onnx.engine, cpu.engine]).toEqual(['onnx', 'cpu'])
+    const [ours, theirs] = [await onnx.features(pixels, 3), await cpu.features(pixels, 3)]
+    expect(ours.length).toBe(3 * 4 * 5)
+    expect(Math.max(...theirs)).toBeGreaterThan(1)
+    theirs.forEach((value, i) => {
+      expect(ours[i]).toBeCloseTo(value, 4)
+    })
+    await onnx.dispose()
+    await cpu.dispose()
+  })
+
+  it('leaves no files behind, neither after a failure', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'showtell-extractor-'))
+    vi.stubEnv('TMPDIR', folder)
+    const extractor = await onnxExtractor(encoder, weights)
+    expect(await readdir(folder)).toHaveLength(1)
+    await extractor.dispose()
+    expect(await readdir(folder)).toEqual([])
+    const broken: Encoder = {
+      ...encoder,
+      features: () => {
+        throw new Error('no features')
+      },
+    }
+    await expect(onnxExtractor(broken, weights)).rejects.toThrow('no features')
+    expect(await readdir(folder)).toEqual([])
+    vi.unstubAllEnvs()
+    await rm(folder, { recursive: true })
+  })
+})
