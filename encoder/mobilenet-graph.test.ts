@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { useBackend } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
+import { writeGraph } from './fixtures/graph-model.js'
 import { loadMobilenetGraph } from './mobilenet-graph.js'
 
 const CHANNELS = 4
@@ -18,31 +18,30 @@ const pixels = Uint8Array.from({ length: 2 * 224 * 224 * 3 }, () => random.below
 
 let folder: string
 beforeAll(async () => {
-  await useBackend('cpu')
   folder = await mkdtemp(join(tmpdir(), 'showtell-graph-'))
-  await writeGraph('relu6', 'Relu6')
-  await writeGraph('relu', 'Relu')
+  await writeGraph(join(folder, 'relu6.json'), { filter, bias })
+  await writeGraph(join(folder, 'relu.json'), { filter, bias }, { activation: 'Relu' })
 })
 afterAll(() => rm(folder, { recursive: true }))
 
 describe('loadMobilenetGraph', () => {
   it('gives the grid that the pooling reads', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'))
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
     expect(graph).toMatchObject({ imageSize: 224, grid: [7, 7], channels: CHANNELS, range: [0, 6] })
     expectClose(
       await graph.features(pixels, 2),
       gridOf((pixel) => pixel / 255),
     )
-    graph.dispose()
+    await graph.dispose()
   })
 
   it('scales pixels to the range the graph expects', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), [-1, 1])
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu', [-1, 1])
     expectClose(
       await graph.features(pixels, 2),
       gridOf((pixel) => pixel / 127.5 - 1),
     )
-    graph.dispose()
+    await graph.dispose()
   })
 
   it('reads file and http URLs', async () => {
@@ -53,95 +52,73 @@ describe('loadMobilenetGraph', () => {
     const { port } = server.address() as AddressInfo
     const urls = [pathToFileURL(join(folder, 'relu6.json')).href, `http://127.0.0.1:${port}/relu6.json`]
     for (const url of urls) {
-      const graph = await loadMobilenetGraph(url)
+      const graph = await loadMobilenetGraph(url, 'cpu')
       expectClose(
         await graph.features(pixels, 2),
         gridOf((pixel) => pixel / 255),
       )
-      graph.dispose()
+      await graph.dispose()
     }
     server.close()
   })
 
+  it('is known by what decides its features', async () => {
+    const sums = new Set<string>()
+    const load = async (path: string, range?: readonly [number, number]): Promise<string> => {
+      const graph = await loadMobilenetGraph(path, 'cpu', range)
+      await graph.dispose()
+      sums.add(graph.sha256)
+      return graph.sha256
+    }
+    const path = join(folder, 'relu6.json')
+    expect(await load(path)).toBe(await load(path, [0, 1]))
+    await load(path, [-1, 1])
+    const other = await mkdtemp(join(folder, 'other-'))
+    await writeGraph(join(other, 'relu6.json'), { filter, bias: bias.map((value) => value + 1) })
+    await load(join(other, 'relu6.json'))
+    expect(sums.size).toBe(3)
+  })
+
   it('leaves no tensor behind', async () => {
     const before = tf.memory().numTensors
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'))
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
     await graph.features(pixels, 2)
-    graph.dispose()
+    await graph.dispose()
     expect(tf.memory().numTensors).toBe(before)
   })
 
   it('names the file that is missing or is no such graph', async () => {
-    await expect(loadMobilenetGraph(join(folder, 'none.json'))).rejects.toMatchObject({
+    await expect(loadMobilenetGraph(join(folder, 'none.json'), 'cpu')).rejects.toMatchObject({
       code: 'NOT_FOUND',
       where: join(folder, 'none.json'),
     })
-    await expect(loadMobilenetGraph(join(folder, 'relu.json'))).rejects.toThrow(
+    await expect(loadMobilenetGraph(join(folder, 'relu.json'), 'cpu')).rejects.toThrow(
       `Expected a pooling behind a relu6 for ${join(folder, 'relu.json')} but received "pooled"`,
     )
     await writeFile(join(folder, 'text.json'), 'no graph')
-    await expect(loadMobilenetGraph(join(folder, 'text.json'))).rejects.toMatchObject({
+    await expect(loadMobilenetGraph(join(folder, 'text.json'), 'cpu')).rejects.toMatchObject({
       code: 'INVALID_DATA',
     })
-    await writeGraph('alone', 'Relu6', 'missing.bin')
-    await expect(loadMobilenetGraph(join(folder, 'alone.json'))).rejects.toMatchObject({
+    await writeGraph(join(folder, 'alone.json'), { filter, bias }, { shard: 'missing.bin' })
+    await expect(loadMobilenetGraph(join(folder, 'alone.json'), 'cpu')).rejects.toMatchObject({
       code: 'NOT_FOUND',
       where: join(folder, 'missing.bin'),
     })
   })
 
+  it('takes no shard from elsewhere', async () => {
+    await writeGraph(join(folder, 'away.json'), { filter, bias }, { shard: '../weights.bin' })
+    await expect(loadMobilenetGraph(join(folder, 'away.json'), 'cpu')).rejects.toThrow(
+      'not the name of a file beside it',
+    )
+  })
+
   it('refuses pixels of another size', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'))
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
     await expect(graph.features(pixels, 1)).rejects.toThrow('pixels of 1 images of 224 × 224')
-    graph.dispose()
+    await graph.dispose()
   })
 })
-
-/** A network of one 1 × 1 convolution that looks at every 32nd pixel. */
-async function writeGraph(name: string, activation: string, shard = 'weights.bin'): Promise<void> {
-  const type = { type: 'DT_FLOAT' }
-  const dims = (...sizes: number[]) => ({ shape: { dim: sizes.map((size) => ({ size: String(size) })) } })
-  const list = (...values: number[]) => ({ list: { i: values.map(String) } })
-  const weights = [
-    { name: 'filter', shape: [1, 1, 3, CHANNELS], dtype: 'float32' },
-    { name: 'bias', shape: [CHANNELS], dtype: 'float32' },
-  ]
-  const node = [
-    { name: 'input', op: 'Placeholder', attr: { dtype: type, shape: dims(-1, 224, 224, 3) } },
-    ...weights.map((weight) => ({ name: weight.name, op: 'Const', attr: { dtype: type } })),
-    {
-      name: 'convolved',
-      op: 'Conv2D',
-      input: ['input', 'filter'],
-      attr: {
-        strides: list(1, 32, 32, 1),
-        dilations: list(1, 1, 1, 1),
-        padding: { s: base64('SAME') },
-        data_format: { s: base64('NHWC') },
-      },
-    },
-    { name: 'summed', op: 'BiasAdd', input: ['convolved', 'bias'], attr: {} },
-    { name: 'activated', op: activation, input: ['summed'], attr: {} },
-    {
-      name: 'pooled',
-      op: 'AvgPool',
-      input: ['activated'],
-      attr: { ksize: list(1, 7, 7, 1), strides: list(1, 1, 1, 1), padding: { s: base64('VALID') } },
-    },
-    { name: 'output', op: 'Softmax', input: ['pooled'], attr: {} },
-  ]
-  const model = {
-    format: 'graph-model',
-    modelTopology: { node, versions: {} },
-    weightsManifest: [{ paths: [shard], weights }],
-  }
-  await writeFile(join(folder, `${name}.json`), JSON.stringify(model))
-  await writeFile(join(folder, 'weights.bin'), Buffer.from(Float32Array.of(...filter, ...bias).buffer))
-}
-
-function base64(text: string): string {
-  return Buffer.from(text).toString('base64')
-}
 
 function gridOf(scaled: (pixel: number) => number): number[] {
   const grid: number[] = []

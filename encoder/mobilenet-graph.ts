@@ -1,38 +1,53 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { load, type ModelConfig } from '@tensorflow-models/mobilenet'
+import type { ModelConfig } from '@tensorflow-models/mobilenet'
 import { z } from 'zod'
-import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { type Backend, type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import type { EncoderShape } from './encoder.js'
+import type { FeatureExtractor } from './extractor.js'
+
+/** The name of every such encoder. */
+export const MOBILENET_GRAPH = 'mobilenet-graph'
 
 /** The side that @tensorflow-models/mobilenet feeds every graph with. */
 const IMAGE_SIZE = 224
 
-/** A MobileNet that TensorFlow.js runs from its own graph. */
-export interface MobilenetGraph {
-  readonly name: string
-  readonly imageSize: number
-  readonly grid: readonly [number, number]
-  readonly channels: number
-  readonly range: readonly [number, number]
-  /** Pixels uint8 [images, size, size, 3] → features [images, regions, channels], row by row. */
-  features(pixels: Uint8Array, images: number): Promise<Float32Array>
-  dispose(): void
+/** An encoder that is a graph of its own, of which no `Ops` definition exists: TensorFlow.js alone runs it. */
+export interface GraphShape extends EncoderShape {
+  /** What the graph expects of a pixel: black, white. */
+  readonly inputRange: readonly [number, number]
+}
+
+export interface MobilenetGraph extends GraphShape, FeatureExtractor {
+  /** Of what decides the features: `model.json`, the shards in its order, the input range. */
+  readonly sha256: string
+  /** `model.json` and its shards, by name. */
+  readonly files: ReadonlyMap<string, Uint8Array>
+}
+
+/** What is the same for all of them, and what differs. */
+export function graphShape(differs: Pick<GraphShape, 'grid' | 'channels' | 'inputRange'>): GraphShape {
+  const { grid, channels, inputRange } = differs
+  return { name: MOBILENET_GRAPH, imageSize: IMAGE_SIZE, grid, channels, range: [0, 6], inputRange }
 }
 
 /**
- * Loads a graph model through @tensorflow-models/mobilenet on the current backend. That package gives pooled features
- * only: the grid is what its graph computes up to the relu6 of the last convolution, which the pooling reads.
+ * Loads a graph model through @tensorflow-models/mobilenet. That package gives pooled features only: the grid is what
+ * its graph computes up to the relu6 of the last convolution, which the pooling reads.
  * @param modelUrl `model.json`, at an http(s) or file URL or a path; its shards lie beside it.
  * @param inputRange what the graph expects of a pixel; those of TensorFlow Hub take [0, 1].
- * @throws ShowtellError NOT_FOUND or INVALID_DATA naming the file and what is wrong with it.
+ * @throws ShowtellError NOT_FOUND or INVALID_DATA naming the file and what is wrong with it, ENGINE_UNAVAILABLE.
  */
 export async function loadMobilenetGraph(
   modelUrl: string,
+  backend: Backend | 'auto',
   inputRange: readonly [number, number] = [0, 1],
 ): Promise<MobilenetGraph> {
-  const artifacts = await readGraph(modelUrl)
+  const { artifacts, files } = await readGraph(modelUrl)
   const layer = gridLayer(artifacts.modelTopology, modelUrl)
+  const engine = await useBackend(backend)
   const model = await loadModel(artifacts, modelUrl, inputRange)
   const ops = new TensorFlowOps()
   const scale = (inputRange[1] - inputRange[0]) / 255
@@ -50,11 +65,10 @@ export async function loadMobilenetGraph(
   const [, rows, columns, channels] = trial.shape as [number, number, number, number]
   ops.dispose([trial])
   return {
-    name: 'mobilenet-graph',
-    imageSize: IMAGE_SIZE,
-    grid: [rows, columns],
-    channels,
-    range: [0, 6],
+    ...graphShape({ grid: [rows, columns], channels, inputRange }),
+    engine,
+    sha256: sha256Of(files, inputRange),
+    files,
     async features(pixels, images) {
       if (pixels.length !== images * IMAGE_SIZE * IMAGE_SIZE * 3)
         throw expected(`pixels of ${images} images of ${IMAGE_SIZE} × ${IMAGE_SIZE}`, 'pixels', pixels.length)
@@ -63,7 +77,7 @@ export async function loadMobilenetGraph(
       ops.dispose([output])
       return values
     },
-    dispose: () => model.dispose(),
+    dispose: async () => model.dispose(),
   }
 }
 
@@ -78,6 +92,8 @@ async function loadModel(
   modelUrl: string,
   [least, greatest]: readonly [number, number],
 ): Promise<GraphModel> {
+  // As late as here, so that who has no such graph does not pay for the package.
+  const { load } = await import('@tensorflow-models/mobilenet')
   const handler = { load: async () => artifacts } as Exclude<ModelConfig['modelUrl'], string | undefined>
   try {
     const mobilenet = await load({ version: 2, modelUrl: handler, inputRange: [least, greatest] })
@@ -104,7 +120,11 @@ const nodeSchema = z.looseObject({
 const graphSchema = z.looseObject({
   modelTopology: z.looseObject({ node: z.array(nodeSchema) }),
   weightsManifest: z.array(
-    z.object({ paths: z.array(z.string()), weights: z.array(z.looseObject({ name: z.string() })) }),
+    z.object({
+      // Names, not paths: they become files of a bundle.
+      paths: z.array(z.string().regex(/^\w[\w.-]*$/, 'not the name of a file beside it')),
+      weights: z.array(z.looseObject({ name: z.string() })),
+    }),
   ),
 })
 type Graph = z.infer<typeof graphSchema>
@@ -127,26 +147,36 @@ function fromBase64(text: string): string {
   return Buffer.from(text, 'base64').toString()
 }
 
-async function readGraph(modelUrl: string): Promise<GraphArtifacts> {
+async function readGraph(
+  modelUrl: string,
+): Promise<{ artifacts: GraphArtifacts; files: Map<string, Uint8Array> }> {
+  const bytes = await readBytes(modelUrl)
   let json: unknown
   try {
-    json = JSON.parse(new TextDecoder().decode(await readBytes(modelUrl)))
+    json = JSON.parse(new TextDecoder().decode(bytes))
   } catch (error) {
-    if (error instanceof ShowtellError) throw error
     throw expected('JSON', modelUrl, messageOf(error), 'INVALID_DATA')
   }
   const parsed = graphSchema.safeParse(json)
   if (!parsed.success)
     throw expected('a graph model', modelUrl, z.prettifyError(parsed.error), 'INVALID_DATA')
   const { weightsManifest, ...rest } = parsed.data
-  const shards = await Promise.all(
-    weightsManifest.flatMap(({ paths }) => paths.map((path) => readBytes(beside(modelUrl, path)))),
-  )
+  const names = weightsManifest.flatMap(({ paths }) => paths)
+  const shards = await Promise.all(names.map((name) => readBytes(beside(modelUrl, name))))
   return {
-    ...rest,
-    weightSpecs: weightsManifest.flatMap(({ weights }) => weights),
-    weightData: await new Blob(shards).arrayBuffer(),
+    artifacts: {
+      ...rest,
+      weightSpecs: weightsManifest.flatMap(({ weights }) => weights),
+      weightData: await new Blob(shards).arrayBuffer(),
+    },
+    files: new Map([['model.json', bytes], ...names.map((name, i) => [name, shards[i]!] as const)]),
   }
+}
+
+function sha256Of(files: ReadonlyMap<string, Uint8Array>, inputRange: readonly [number, number]): string {
+  const hash = createHash('sha256')
+  for (const bytes of files.values()) hash.update(bytes)
+  return hash.update(JSON.stringify(inputRange)).digest('hex')
 }
 
 function beside(url: string, file: string): string {
