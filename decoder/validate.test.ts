@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest'
+import { captionOptionsSchema } from './options.js'
+import { validate } from './validate.js'
+
+describe('validate', () => {
+  it('fills in the defaults', () => {
+    expect(validate(captionOptionsSchema, { count: 2 })).toMatchObject({
+      count: 2,
+      beamSize: 3,
+      bannedWords: [],
+    })
+  })
+
+  it.each([
+    [{ beamSize: 0 }, 'Expected an integer from 1 to 20 for beamSize but received 0'],
+    [{ count: 1.5 }, 'Expected an integer from 1 to 10 for count but received 1.5'],
+    [{ topP: 0 }, 'Expected a number above 0 to 1 for topP but received 0'],
+    [{ attention: 'x' }, 'Expected true or false for attention but received "x"'],
+    [{ style: '' }, 'Expected text of 1 to 40 characters for style but received ""'],
+    [{ bannedWords: 'dog' }, 'Expected a list of at most 1000 entries for bannedWords but received "dog"'],
+    [{ bannedWords: ['dog', 3] }, 'Expected text of 1 to 50 characters for bannedWords.1 but received 3'],
+    [[], 'Expected an object for the options but received []'],
+    [null, 'Expected an object for the options but received null'],
+  ])('says what is wrong with %j', (value, message) => {
+    expect(() => validate(captionOptionsSchema, value)).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT', message }),
+    )
+  })
+
+  it('lists every wrong value and the names there are', () => {
+    expect(() => validate(captionOptionsSchema, { seed: -1, beams: 3 })).toThrow(
+      /for seed but received -1; Expected one of count, beamSize, .* for a name in the options but received "beams"/,
+    )
+  })
+})

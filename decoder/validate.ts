@@ -1,0 +1,98 @@
+import { z } from 'zod'
+import { expected, ShowtellError } from '../errors.js'
+
+/** What a schema wants of one value, as JSON Schema tells it. */
+export interface Wanted {
+  readonly type?: string
+  readonly description?: string
+  readonly default?: unknown
+  readonly enum?: readonly unknown[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly exclusiveMinimum?: number
+  readonly minLength?: number
+  readonly maxLength?: number
+  readonly minItems?: number
+  readonly maxItems?: number
+  readonly items?: Wanted
+  readonly properties?: Readonly<Record<string, Wanted>>
+}
+
+/** What a schema wants, by name for an object. */
+export function wantedBy(schema: z.ZodType): Wanted {
+  return z.toJSONSchema(schema, { io: 'input' }) as Wanted
+}
+
+/**
+ * The value with every default filled in.
+ * @throws ShowtellError INVALID_ARGUMENT with one message a wrong value, joined by `; `; `where` is the first.
+ */
+export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 'the options'): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const wanted = wantedBy(schema)
+  const errors = parsed.error.issues.flatMap((issue) => {
+    const { at, received } = follow(wanted, value, issue.path)
+    const where = issue.path.join('.') || what
+    if (issue.code === 'unrecognized_keys') {
+      const names = Object.keys(at?.properties ?? {}).join(', ')
+      return issue.keys.map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
+    }
+    if (issue.code === 'custom') return [new ShowtellError('INVALID_ARGUMENT', issue.message, { where })]
+    return [expected(inWords(at), where, received)]
+  })
+  throw new ShowtellError('INVALID_ARGUMENT', errors.map(({ message }) => message).join('; '), {
+    where: errors[0]?.where ?? what,
+    cause: parsed.error,
+  })
+}
+
+function follow(
+  wanted: Wanted,
+  value: unknown,
+  path: readonly PropertyKey[],
+): { at: Wanted | undefined; received: unknown } {
+  let at: Wanted | undefined = wanted
+  let received = value
+  for (const key of path) {
+    at = typeof key === 'number' ? at?.items : at?.properties?.[String(key)]
+    received = (received as Record<PropertyKey, unknown> | null | undefined)?.[key]
+  }
+  return { at, received }
+}
+
+/** `an integer from 1 to 20`. */
+function inWords(wanted: Wanted | undefined): string {
+  if (wanted?.enum !== undefined) return `one of ${wanted.enum.join(', ')}`
+  switch (wanted?.type) {
+    case 'integer':
+      return `an integer${range(wanted)}`
+    case 'number':
+      return `a number${range(wanted)}`
+    case 'boolean':
+      return 'true or false'
+    case 'string':
+      return `text${amount(wanted.minLength, wanted.maxLength, 'characters')}`
+    case 'array':
+      return `a list${amount(wanted.minItems, wanted.maxItems, 'entries')}`
+    default:
+      return 'an object'
+  }
+}
+
+function range({ minimum, maximum, exclusiveMinimum }: Wanted): string {
+  const low =
+    exclusiveMinimum !== undefined
+      ? ` above ${exclusiveMinimum}`
+      : minimum === undefined || minimum === Number.MIN_SAFE_INTEGER
+        ? ''
+        : ` from ${minimum}`
+  const high = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`
+  return low + high
+}
+
+function amount(least: number | undefined, most: number | undefined, unit: string): string {
+  if (least !== undefined && most !== undefined) return ` of ${least} to ${most} ${unit}`
+  if (most !== undefined) return ` of at most ${most} ${unit}`
+  return least === undefined ? '' : ` of at least ${least} ${unit}`
+}

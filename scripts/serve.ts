@@ -1,0 +1,12 @@
+import { type Command, Option } from 'commander'
+import { readConfig, serve, settings } from '../server/main.js'
+
+/** `showtell serve`: captions over HTTP, with a web page. */
+export function register(program: Command): void {
+  const command = program
+    .command('serve')
+    .description('answer POST /v1/captions over HTTP and show a page to drop photos on')
+  for (const { flag, variable, description } of settings())
+    command.addOption(new Option(`${flag} <value>`, `${description} [${variable}]`))
+  command.action((flags: Record<string, string>) => serve(readConfig(flags, process.env)))
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
+import type { CaptionedPhoto, ImageInput } from '../decoder/types.js'
+import { Batcher } from './batcher.js'
+
+const OPTIONS = captionOptionsSchema.parse({})
+const OTHER = captionOptionsSchema.parse({ count: 2 })
+const LIMITS = { queueSize: 100, batchSize: 4, batchDelay: 5 }
+const never = new AbortController().signal
+
+/** Captions each photo with its own bytes; remembers the batches. */
+class Echo {
+  readonly batches: string[][] = []
+  gate: Promise<void> = Promise.resolve()
+
+  async caption(images: readonly ImageInput[]): Promise<CaptionedPhoto[]> {
+    const texts = images.map((image) => Buffer.from(image as Uint8Array).toString())
+    this.batches.push(texts)
+    await this.gate
+    return texts.map((text) => ({
+      captions: [{ text, words: [text], logProb: 0, score: 0, confidence: 1 }],
+      timing: { decode: 0, encode: 0, search: 0 },
+    }))
+  }
+}
+
+async function texts(
+  batcher: Batcher,
+  photos: string[],
+  options: CaptionOptions = OPTIONS,
+  signal = never,
+): Promise<string[]> {
+  const images = photos.map((photo) => Buffer.from(photo))
+  const answers = await batcher.caption(images, options, signal)
+  return answers.map((answer) => (answer instanceof Error ? answer.message : answer.captions[0]!.text))
+}
+
+describe('Batcher', () => {
+  it('captions together what arrives together, and gives everyone their own', async () => {
+    const echo = new Echo()
+    const batcher = new Batcher(echo, LIMITS)
+    expect(await Promise.all([texts(batcher, ['a']), texts(batcher, ['b', 'c'])])).toEqual([
+      ['a'],
+      ['b', 'c'],
+    ])
+    expect(echo.batches).toEqual([['a', 'b', 'c']])
+  })
+
+  it('fills a batch to its size and not beyond', async () => {
+    const echo = new Echo()
+    const batcher = new Batcher(echo, LIMITS)
+    const photos = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i']
+    expect(await texts(batcher, photos)).toEqual(photos)
+    expect(echo.batches.map(({ length }) => length)).toEqual([4, 4, 1])
+  })
+
+  it('keeps photos of different options apart', async () => {
+    const echo = new Echo()
+    const batcher = new Batcher(echo, LIMITS)
+    await Promise.all([texts(batcher, ['a']), texts(batcher, ['b'], OTHER), texts(batcher, ['c'])])
+    expect(echo.batches).toEqual([['a', 'c'], ['b']])
+  })
+
+  it('refuses what does not fit and takes nothing of it', async () => {
+    const batcher = new Batcher(new Echo(), { ...LIMITS, queueSize: 2, batchDelay: 50 })
+    const first = texts(batcher, ['a'])
+    await expect(texts(batcher, ['b', 'c'])).rejects.toMatchObject({ code: 'OVERLOADED' })
+    expect(batcher.depth).toBe(1)
+    expect(await first).toEqual(['a'])
+    expect(batcher.depth).toBe(0)
+  })
+
+  it('drops waiting photos whose client is gone', async () => {
+    const echo = new Echo()
+    const batcher = new Batcher(echo, LIMITS)
+    const controller = new AbortController()
+    const gone = texts(batcher, ['a'], OPTIONS, controller.signal)
+    const stays = texts(batcher, ['b'])
+    controller.abort(new Error('gone'))
+    await expect(gone).rejects.toThrow('gone')
+    expect(await stays).toEqual(['b'])
+    expect(echo.batches).toEqual([['b']])
+  })
+
+  it('fails everyone of a batch that fails, and goes on', async () => {
+    const batcher = new Batcher(
+      {
+        caption: async (images) => {
+          if (images.length > 1) throw new Error('the worker died')
+          return [new Error('damaged')]
+        },
+      },
+      LIMITS,
+    )
+    const both = [texts(batcher, ['a']), texts(batcher, ['b'])]
+    for (const outcome of await Promise.allSettled(both)) expect(outcome.status).toBe('rejected')
+    expect(await texts(batcher, ['c'])).toEqual(['damaged'])
+  })
+})

@@ -1,0 +1,128 @@
+import type { CaptionOptions } from '../decoder/options.js'
+import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
+import { expected } from '../errors.js'
+import type { ServiceOptions } from './config.js'
+
+/** Batches under way at once: the next one's photos are decoded while the model works at the first. */
+const IN_FLIGHT = 2
+
+interface Job {
+  readonly image: Uint8Array
+  readonly options: CaptionOptions
+  /** Equal for options that may share a batch. */
+  readonly key: string
+  readonly since: number
+  readonly resolve: (photo: CaptionedPhoto | Error) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** What a batcher tells of its work. */
+export interface BatchObserver {
+  /** A batch begins; `waits` are the seconds that each of its photos waited. */
+  onBatch(waits: readonly number[]): void
+}
+
+/** Gathers the photos of requests that arrive together, so that the model captions them together. */
+export class Batcher {
+  readonly #captioner: Pick<Captioner, 'caption'>
+  readonly #limits: Pick<ServiceOptions, 'queueSize' | 'batchSize' | 'batchDelay'>
+  readonly #observer: BatchObserver
+  #waiting: Job[] = []
+  #running = 0
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(
+    captioner: Pick<Captioner, 'caption'>,
+    limits: Pick<ServiceOptions, 'queueSize' | 'batchSize' | 'batchDelay'>,
+    observer: BatchObserver = { onBatch: () => {} },
+  ) {
+    this.#captioner = captioner
+    this.#limits = limits
+    this.#observer = observer
+  }
+
+  /** Photos that wait. */
+  get depth(): number {
+    return this.#waiting.length
+  }
+
+  /** @throws ShowtellError OVERLOADED when `photos` more do not fit. */
+  admit(photos: number): void {
+    const free = this.#limits.queueSize - this.#waiting.length
+    if (photos > free) throw expected(`at most ${free} photos now`, 'the queue', photos, 'OVERLOADED')
+  }
+
+  /**
+   * Captions photos, in batches with those of others.
+   * @param signal gives up the places of the photos that still wait, and rejects with its reason.
+   * @returns one entry a photo, in order: its captions or its error.
+   * @throws ShowtellError OVERLOADED, what the captioner throws, or the signal's reason.
+   */
+  async caption(
+    images: readonly Uint8Array[],
+    options: CaptionOptions,
+    signal: AbortSignal,
+  ): Promise<(CaptionedPhoto | Error)[]> {
+    signal.throwIfAborted()
+    this.admit(images.length)
+    const key = JSON.stringify(options)
+    const since = performance.now()
+    const mine = new Set<Job>()
+    const photos = images.map(
+      (image) =>
+        new Promise<CaptionedPhoto | Error>((resolve, reject) => {
+          const job: Job = { image, options, key, since, resolve, reject }
+          mine.add(job)
+          this.#waiting.push(job)
+        }),
+    )
+    const giveUp = (): void => {
+      this.#waiting = this.#waiting.filter((job) => !mine.has(job))
+      for (const job of mine) job.reject(signal.reason)
+    }
+    signal.addEventListener('abort', giveUp, { once: true })
+    this.#schedule()
+    try {
+      return await Promise.all(photos)
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+
+  #schedule(): void {
+    if (this.#running >= IN_FLIGHT || this.#waiting.length === 0) return
+    const waited = performance.now() - this.#waiting[0]!.since
+    if (this.#waiting.length >= this.#limits.batchSize || waited >= this.#limits.batchDelay) {
+      clearTimeout(this.#timer)
+      this.#timer = undefined
+      void this.#run()
+      this.#schedule()
+    } else
+      this.#timer ??= setTimeout(() => {
+        this.#timer = undefined
+        this.#schedule()
+      }, this.#limits.batchDelay - waited)
+  }
+
+  async #run(): Promise<void> {
+    const { key, options } = this.#waiting[0]!
+    const batch = this.#waiting.filter((job) => job.key === key).slice(0, this.#limits.batchSize)
+    const taken = new Set(batch)
+    this.#waiting = this.#waiting.filter((job) => !taken.has(job))
+    this.#running++
+    try {
+      const began = performance.now()
+      this.#observer.onBatch(batch.map(({ since }) => (began - since) / 1000))
+      const photos = await this.#captioner.caption(
+        batch.map(({ image }) => image),
+        options,
+      )
+      for (const [i, job] of batch.entries()) job.resolve(photos[i]!)
+    } catch (error) {
+      for (const job of batch) job.reject(error)
+    } finally {
+      this.#running--
+      this.#schedule()
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod'
+import { ENGINES } from '../decoder/engines.js'
+import { validate, wantedBy } from '../decoder/validate.js'
+import { valuesOf } from './values.js'
+
+/** What a service allows and how it batches. */
+export const serviceOptionsSchema = z.strictObject({
+  maxImageBytes: z
+    .int()
+    .min(1)
+    .default(20 * 2 ** 20)
+    .describe('Largest photo, bytes'),
+  maxBodyBytes: z
+    .int()
+    .min(1)
+    .default(64 * 2 ** 20)
+    .describe('Largest request, bytes'),
+  maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
+  queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
+  batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
+  batchDelay: z.int().min(0).max(1000).default(4).describe('Longest wait for more photos to join, ms'),
+  deadline: z.int().min(1).default(30_000).describe('Longest time from upload to answer, ms'),
+})
+export type ServiceOptions = z.output<typeof serviceOptionsSchema>
+
+/** Everything one may set of `showtell serve`; flags and environment variables are made from it. */
+export const serveConfigSchema = z
+  .strictObject({
+    host: z.string().min(1).default('127.0.0.1').describe('Address to listen at; 0.0.0.0 for every one'),
+    port: z.int().min(0).max(65535).default(3000).describe('Port to listen at; 0 takes any that is free'),
+    bundle: z.string().min(1).optional().describe('Captioner to serve; the one that ships when absent'),
+    engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
+    threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
+    maxPixels: z.int().min(1).default(100_000_000).describe('Most pixels of a photo, width times height'),
+    ...serviceOptionsSchema.shape,
+    drainTimeout: z.int().min(0).default(10_000).describe('Longest wait for open requests at the end, ms'),
+    logLevel: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+      .default('info')
+      .describe('Least important lines to log'),
+  })
+  .refine(({ queueSize, maxImages }) => queueSize >= maxImages, {
+    path: ['queueSize'],
+    message: 'Expected at least maxImages for queueSize: a full request could never be taken',
+  })
+export type ServeConfig = z.output<typeof serveConfigSchema>
+
+/** `maxImageBytes` is `SHOWTELL_MAX_IMAGE_BYTES`. */
+function variableOf(name: string): string {
+  return `SHOWTELL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
+}
+
+/** Each setting with its flag, its environment variable and what it means. */
+export function settings(): { name: string; flag: string; variable: string; description: string }[] {
+  return Object.entries(wantedBy(serveConfigSchema).properties ?? {}).map(([name, wanted]) => ({
+    name,
+    flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+    variable: variableOf(name),
+    description: [
+      wanted.description,
+      ...(wanted.enum === undefined ? [] : [`: ${wanted.enum.join(', ')}`]),
+      ...(wanted.default === undefined ? [] : [` (default ${wanted.default})`]),
+    ].join(''),
+  }))
+}
+
+/**
+ * The settings given as text by flags, else by the environment, else the defaults; `PORT` is heard too, as hosting
+ * platforms set it.
+ * @throws ShowtellError INVALID_ARGUMENT naming everything that is wrong.
+ */
+export function readConfig(
+  flags: Readonly<Record<string, string>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): ServeConfig {
+  const texts: Record<string, string> = {}
+  for (const { name, variable } of settings()) {
+    const fallback = name === 'port' ? environment.PORT : undefined
+    const text = flags[name] ?? environment[variable] ?? fallback
+    if (text !== undefined && text !== '') texts[name] = text
+  }
+  return validate(serveConfigSchema, valuesOf(serveConfigSchema, texts), 'the settings')
+}
