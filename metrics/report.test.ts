@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest'
+import { evaluate } from './evaluation.js'
+import { extremes, htmlReport } from './report.js'
+
+const images = [
+  { id: '1', file: '1.jpg', candidate: 'a dog runs', references: ['a dog runs', 'a brown dog'] },
+  {
+    id: '2',
+    file: '<2>.jpg',
+    candidate: '<img src=x onerror="alert(1)">',
+    references: ['a "cat" & a kite', 'it'],
+  },
+  {
+    id: '3',
+    file: '3.jpg',
+    candidate: 'a man with a kite',
+    references: ['a woman skis', 'a skier on a hill'],
+  },
+]
+const evaluation = evaluate(images, {
+  people: true,
+  other: ['a cat', 'a kite', 'a skier'],
+  training: ['A dog runs.'],
+  samples: 50,
+})
+
+test('everything one evaluation says', () => {
+  expect(Object.keys(evaluation.corpus)).toEqual(Object.keys(evaluation.perImage['1'] ?? {}))
+  expect(evaluation.unsupportedObjects).toEqual({ 3: ['kite'] })
+  expect(evaluation.diversity.copied).toBeCloseTo(1 / 3)
+  expect(Object.keys(evaluation.comparison ?? {})).toEqual(Object.keys(evaluation.corpus))
+  expect(evaluation.people?.references).toBe(1)
+  for (const [name, { low, high }] of Object.entries(evaluation.intervals)) {
+    expect(low, name).toBeLessThanOrEqual(evaluation.corpus[name] ?? 0)
+    expect(high, name).toBeGreaterThanOrEqual(evaluation.corpus[name] ?? 0)
+  }
+})
+
+test('best and worst photos, none in both', () => {
+  const { best, worst } = extremes(evaluation, images)
+  expect(best.map(({ id }) => id)).toEqual(['1'])
+  expect(worst.map(({ id }) => id)).toEqual(['2', '3'])
+})
+
+test('the page holds all it needs and no text of a caption as mark-up', () => {
+  const page = htmlReport({
+    title: 'A & <b>',
+    evaluation,
+    images,
+    warnings: ['r.json: <script>'],
+    pictures: new Map([['1', 'data:image/png;base64,AAAA']]),
+  })
+  expect(page).not.toContain('<img src=x')
+  expect(page).not.toContain('<script')
+  expect(page).not.toMatch(/(?:href|src)="(?!data:)/)
+  expect(page).toContain('data:image/png;base64,AAAA')
+  expect(page).toContain('A &#38; &#60;b&#62;')
+  for (const name of Object.keys(evaluation.corpus)) expect(page).toContain(`<td>${name}</td>`)
+  expect(page).not.toMatch(/NaN|undefined/)
+})

@@ -1,0 +1,159 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { register } from './evaluate.js'
+import { register as registerTokenize } from './tokenize.js'
+
+let folder: string
+let out = ''
+let err = ''
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evaluate-'))
+  out = ''
+  err = ''
+  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    out += text
+    return true
+  })
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += text
+    return true
+  })
+})
+
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await rm(folder, { recursive: true })
+})
+
+const references = {
+  images: [1, 2, 3].map((id) => ({ id, file_name: `${id}.jpg` })),
+  annotations: [
+    [1, 'A dog runs on the beach.'],
+    [1, 'The dog is on a beach.'],
+    [2, 'A man rides a horse.'],
+    [2, 'A horse with a rider.'],
+    [3, 'Two cats.'],
+    [3, 'Cats on a bed.'],
+  ].map(([image_id, caption], id) => ({ id, image_id, caption })),
+}
+
+async function write(name: string, value: unknown): Promise<string> {
+  const file = join(folder, name)
+  await writeFile(file, typeof value === 'string' ? value : JSON.stringify(value))
+  return file
+}
+
+async function showtell(...args: string[]): Promise<void> {
+  const program = new Command('showtell')
+  register(program)
+  registerTokenize(program)
+  await program.parseAsync(args, { from: 'user' })
+}
+
+test('scores a result file: table, JSON, report; what is left out is named', async () => {
+  const results = [
+    { image_id: 1, caption: 'A dog on a beach.' },
+    { image_id: 2, caption: '' },
+    { image_id: 9, caption: 'a cat' },
+  ]
+  const json = join(folder, 'out.json')
+  const html = join(folder, 'out.html')
+  await showtell(
+    ...['evaluate', '--references', await write('refs.json', references)],
+    ...['--candidates', await write('results.json', results), '--json', json, '--html', html],
+    ...['--compare', await write('other.json', results.slice(0, 2)), '--people', '--samples', '20'],
+  )
+  expect(out).toMatch(/2 images.*score/)
+  expect(out).toMatch(/CIDEr +\d\.\d{4}/)
+  for (const problem of ['no references: 9', 'no caption: 3', 'without a word: 2'])
+    expect(err).toContain(problem)
+  const saved = JSON.parse(await readFile(json, 'utf8'))
+  expect(Object.keys(saved.perImage)).toEqual(['1', '2'])
+  expect(saved.perImage['1'].Bleu_1).toBeGreaterThan(0.5)
+  expect(saved.corpus.CIDEr).toBeCloseTo((saved.perImage['1'].CIDEr + saved.perImage['2'].CIDEr) / 2, 12)
+  expect(saved.comparison.CIDEr.difference).toBe(0)
+  expect(saved.warnings).toHaveLength(5)
+  expect(await readFile(html, 'utf8')).toContain('A dog on a beach.')
+})
+
+test('document frequencies of many photos score one photo', async () => {
+  const refs = await write('refs.json', references)
+  const all = await write(
+    'all.json',
+    [1, 2, 3].map((image_id) => ({ image_id, caption: 'a dog on a beach' })),
+  )
+  const one = await write('one.jsonl', '{"file": "1.jpg", "caption": "a dog on a beach"}\n')
+  const df = join(folder, 'df.json')
+  const [first, second] = [join(folder, 'a.json'), join(folder, 'b.json')]
+  await showtell(
+    'evaluate',
+    '--references',
+    refs,
+    '--candidates',
+    all,
+    '--save-document-frequencies',
+    df,
+    '--json',
+    first,
+  )
+  await showtell(
+    'evaluate',
+    '--references',
+    refs,
+    '--candidates',
+    one,
+    '--document-frequencies',
+    df,
+    '--json',
+    second,
+  )
+  const scoreOf = async (file: string): Promise<number> =>
+    JSON.parse(await readFile(file, 'utf8')).perImage['1'].CIDEr
+  expect(await scoreOf(second)).toBe(await scoreOf(first))
+  expect(await scoreOf(second)).toBeGreaterThan(0)
+})
+
+test.each([
+  ['[{"image_id":1,"caption":"a"},{"image_id":1,"caption":"b"}]', 'Expected one caption an image'],
+  ['[{"image_id":1,"cap', 'Expected whole JSON'],
+  ['{"image_id":1}', 'Expected image_id (or file) and caption'],
+])('candidates %s', async (text, message) => {
+  const refs = await write('refs.json', references)
+  const candidates = await write('c.json', text)
+  await expect(showtell('evaluate', '--references', refs, '--candidates', candidates)).rejects.toThrow(
+    message,
+  )
+})
+
+test('missing files, no candidates and wrong numbers are named', async () => {
+  const refs = await write('refs.json', references)
+  await expect(showtell('evaluate', '--references', refs, '--candidates', 'none.json')).rejects.toThrow(
+    'none.json',
+  )
+  await expect(showtell('evaluate', '--references', refs)).rejects.toThrow(
+    'Expected --candidates, or --images',
+  )
+  await expect(showtell('evaluate', '--references', refs, '--limit', '0')).rejects.toThrow('--limit')
+})
+
+test('another file without a caption of some image cannot be compared', async () => {
+  const refs = await write('refs.json', references)
+  const a = await write(
+    'a.json',
+    [1, 2].map((image_id) => ({ image_id, caption: 'x' })),
+  )
+  const b = await write('b.json', [{ image_id: 1, caption: 'x' }])
+  await expect(showtell('evaluate', '--references', refs, '--candidates', a, '--compare', b)).rejects.toThrow(
+    'image 2',
+  )
+})
+
+test('tokenize prints the tokens of each line, empty lines included', async () => {
+  await showtell('tokenize', await write('lines.txt', "A man can't.\r\n\n(Hi) there\n"))
+  expect(out).toBe("a man ca n't\n\n-lrb- hi -rrb- there\n")
+  await expect(showtell('tokenize', join(folder, 'none'))).rejects.toThrow('none')
+})

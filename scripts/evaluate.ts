@@ -1,0 +1,255 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import type { Command } from 'commander'
+import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
+import { tokenize } from '../data/tokenizer.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+import { type Candidate, joinReferences, parseCandidates, type ScoredImage } from '../metrics/candidates.js'
+import { DocumentFrequencies } from '../metrics/cider.js'
+import { type Evaluation, evaluate } from '../metrics/evaluation.js'
+import { extremes, factRows, htmlReport } from '../metrics/report.js'
+import { addCaptionOptions, captionRequest } from './caption-options.js'
+import { progressBar } from './progress.js'
+
+interface Options {
+  references: string
+  candidates?: string
+  format?: CaptionFormat
+  split?: string
+  images?: string
+  bundle?: string
+  limit?: number
+  compare?: string
+  training?: string
+  people?: boolean
+  documentFrequencies?: string
+  saveDocumentFrequencies?: string
+  samples: number
+  json?: string
+  html?: string
+  [option: string]: unknown
+}
+
+const BATCH = 16
+const PICTURE_TYPES: Readonly<Record<string, string>> = {
+  '.png': 'png',
+  '.webp': 'webp',
+  '.gif': 'gif',
+  '.avif': 'avif',
+}
+
+/** `showtell evaluate`: the COCO scores of a result file, or of a captioner. */
+export function register(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('score captions with the COCO metrics; captions photos first when no --candidates are given')
+    .requiredOption('--references <file>', `captions by people: ${Object.keys(READERS).join(', ')}`)
+    .option('--candidates <file>', 'captions to score: COCO results JSON, or JSON lines')
+    .option('--format <name>', 'format of the references; recognised when absent')
+    .option('--split <name>', 'only the references of this split')
+    .option('--images <folder>', 'photos: to caption, and to show in the report')
+    .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
+    .option('--limit <n>', 'only the first n images', positive('--limit'))
+    .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
+    .option('--training <file>', 'captions trained on: how many are copied?')
+    .option('--people', 'score people on the same photos: one reference against the others')
+    .option('--document-frequencies <file>', "what CIDEr weighs words by, instead of these references'")
+    .option('--save-document-frequencies <file>', 'write those of the references scored against')
+    .option('--samples <n>', 'sets drawn for the intervals', positive('--samples'), 1000)
+    .option('--json <file>', 'write corpus, perImage and all else')
+    .option('--html <file>', 'write a report')
+  addCaptionOptions(command).action(run)
+}
+
+async function run(options: Options): Promise<void> {
+  const warnings: string[] = []
+  const warn = (warning: string): void => {
+    warnings.push(warning)
+    process.stderr.write(`${warning}\n`)
+  }
+  const { format, split } = options
+  const all = await readCaptions(options.references, {
+    onProblem: (problem) => warn(problem.message),
+    ...(format === undefined ? {} : { format }),
+    ...(split === undefined ? {} : { split }),
+  })
+  const where = options.candidates ?? 'the captioner'
+  const candidates =
+    options.candidates === undefined
+      ? await captionPhotos(all.slice(0, options.limit), options, warn)
+      : parseCandidates(await textOf(options.candidates), where, warn)
+  const references = options.candidates === undefined ? all.slice(0, options.limit) : all
+  const images = joinReferences(candidates, references, where, warn).slice(0, options.limit)
+  const compared =
+    options.compare === undefined ? undefined : await otherCaptions(options.compare, images, all, warn)
+  const evaluation = evaluate(images, {
+    samples: options.samples,
+    people: options.people === true,
+    ...(compared === undefined ? {} : { other: compared }),
+    ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
+    ...(options.documentFrequencies === undefined
+      ? {}
+      : { documentFrequencies: await frequencies(options.documentFrequencies) }),
+  })
+  print(evaluation)
+  if (options.saveDocumentFrequencies !== undefined) {
+    const counted = DocumentFrequencies.of(images.map((image) => image.references.map(tokenize)))
+    await writeFile(options.saveDocumentFrequencies, JSON.stringify(counted))
+  }
+  if (options.json !== undefined)
+    await writeFile(options.json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
+  if (options.html !== undefined) {
+    const pictures = await picturesOf(evaluation, images, options.images, warn)
+    const title = `Captions of ${options.candidates ?? options.bundle ?? 'the captioner'}`
+    await writeFile(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
+  }
+}
+
+/** The captioner's captions of the photos of the references. */
+async function captionPhotos(
+  references: readonly CaptionedImage[],
+  options: Options,
+  warn: (warning: string) => void,
+): Promise<Candidate[]> {
+  const folder = options.images
+  if (folder === undefined)
+    throw expected('--candidates, or --images to caption', 'showtell evaluate', 'neither')
+  const request = captionRequest(options)
+  // Loaded here, so that scoring a file needs no model.
+  const { loadCaptioner } = await import('../decoder/captioner.js')
+  const captioner = await loadCaptioner(options.bundle)
+  const bar = progressBar('caption', references.length)
+  const found: Candidate[] = []
+  try {
+    for (let from = 0; from < references.length; from += BATCH) {
+      const batch = references.slice(from, from + BATCH)
+      const files = batch.map(({ file }) => join(folder, file))
+      for (const [index, result] of (await captioner.caption(files, request)).entries()) {
+        const { id, file } = batch[index] ?? { id: '', file: '' }
+        if (result instanceof Error) warn(`no caption for ${file}: ${result.message}`)
+        else found.push({ image: id, caption: result.captions[0]?.text ?? '' })
+      }
+      bar.update(Math.min(references.length, from + BATCH))
+    }
+  } finally {
+    bar.stop()
+    await captioner.close()
+  }
+  return found
+}
+
+/** Another file's captions of the images, in their order. */
+async function otherCaptions(
+  file: string,
+  images: readonly ScoredImage[],
+  references: readonly CaptionedImage[],
+  warn: (warning: string) => void,
+): Promise<string[]> {
+  const joined = joinReferences(parseCandidates(await textOf(file), file, warn), references, file, warn)
+  const captions = new Map(joined.map(({ id, candidate }) => [id, candidate]))
+  return images.map(({ id }) => {
+    const caption = captions.get(id)
+    if (caption === undefined)
+      throw expected(`a caption of image ${id}, as in --candidates,`, file, 'none', 'INVALID_DATA')
+    return caption
+  })
+}
+
+async function trainingCaptions(file: string, warn: (warning: string) => void): Promise<string[]> {
+  const images = await readCaptions(file, { onProblem: (problem) => warn(problem.message) })
+  return images.flatMap(({ captions }) => captions)
+}
+
+async function frequencies(file: string): Promise<DocumentFrequencies> {
+  const text = await textOf(file)
+  try {
+    return DocumentFrequencies.fromJSON(JSON.parse(text), file)
+  } catch (cause) {
+    if (cause instanceof ShowtellError) throw cause
+    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${file}: ${messageOf(cause)}`, {
+      where: file,
+      cause,
+    })
+  }
+}
+
+/** A text file, gzipped or not. */
+async function textOf(file: string): Promise<string> {
+  try {
+    const bytes = await readFile(file)
+    return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
+  } catch (cause) {
+    throw new ShowtellError('NOT_FOUND', `Expected a whole file at ${file}: ${messageOf(cause)}`, {
+      where: file,
+      cause,
+    })
+  }
+}
+
+/** The pictures that the report shows. */
+async function picturesOf(
+  evaluation: Evaluation,
+  images: readonly ScoredImage[],
+  folder: string | undefined,
+  warn: (warning: string) => void,
+): Promise<Map<string, string>> {
+  const pictures = new Map<string, string>()
+  if (folder === undefined) return pictures
+  const { best, worst } = extremes(evaluation, images)
+  for (const { id, file } of [...best, ...worst]) {
+    const type = PICTURE_TYPES[extname(file).toLowerCase()] ?? 'jpeg'
+    try {
+      const bytes = await readFile(join(folder, file))
+      pictures.set(id, `data:image/${type};base64,${bytes.toString('base64')}`)
+    } catch (error) {
+      warn(`no picture of ${id} in the report: ${messageOf(error)}`)
+    }
+  }
+  return pictures
+}
+
+function print(evaluation: Evaluation): void {
+  const { corpus, intervals, people, comparison } = evaluation
+  const rows = Object.entries(corpus).map(([name, score]) => {
+    const interval = intervals[name]
+    const compared = comparison?.[name]
+    return [
+      name,
+      score.toFixed(4),
+      interval === undefined ? '' : `${interval.low.toFixed(4)} – ${interval.high.toFixed(4)}`,
+      ...(people === undefined
+        ? []
+        : [people.candidate[name]?.toFixed(4) ?? '', people.human[name]?.toFixed(4) ?? '']),
+      ...(compared === undefined
+        ? []
+        : [compared.difference.toFixed(4), compared.p.toFixed(3), compared.real ? 'yes' : 'no']),
+    ]
+  })
+  const head = [
+    `${evaluation.images} images`,
+    'score',
+    '95 % interval',
+    ...(people === undefined ? [] : [`with ${people.references} refs`, 'people']),
+    ...(comparison === undefined ? [] : ['other, difference', 'p', 'real']),
+  ]
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
+  for (const line of lines)
+    process.stdout.write(
+      `${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}\n`,
+    )
+  process.stdout.write('\n')
+  for (const { name, value, people: human } of factRows(evaluation))
+    process.stdout.write(
+      `${name.padEnd(40)} ${value.padStart(8)}${human === undefined ? '' : `   people ${human}`}\n`,
+    )
+}
+
+function positive(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < 1) throw expected('a positive integer', option, text)
+    return value
+  }
+}
