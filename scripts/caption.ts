@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs'
 import { open, readFile, stat, truncate } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { glob } from 'tinyglobby'
-import { loadCaptioner, parseOptions } from '../decoder/captioner.js'
+import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
+import { captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
+import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
 import { interruptible } from './interrupt.js'
@@ -37,7 +39,7 @@ interface Options {
 
 async function caption(inputs: string[], options: Options): Promise<void> {
   const request = captionRequest(options)
-  parseOptions(request)
+  validate(captionOptionsSchema, request)
   const files = await photosOf(inputs)
   const signal = interruptible()
   const captioner = await loadCaptioner(options.bundle, {
@@ -85,10 +87,9 @@ async function append(
   const done = await doneOf(path)
   const remaining = files.filter((file) => !done.has(file))
   const out = await open(path, 'a')
-  const bar = progressBar('caption', files.length)
   let count = files.length - remaining.length
+  const bar = progressBar('caption', files.length, count)
   let failed = 0
-  bar.update(count)
   try {
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
       if (result instanceof Error) {

@@ -1,9 +1,10 @@
 import { type Options, SingleBar } from 'cli-progress'
 
-/** A progress bar on the standard error stream with rate and time left; a line every so often where there is no terminal. */
+/** A progress bar on the standard error stream with rate and time left, from `done` on; a line every so often where there is no terminal. */
 export function progressBar(
   what: string,
   total: number,
+  done = 0,
 ): { update(done: number, note?: string): void; stop(): void } {
   const options: Options = {
     format: `${what} {bar} {value}/{total} · {rate}/s · {eta_formatted} left {note}`,
@@ -16,13 +17,11 @@ export function progressBar(
   }
   const bar = new SingleBar(options)
   const began = Date.now()
-  let first: number | undefined
-  bar.start(total, 0, { rate: '–', note: '' })
+  bar.start(total, done, { rate: '–', note: '' })
   return {
-    update(done, note = '') {
-      first ??= done
+    update(now, note = '') {
       const seconds = (Date.now() - began) / 1000
-      bar.update(done, { rate: ((done - first) / Math.max(seconds, 0.001)).toFixed(1), note })
+      bar.update(now, { rate: ((now - done) / Math.max(seconds, 0.001)).toFixed(1), note })
     },
     stop: () => bar.stop(),
   }

@@ -124,7 +124,7 @@ async function train(options: Options): Promise<void> {
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
-  const bar = progressBar('train', training.totalSteps)
+  const bar = progressBar('train', training.totalSteps, training.step)
   let smooth: number | undefined
   let validated = ''
   await training.run(async (event) => {
