@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
+import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
 import {
   readSafetensors,
   type SafetensorsFile,
@@ -24,13 +25,28 @@ const WEIGHTS = 'model.safetensors'
 const VOCABULARY = 'vocabulary.json'
 const CARD = 'README.md'
 const CONFIG = 'config.json'
-/** What is read when a bundle is opened. */
+/** Where a graph of TensorFlow.js lies with its shards. */
+const GRAPH_FOLDER = 'encoder'
+export const GRAPH = `${GRAPH_FOLDER}/model.json`
+/** What is read when a bundle is opened, beside the shards of a graph. */
 const FILES = [WEIGHTS, ENCODER_GRAPH, DECODER_GRAPH, VOCABULARY] as const
+const GRAPH_FILES = [WEIGHTS, GRAPH, VOCABULARY] as const
+
+const encoderSchema = z.discriminatedUnion('name', [
+  z.strictObject({ name: z.enum(Object.keys(ENCODERS)), source: z.string() }),
+  z.strictObject({
+    name: z.literal(MOBILENET_GRAPH),
+    source: z.string(),
+    inputRange: z.tuple([z.number(), z.number()]),
+    grid: z.tuple([z.int().min(1), z.int().min(1)]),
+    channels: z.int().min(1),
+  }),
+])
 
 const configSchema = z.strictObject({
   version: z.literal(1),
   name: z.string().min(1),
-  encoder: z.strictObject({ name: z.enum(Object.keys(ENCODERS)), source: z.string() }),
+  encoder: encoderSchema,
   decoder: decoderConfigSchema,
   /** The style to speak in when none is asked for. */
   defaultStyle: z.string(),
@@ -41,7 +57,7 @@ const configSchema = z.strictObject({
   /** How it was trained, for people. */
   training: z.record(z.string(), z.unknown()),
   /** sha256 of each other file. */
-  files: z.record(z.enum(FILES), z.string()),
+  files: z.record(z.string(), z.string()),
 })
 export type BundleConfig = z.infer<typeof configSchema>
 
@@ -50,7 +66,7 @@ export interface Bundle {
   readonly path: string
   readonly config: BundleConfig
   readonly vocabulary: Vocabulary
-  readonly encoder: Encoder
+  readonly encoder: Encoder | GraphShape
   readonly decoder: Decoder
   readonly weights: SafetensorsFile
 }
@@ -59,13 +75,17 @@ export interface Bundle {
 export interface BundleContent {
   readonly config: Omit<BundleConfig, 'version' | 'files'>
   readonly vocabulary: Vocabulary
+  /** None where the encoder is a graph. */
   readonly encoderWeights: Readonly<Record<string, Array32>>
+  /** Of a graph. */
+  readonly encoderFiles?: ReadonlyMap<string, Uint8Array>
   readonly decoderWeights: Readonly<Record<string, Float32Array>>
 }
 
 /**
  * Writes a bundle aside and renames it, so that `path` always opens: as what was there, or as the new one. Weights
- * become float16, each stored once: the ONNX graphs refer to them inside `model.safetensors`.
+ * become float16, each stored once: the ONNX graphs refer to them inside `model.safetensors`. An encoder that is a graph
+ * goes along as it is, without ONNX graphs.
  * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit.
  */
 export async function writeBundle(path: string, content: BundleContent): Promise<void> {
@@ -93,7 +113,7 @@ function oldOf(path: string): string {
 }
 
 async function writeFiles(folder: string, content: BundleContent): Promise<void> {
-  const encoder = encoderByName(content.config.encoder.name)
+  const encoder = encoderOf(content.config)
   const decoder = new Decoder(content.config.decoder)
   await writeSafetensors(
     join(folder, WEIGHTS),
@@ -107,14 +127,33 @@ async function writeFiles(folder: string, content: BundleContent): Promise<void>
     ],
     { format: 'showtell' },
   )
-  const weights = await readSafetensors(join(folder, WEIGHTS))
-  await writeFile(join(folder, ENCODER_GRAPH), exportEncoder(encoder, decoder, weights, WEIGHTS))
-  await writeFile(join(folder, DECODER_GRAPH), exportDecoder(decoder, weights, WEIGHTS))
   await writeFile(join(folder, VOCABULARY), `${JSON.stringify(content.vocabulary)}\n`)
   await writeFile(join(folder, CARD), modelCard(content))
-  const sums = await Promise.all(FILES.map(async (file) => [file, await sha256(join(folder, file))]))
+  const files = new Set<string>([WEIGHTS, VOCABULARY])
+  const add = async (file: string, bytes: Uint8Array): Promise<void> => {
+    await writeFile(join(folder, file), bytes)
+    files.add(file)
+  }
+  if (isGraph(encoder)) {
+    await mkdir(join(folder, GRAPH_FOLDER))
+    for (const [name, bytes] of content.encoderFiles ?? []) await add(`${GRAPH_FOLDER}/${name}`, bytes)
+  } else {
+    const weights = await readSafetensors(join(folder, WEIGHTS))
+    await add(ENCODER_GRAPH, exportEncoder(encoder, decoder, weights, WEIGHTS))
+    await add(DECODER_GRAPH, exportDecoder(decoder, weights, WEIGHTS))
+  }
+  const sums = await Promise.all([...files].map(async (file) => [file, await sha256(join(folder, file))]))
   const config: BundleConfig = { version: 1, ...content.config, files: Object.fromEntries(sums) }
   await writeFile(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`)
+}
+
+/** Whether an encoder is a graph that TensorFlow.js alone runs. */
+export function isGraph(encoder: Encoder | GraphShape): encoder is GraphShape {
+  return 'inputRange' in encoder
+}
+
+function encoderOf({ encoder }: Pick<BundleConfig, 'encoder'>): Encoder | GraphShape {
+  return 'inputRange' in encoder ? graphShape(encoder) : encoderByName(encoder.name)
 }
 
 /** Gives a bundle another calibration; the weights stay. */
@@ -145,21 +184,28 @@ export async function readBundle(place: string): Promise<Bundle> {
       where: place,
     })
   const config = await parse(configFile, (value) => configSchema.parse(value))
-  for (const file of FILES) {
+  const encoder = encoderOf(config)
+  for (const file of isGraph(encoder) ? GRAPH_FILES : FILES)
+    if (config.files[file] === undefined)
+      throw expected('its sha256', `files.${file} in ${configFile}`, undefined, 'INVALID_BUNDLE')
+  for (const [file, sum] of Object.entries(config.files)) {
     const found = await sha256(join(path, file))
-    const sum = config.files[file]
     if (found !== sum) throw expected(`sha256 ${sum}`, join(path, file), found, 'INVALID_BUNDLE')
   }
   const vocabulary = await parse(join(path, VOCABULARY), (value) => Vocabulary.fromJSON(value))
-  const encoder = encoderByName(config.encoder.name)
   const decoder = new Decoder(config.decoder)
   const { vocabularySize, regions, channels } = config.decoder
   const fits = (what: string, where: string, found: unknown, wanted: unknown): void => {
-    if (String(found) !== String(wanted)) throw expected(`${what} ${wanted}`, where, found, 'INVALID_BUNDLE')
+    if (String(found) !== String(wanted)) throw expected(what, where, found, 'INVALID_BUNDLE')
   }
-  fits('tokens:', join(path, VOCABULARY), vocabulary.size, vocabularySize)
-  fits(`regions of ${encoder.name}:`, configFile, regions, regionsOf(encoder))
-  fits(`channels of ${encoder.name}:`, configFile, channels, encoder.channels)
+  fits(`${vocabularySize} tokens`, join(path, VOCABULARY), vocabulary.size, vocabularySize)
+  fits(
+    `the ${regionsOf(encoder)} of ${encoder.name}`,
+    `regions in ${configFile}`,
+    regions,
+    regionsOf(encoder),
+  )
+  fits(`the ${encoder.channels} of ${encoder.name}`, `channels in ${configFile}`, channels, encoder.channels)
   if (!vocabulary.styles.includes(config.defaultStyle))
     throw expected(
       `one of ${vocabulary.styles.join(', ')}`,
@@ -169,8 +215,13 @@ export async function readBundle(place: string): Promise<Bundle> {
     )
   const weights = await readSafetensors(join(path, WEIGHTS))
   for (const { name, shape } of decoder.parameters)
-    fits('shape', `decoder.${name} in ${weights.path}`, weights.entry(`decoder.${name}`).shape, shape)
-  for (const name of encoder.blocks.flat()) weights.entry(`encoder.${name}`)
+    fits(
+      `shape [${shape}]`,
+      `decoder.${name} in ${weights.path}`,
+      weights.entry(`decoder.${name}`).shape,
+      shape,
+    )
+  if (!isGraph(encoder)) for (const name of encoder.blocks.flat()) weights.entry(`encoder.${name}`)
   return { path, config, vocabulary, decoder, weights, encoder }
 }
 

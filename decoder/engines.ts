@@ -1,6 +1,7 @@
-import { BACKENDS } from '../engine/tensorflow.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
-import type { Bundle } from './bundle.js'
+import { unlessMissing } from '../engine/session.js'
+import { BACKENDS, type Backend } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
+import { type Bundle, isGraph } from './bundle.js'
 import { onnxRuntime } from './onnx-runtime.js'
 import type { Runtime } from './runtime.js'
 import { tensorFlowRuntime } from './tensorflow-runtime.js'
@@ -15,16 +16,17 @@ export async function openRuntime(
   { engine, threads }: { engine: CaptionEngine; threads: number },
 ): Promise<{ runtime: Runtime; engine: string }> {
   if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
-  if (engine !== 'auto' && engine !== 'onnx') {
-    const runtime = await tensorFlowRuntime(bundle, engine)
-    return { runtime, engine: `TensorFlow.js ${runtime.engine}` }
+  const onnx = async () => ({ runtime: await onnxRuntime(bundle, threads), engine: 'onnx' })
+  const tensorFlow = async (backend: Backend | 'auto', reason = '') => {
+    const runtime = await tensorFlowRuntime(bundle, backend)
+    return { runtime, engine: `TensorFlow.js ${runtime.engine}${reason}` }
   }
-  try {
-    return { runtime: await onnxRuntime(bundle, threads), engine: 'onnx' }
-  } catch (error) {
-    const missing = error instanceof ShowtellError && error.code === 'ENGINE_UNAVAILABLE'
-    if (engine === 'onnx' || !missing) throw error
-    const runtime = await tensorFlowRuntime(bundle, 'auto')
-    return { runtime, engine: `TensorFlow.js ${runtime.engine}, slower, because: ${messageOf(error)}` }
+  if (isGraph(bundle.encoder)) {
+    const why = `${bundle.encoder.name} is a graph that TensorFlow.js alone runs`
+    if (engine === 'onnx') throw expected(`auto, ${BACKENDS.join(' or ')} (${why})`, 'engine', engine)
+    return tensorFlow(engine, engine === 'auto' ? `, because ${why}` : '')
   }
+  if (engine === 'onnx') return onnx()
+  if (engine !== 'auto') return tensorFlow(engine)
+  return unlessMissing(onnx, (reason) => tensorFlow('auto', `, slower, because: ${reason}`))
 }

@@ -1,31 +1,34 @@
-import { type Backend, type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { dirname, join } from 'node:path'
+import { type FeatureExtractor, tensorFlowExtractor } from '../encoder/extractor.js'
+import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { type Backend, type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
-import { type Bundle, weightsOf } from './bundle.js'
+import { type Bundle, GRAPH, isGraph, weightsOf } from './bundle.js'
 import type { Memory } from './decoder.js'
 import type { Runtime } from './runtime.js'
 
-/** Runs the same definitions in TensorFlow.js: slower, for where onnxruntime does not load. */
+/**
+ * Runs the same definitions in TensorFlow.js: slower, for where onnxruntime does not load, and for an encoder that is
+ * a graph. @throws ShowtellError ENGINE_UNAVAILABLE, INVALID_BUNDLE.
+ */
 export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto'): Promise<Runtime> {
-  const engine = await useBackend(backend)
+  const extractor = await extractorOf(bundle, backend)
   const ops = new TensorFlowOps()
-  const load = (prefix: 'encoder' | 'decoder'): Record<string, Tensor> =>
-    Object.fromEntries(
-      Object.entries(weightsOf(bundle.weights, prefix)).map(([name, { data, shape }]) => [
-        name,
-        ops.tensor(data, shape),
-      ]),
-    )
-  const weights = { encoder: load('encoder'), decoder: load('decoder') }
-  const { decoder, encoder } = bundle
-  const { vocabularySize } = decoder.config
+  const { decoder } = bundle
+  const weights = Object.fromEntries(
+    Object.entries(weightsOf(bundle.weights, 'decoder')).map(([name, { data, shape }]) => [
+      name,
+      ops.tensor(data, shape),
+    ]),
+  )
+  const { vocabularySize, regions, channels } = decoder.config
   return {
-    engine,
+    engine: extractor.engine,
     async encode(pixels, images, alignment) {
-      const input = ops.tensor(pixels, [images, encoder.imageSize, encoder.imageSize, 3])
-      const started = ops.scope(() =>
-        decoder.start(ops, weights.decoder, encoder.features(ops, weights.encoder, input)),
-      )
-      ops.dispose([input])
+      const features = ops.tensor(await extractor.features(pixels, images), [images, regions, channels])
+      const started = ops.scope(() => decoder.start(ops, weights, features))
+      ops.dispose([features])
       const memory: Memory<Tensor> = started.memory
       return {
         images,
@@ -36,7 +39,7 @@ export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto
           const stepped = ops.scope(() => {
             const step = decoder.step(
               ops,
-              weights.decoder,
+              weights,
               ops.input(tokens, shape),
               memory,
               state as CellState<Tensor>,
@@ -73,7 +76,30 @@ export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto
       }
     },
     async close() {
-      ops.dispose([...Object.values(weights.encoder), ...Object.values(weights.decoder)])
+      ops.dispose(Object.values(weights))
+      await extractor.dispose()
     },
   }
+}
+
+async function extractorOf(
+  { encoder, weights, path, config }: Bundle,
+  backend: Backend | 'auto',
+): Promise<FeatureExtractor> {
+  if (!isGraph(encoder)) return tensorFlowExtractor(encoder, weightsOf(weights, 'encoder'), backend)
+  const file = join(path, GRAPH)
+  const graph = await loadMobilenetGraph(file, backend, encoder.inputRange)
+  const unknown = [...graph.files.keys()].find(
+    (name) => config.files[`${dirname(GRAPH)}/${name}`] === undefined,
+  )
+  if (unknown !== undefined)
+    throw expected('a shard whose sha256 the config has', file, unknown, 'INVALID_BUNDLE')
+  if (String([graph.grid, graph.channels]) !== String([encoder.grid, encoder.channels]))
+    throw expected(
+      `a grid of ${encoder.grid.join(' × ')} and ${encoder.channels} channels`,
+      file,
+      [...graph.grid, graph.channels],
+      'INVALID_BUNDLE',
+    )
+  return graph
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { OnnxOps } from '../engine/onnx.js'
 import { OnnxGraph } from '../engine/onnx-graph.js'
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
-import { openSession } from '../engine/session.js'
+import { openSession, unlessMissing } from '../engine/session.js'
 import { type Backend, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { type Array32, type Encoder, regionsOf } from './encoder.js'
 
@@ -15,6 +15,21 @@ export interface FeatureExtractor {
   /** Pixels uint8 [images, size, size, 3] → features [images, regions, channels], row by row. */
   features(pixels: Uint8Array, images: number): Promise<Float32Array>
   dispose(): Promise<void>
+}
+
+/** Runs an encoder in onnxruntime, or in TensorFlow.js where that does not load; `onFallback` is told why. */
+export function openExtractor(
+  encoder: Encoder,
+  weights: Readonly<Record<string, Array32>>,
+  onFallback: (reason: string) => void,
+): Promise<FeatureExtractor> {
+  return unlessMissing(
+    () => onnxExtractor(encoder, weights),
+    (reason) => {
+      onFallback(reason)
+      return tensorFlowExtractor(encoder, weights, 'auto')
+    },
+  )
 }
 
 /** Runs an encoder in TensorFlow.js. @throws ShowtellError ENGINE_UNAVAILABLE. */

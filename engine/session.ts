@@ -75,6 +75,19 @@ export async function openSession(path: string, { threads }: { threads: number }
   }
 }
 
+/** What `onnx` gives, or, where onnxruntime-node does not load, what `other` gives, who is told the reason. */
+export async function unlessMissing<R>(
+  onnx: () => Promise<R>,
+  other: (reason: string) => Promise<R>,
+): Promise<R> {
+  try {
+    return await onnx()
+  } catch (error) {
+    if (error instanceof ShowtellError && error.code === 'ENGINE_UNAVAILABLE') return other(error.message)
+    throw error
+  }
+}
+
 async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node')
