@@ -1,11 +1,13 @@
 import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
-import { expected, ShowtellError } from '../errors.js'
+import { ShowtellError } from '../errors.js'
 import type { CaptionedBatch } from './captioning.js'
 import type { CaptionEngine } from './engines.js'
-import { type CaptionOptions, type CaptionRequest, captionOptionsSchema } from './options.js'
+import { type CaptionOptions, captionOptionsSchema } from './options.js'
 import type { CaptionedPhoto, Captioner, ModelDescription } from './types.js'
+import { validate } from './validate.js'
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './worker.js'
 
 export interface CaptionerOptions {
@@ -100,8 +102,8 @@ export async function loadCaptioner(
 
   return {
     model: ready.model,
-    async caption(images, request) {
-      const captionOptions = parseOptions(request)
+    async caption(images, request = {}) {
+      const captionOptions = validate(captionOptionsSchema, request)
       const began = performance.now()
       const size = ready.imageSize
       const decoded = await Promise.all(
@@ -138,24 +140,11 @@ export async function loadCaptioner(
   }
 }
 
-/** @throws ShowtellError INVALID_ARGUMENT naming every option that is out of range. */
-export function parseOptions(request: CaptionRequest = {}): CaptionOptions {
-  const parsed = captionOptionsSchema.safeParse(request)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const where = issue?.path.join('.') || 'options'
-  const value = issue?.path.reduce<unknown>(
-    (inside, key) => (inside as Record<PropertyKey, unknown> | undefined)?.[key],
-    request,
-  )
-  throw expected(issue?.message ?? 'known options', where, value)
-}
-
 /** The bundle that comes with the package. */
 export function shippedBundle(): string {
   // dist/decoder/captioner.js and decoder/captioner.ts are one and two folders below the package.
   const up = import.meta.url.endsWith('.ts') ? '..' : '../..'
-  return decodeURIComponent(new URL(`${up}/models/showtell-base`, import.meta.url).pathname)
+  return fileURLToPath(new URL(`${up}/models/showtell-base`, import.meta.url))
 }
 
 function startWorker(workerData: WorkerSettings): Worker {
