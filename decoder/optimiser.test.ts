@@ -12,7 +12,7 @@ const OPTIONS: OptimiserOptions = {
   averageDecay: 0.9,
 }
 
-const always = () => true
+const always = (_name: string): boolean => true
 const optimise = (options: Partial<OptimiserOptions>, weights: Record<string, number[]>, decays = always) =>
   new AdamW(
     { ...OPTIONS, ...options },

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ShowtellError } from '../errors.js'
+import { registerGradients } from './gradients.js'
 import type { Convolution, Ops } from './ops.js'
 
 /** A value of `TensorFlowOps`. */
@@ -167,6 +168,7 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     weights: Readonly<Record<string, tf.Tensor>>,
     loss: (weights: Readonly<Record<string, tf.Tensor>>) => tf.Tensor,
   ): { loss: number; gradients: Record<string, Float32Array> } {
+    registerGradients()
     const names = Object.keys(weights)
     const run = tf.valueAndGrads((...values: tf.Tensor[]) =>
       loss(Object.fromEntries(names.map((name, i) => [name, values[i]!]))),
