@@ -46,7 +46,7 @@ export function fitConfidence(examples: readonly ConfidenceExample[]): [number, 
 
 const RIDGE = 1e-3
 
-/** Expected calibration error over ten equal bins (Guo et al. 2017, section 2), and the area under the ROC curve. */
+/** Expected calibration error over ten equal bins (Guo et al. 2017, section 2), and the area under the ROC curve, ½ where there is nothing to order. */
 export function calibrationOf(
   confidence: Confidence,
   examples: readonly ConfidenceExample[],
@@ -59,7 +59,7 @@ export function calibrationOf(
   for (let bin = 0; bin < 10; bin++) {
     const inside = scored.filter(({ p }) => Math.min(9, Math.floor(p * 10)) === bin)
     const off = inside.reduce((sum, { p, right }) => sum + p - (right ? 1 : 0), 0)
-    error += Math.abs(off) / scored.length
+    error += Math.abs(off) / Math.max(1, scored.length)
   }
   const wrong = scored.filter(({ right }) => !right).map(({ p }) => p)
   const good = scored.filter(({ right }) => right).map(({ p }) => p)
@@ -67,7 +67,8 @@ export function calibrationOf(
     (sum, p) => sum + wrong.reduce((n, q) => n + (p > q ? 1 : p === q ? 0.5 : 0), 0),
     0,
   )
-  return { error, auroc: wins / (good.length * wrong.length) }
+  const pairs = good.length * wrong.length
+  return { error, auroc: pairs === 0 ? 0.5 : wins / pairs }
 }
 
 function sigmoid(x: number): number {

@@ -1,0 +1,143 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { toSentence } from '../data/detokenizer.js'
+import { isContentWord } from '../data/function-words.js'
+import { ToyModel } from '../search/toy.test.model.js'
+import type { Bundle } from './bundle.js'
+import { Captioning } from './captioning.js'
+import { confidenceOf } from './confidence.js'
+import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import { type CaptionRequest, captionOptionsSchema } from './options.js'
+import type { Runtime } from './runtime.js'
+
+const { config } = tinyContent()
+const CONFIDENCE = config.confidence
+
+/** Photos are one byte each: the seed of what a toy model says of them. */
+class ToyRuntime implements Runtime {
+  readonly engine = 'toy'
+  readonly models: (ToyModel & { disposed: number })[] = []
+
+  async encode(pixels: Uint8Array, images: number) {
+    expect(pixels).toHaveLength(images)
+    const model = Object.assign(new ToyModel([...pixels], VOCABULARY.size, 2), {
+      disposed: 0,
+      dispose() {
+        this.disposed++
+      },
+    })
+    this.models.push(model)
+    return model
+  }
+
+  async close() {}
+}
+
+async function captions(photos: readonly number[], request: CaptionRequest = {}) {
+  const runtime = new ToyRuntime()
+  const captioning = new Captioning({ vocabulary: VOCABULARY, config } as Bundle, runtime)
+  const options = captionOptionsSchema.parse(request)
+  const batch = await captioning.caption(Uint8Array.from(photos), photos.length, options)
+  for (const model of runtime.models) {
+    expect(model.disposed).toBe(1)
+    expect(model.unreleased).toBe(0)
+  }
+  return batch.captions
+}
+
+const requests: fc.Arbitrary<CaptionRequest> = fc.record(
+  {
+    count: fc.integer({ min: 1, max: 4 }),
+    beamSize: fc.integer({ min: 1, max: 4 }),
+    minLength: fc.integer({ min: 0, max: 5 }),
+    maxLength: fc.integer({ min: 5, max: 9 }),
+    lengthPenalty: fc.constantFrom(0, 0.7, 2),
+    noRepeatNgram: fc.integer({ min: 0, max: 3 }),
+    noRepeatContentWord: fc.boolean(),
+    bannedWords: fc.uniqueArray(fc.constantFrom('a', 'dog', 'runs', 'Table', 'unheard'), { maxLength: 3 }),
+    temperature: fc.constantFrom(0, 0.5, 1.5),
+    seed: fc.integer({ min: 0, max: 3 }),
+    style: fc.constantFrom('plain', 'ornate'),
+  },
+  { requiredKeys: [] },
+)
+
+describe('Captioning', () => {
+  it('keeps every option, and photos do not meddle with each other', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(fc.nat(255), { minLength: 1, maxLength: 3 }),
+        requests,
+        async (photos, request) => {
+          const together = await captions(photos, request)
+          const alone = await Promise.all(photos.map(async (photo) => (await captions([photo], request))[0]))
+          expect(together).toEqual(alone)
+          const options = captionOptionsSchema.parse(request)
+          const banned = options.bannedWords.map((word) => word.toLowerCase())
+          for (const found of together) {
+            expect(found.length).toBeGreaterThan(0)
+            expect(found.length).toBeLessThanOrEqual(options.count)
+            expect(new Set(found.map(({ text }) => text)).size).toBe(found.length)
+            expect(found.map(({ score }) => score)).toEqual(
+              found.map(({ score }) => score).sort((a, b) => b - a),
+            )
+            for (const { text, words, logProb, score, confidence } of found) {
+              expect(text).toBe(toSentence(words))
+              expect(words.length).toBeLessThanOrEqual(options.maxLength)
+              expect(words.length).toBeGreaterThanOrEqual(options.minLength)
+              expect(words.filter((word) => banned.includes(word))).toEqual([])
+              expect(words.filter((word) => VOCABULARY.idOf(word) === undefined)).toEqual([])
+              const content = words.filter(isContentWord)
+              if (options.noRepeatContentWord) expect(new Set(content).size).toBe(content.length)
+              expect(score).toBeCloseTo(logProb / Math.max(1, words.length) ** options.lengthPenalty, 9)
+              expect(confidence).toBe(confidenceOf(CONFIDENCE, logProb, words.length))
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
+  })
+
+  it('speaks the default style when none is asked for', async () => {
+    expect(await captions([1])).toEqual(await captions([1], { style: 'plain' }))
+    expect(await captions([1])).not.toEqual(await captions([1], { style: 'ornate' }))
+  })
+
+  it('gives as many captions as were asked for though the beam is narrower', async () => {
+    expect((await captions([1], { count: 5, beamSize: 1 }))[0]).toHaveLength(5)
+  })
+
+  it('says where the model looked only when asked', async () => {
+    expect((await captions([1]))[0]![0]).not.toHaveProperty('attention')
+    const { words, attention } = (await captions([1], { attention: true }))[0]![0]!
+    expect(attention).toHaveLength(words.length)
+    expect(attention!.every((row) => row.length === 3)).toBe(true)
+  })
+
+  it('draws other captions with another seed, the same with the same', async () => {
+    const draw = (seed: number) => captions([1, 2], { temperature: 1, seed })
+    expect(await draw(1)).toEqual(await draw(1))
+    expect(await draw(1)).not.toEqual(await draw(2))
+  })
+
+  it('refuses what cannot be, before it looks at a photo', async () => {
+    await expect(captions([1], { style: 'loud' })).rejects.toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: 'Expected one of plain, ornate for style but received "loud"',
+      }),
+    )
+    await expect(captions([1], { minLength: 9, maxLength: 8 })).rejects.toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: 'Expected an integer up to maxLength 8 for minLength but received 9',
+      }),
+    )
+  })
+
+  it('finds something to say though every word is banned', async () => {
+    const [caption] = (await captions([1], { bannedWords: [...VOCABULARY.toJSON().words] }))[0]!
+    expect(caption).toMatchObject({ text: '', words: [] })
+  })
+})
