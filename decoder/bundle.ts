@@ -57,7 +57,7 @@ const configSchema = z.strictObject({
   /** How it was trained, for people. */
   training: z.record(z.string(), z.unknown()),
   /** sha256 of each other file. */
-  files: z.record(z.string(), z.string()),
+  files: z.record(z.string().regex(/^(encoder\/)?\w[\w.-]*$/), z.string()),
 })
 export type BundleConfig = z.infer<typeof configSchema>
 

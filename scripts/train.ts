@@ -7,20 +7,22 @@ import { FeatureStore } from '../data/feature-store.js'
 import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import { writeBundle } from '../decoder/bundle.js'
+import { type BundleConfig, type BundleContent, writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { Training, trainingConfigSchema } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
+import { loadMobilenetGraph, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
 import { BACKENDS, type Backend, useBackend } from '../engine/tensorflow.js'
 import { expected, type ShowtellError } from '../errors.js'
+import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
-interface Options {
+interface Options extends GraphOptions {
   data: string[]
   features: string
-  encoderWeights: string
+  encoderWeights?: string
   name: string
   defaultStyle?: string
   out: string
@@ -42,7 +44,7 @@ export function register(program: Command): void {
     .description('train a captioner; run again with the same options to go on after an interruption')
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
     .requiredOption('--features <folder>', 'feature store made by prepare')
-    .requiredOption('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
+    .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
     .requiredOption('--out <folder>', 'where state, log and bundle go')
     .option('--name <name>', 'name of the bundle', 'showtell-base')
     .option(
@@ -57,6 +59,7 @@ export function register(program: Command): void {
     .option('--attention-units <n>', 'units of the attention', Number, 128)
     .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+  addGraphOptions(command, ['encoderWeights'])
   for (const [name, field] of Object.entries(trainingConfigSchema.shape))
     command.option(
       `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <n>`,
@@ -74,15 +77,7 @@ async function train(options: Options): Promise<void> {
     Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]])),
   )
   const features = FeatureStore.open(options.features)
-  const encoder = encoderByName(features.header.encoder)
-  const imported = await importEncoder(encoder, options.encoderWeights)
-  if (imported.sha256 !== features.header.weights)
-    throw expected(
-      `the weights of the feature store, sha256 ${features.header.weights}`,
-      options.encoderWeights,
-      imported.sha256,
-      'INVALID_DATA',
-    )
+  const encoder = await openEncoder(features, options, engine)
   const sets = await Promise.all(options.data.map((set) => readTrainingSet(set, leftOut)))
   const train = sets.flatMap((set) => set.train.map(asExample(set.style)))
   const validation = sets.flatMap((set) => set.validation.map(asExample(set.style)))
@@ -145,7 +140,7 @@ async function train(options: Options): Promise<void> {
   await writeBundle(path, {
     config: {
       name: options.name,
-      encoder: { name: encoder.name, source: basename(options.encoderWeights) },
+      encoder: encoder.config,
       decoder: decoder.config,
       defaultStyle: options.defaultStyle ?? sets.at(-1)!.style,
       training: {
@@ -157,10 +152,48 @@ async function train(options: Options): Promise<void> {
       },
     },
     vocabulary,
-    encoderWeights: imported.weights,
+    ...encoder.content,
     decoderWeights: training.weights,
   })
   process.stderr.write(`wrote ${path}\n`)
+}
+
+/**
+ * The encoder whose features are trained on, as it goes into the bundle.
+ * @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given.
+ */
+async function openEncoder(
+  { header: { encoder: name, weights: sum } }: FeatureStore,
+  { encoderWeights, mobilenet, inputRange }: Options,
+  engine: Backend,
+): Promise<{
+  config: BundleConfig['encoder']
+  content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
+}> {
+  const isGraph = name === MOBILENET_GRAPH
+  const given = isGraph ? mobilenet : encoderWeights
+  if (given === undefined)
+    throw expected(
+      isGraph ? '--mobilenet' : '--encoder-weights',
+      `features of ${name}`,
+      isGraph ? encoderWeights : mobilenet,
+    )
+  const check = (sha256: string): void => {
+    if (sha256 !== sum) throw expected(`sha256 ${sum} of the feature store`, given, sha256, 'INVALID_DATA')
+  }
+  const source = /^https?:/.test(given) ? given : basename(given)
+  if (!isGraph) {
+    const { weights, sha256 } = await importEncoder(encoderByName(name), given)
+    check(sha256)
+    return { config: { name, source }, content: { encoderWeights: weights } }
+  }
+  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(given, engine, inputRange)
+  await dispose()
+  check(sha256)
+  return {
+    config: { name, source, inputRange, grid: [...grid], channels },
+    content: { encoderWeights: {}, encoderFiles: files },
+  }
 }
 
 const leftOut = ({ message }: ShowtellError): void => {

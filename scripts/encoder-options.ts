@@ -1,0 +1,34 @@
+import { type Command, Option } from 'commander'
+import { expected } from '../errors.js'
+
+/** A graph in place of an encoder with weights. */
+export interface GraphOptions {
+  mobilenet?: string
+  inputRange: [number, number]
+}
+
+/** Adds `--mobilenet` and `--input-range`; `others` are the options that they do not go with. */
+export function addGraphOptions(command: Command, others: readonly string[]): Command {
+  return command
+    .addOption(
+      new Option(
+        '--mobilenet <model.json>',
+        'in place of weights: a graph model for @tensorflow-models/mobilenet, path or URL',
+      ).conflicts([...others]),
+    )
+    .addOption(
+      new Option('--input-range <black,white>', 'what the graph expects of a pixel')
+        .argParser(parseRange)
+        .default([0, 1], '0,1')
+        .conflicts([...others]),
+    )
+}
+
+function parseRange(text: string): [number, number] {
+  const [black, white, ...more] = text
+    .split(',')
+    .map((part) => (part.trim() === '' ? Number.NaN : Number(part)))
+  if (black === undefined || white === undefined || more.length > 0 || !(black < white))
+    throw expected('two numbers, rising, like -1,1', '--input-range', text)
+  return [black, white]
+}
