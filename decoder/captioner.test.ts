@@ -1,0 +1,202 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { writeBundle } from './bundle.js'
+import { loadCaptioner } from './captioner.js'
+import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import type { CaptionRequest } from './options.js'
+import type { CaptionedPhoto, Captioner } from './types.js'
+
+const photo = (name: string): string => fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))
+const CAT = photo('cat')
+const FLOWER = photo('flower')
+
+let folder: string
+let path: string
+let captioner: Captioner
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'captioner-'))
+  path = join(folder, 'bundle')
+  await writeBundle(path, tinyContent())
+  captioner = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+}, 60_000)
+afterAll(async () => {
+  await captioner.close()
+  await rm(folder, { recursive: true })
+})
+afterEach(() => vi.restoreAllMocks())
+
+/** Captions of photos none of which may fail. */
+async function captions(images: readonly (string | Uint8Array)[], options?: CaptionRequest, by = captioner) {
+  const results = await by.caption(images, options)
+  return results.map((result) => {
+    if (result instanceof Error) throw result
+    return (result satisfies CaptionedPhoto).captions
+  })
+}
+
+describe('a captioner', () => {
+  it('describes its model', () => {
+    expect(captioner.model).toEqual({
+      name: 'tiny',
+      encoder: 'efficientnet-lite0',
+      cell: 'lstm',
+      attention: 'additive',
+      styles: ['plain', 'ornate'],
+      vocabularySize: VOCABULARY.size,
+      grid: [7, 7],
+      engine: 'onnx',
+    })
+  })
+
+  it('gives a damaged photo an error and the others the captions they have alone', async () => {
+    const cat = await readFile(CAT)
+    const flower = await readFile(FLOWER)
+    const missing = join(folder, 'missing.jpg')
+    const results = await captioner.caption([CAT, cat.subarray(0, 9000), flower, missing])
+    expect(results[1]).toMatchObject({ code: 'INVALID_IMAGE', where: 'image 2' })
+    expect(results[3]).toMatchObject({ code: 'NOT_FOUND', where: missing })
+    const [first] = await captions([cat])
+    const [second] = await captions([FLOWER])
+    expect(results[0]).toMatchObject({ captions: [{ text: first![0]!.text }] })
+    expect(results[2]).toMatchObject({ captions: [{ text: second![0]!.text }] })
+    const { timing } = results[0] as CaptionedPhoto
+    expect(Object.keys(timing)).toEqual(['decode', 'encode', 'search'])
+    for (const time of Object.values(timing)) expect(time).toBeGreaterThanOrEqual(0)
+  })
+
+  it('needs no good photo, and no photo', async () => {
+    expect(await captioner.caption([new Uint8Array(10)])).toMatchObject([{ code: 'UNSUPPORTED_IMAGE' }])
+    expect(await captioner.caption([])).toEqual([])
+  })
+
+  it('leaves the bytes it was given', async () => {
+    const cat = new Uint8Array(await readFile(CAT))
+    const before = cat.slice()
+    await captions([cat])
+    expect(Buffer.from(cat).equals(Buffer.from(before))).toBe(true)
+  })
+
+  it('answers requests that are under way together each with its own', async () => {
+    const asked = [CAT, FLOWER, CAT].map((image, i) => captions([image], { count: i + 1 }))
+    const [one, two, three] = await Promise.all(asked)
+    expect([one, two, three].map((found) => found![0]!.length)).toEqual([1, 2, 3])
+    expect(one![0]![0]!.text).toBe(three![0]![0]!.text)
+  })
+
+  it('gives the best captions first and none twice', async () => {
+    const [found] = await captions([CAT], { count: 6 })
+    expect(found).toHaveLength(6)
+    expect(new Set(found!.map(({ text }) => text)).size).toBe(6)
+    const scores = found!.map(({ score }) => score)
+    expect(scores).toEqual([...scores].sort((a, b) => b - a))
+  })
+
+  it('bans words', async () => {
+    const [before] = await captions([CAT], { count: 3 })
+    const bannedWords = [...new Set(before!.flatMap(({ words }) => words))]
+    const [after] = await captions([CAT], { count: 3, bannedWords })
+    expect(after!.flatMap(({ words }) => words).filter((word) => bannedWords.includes(word))).toEqual([])
+  })
+
+  it('says where it looked: a row a word over all regions, summing to 1', async () => {
+    const found = await captions([CAT, FLOWER], { attention: true, count: 2 })
+    for (const { words, attention } of found.flat()) {
+      expect(attention).toHaveLength(words.length)
+      for (const row of attention!) {
+        expect(row).toHaveLength(49)
+        expect(row.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5)
+      }
+    }
+    expect((await captions([CAT]))[0]![0]).not.toHaveProperty('attention')
+  })
+
+  it('draws the same captions for a seed, whichever photos are beside', async () => {
+    const options = { temperature: 1, seed: 7, count: 3 }
+    const [cat, flower] = (await captions([CAT, FLOWER], options)).map((found) =>
+      found.map(({ text }) => text),
+    )
+    for (const [image, drawn] of [
+      [CAT, cat],
+      [FLOWER, flower],
+    ] as const)
+      expect((await captions([image], options))[0]!.map(({ text }) => text)).toEqual(drawn)
+    const [other] = await captions([CAT], { ...options, seed: 8 })
+    expect(other!.map(({ text }) => text)).not.toEqual(cat)
+  })
+
+  it.each<[CaptionRequest, string]>([
+    [{ beamSize: 0 }, 'Expected an integer from 1 to 20 for beamSize but received 0'],
+    [{ count: 11 }, 'Expected an integer from 1 to 10 for count but received 11'],
+    [{ style: 'loud' }, 'Expected one of plain, ornate for style but received "loud"'],
+    [{ minLength: 9, maxLength: 8 }, 'Expected an integer up to maxLength 8 for minLength but received 9'],
+  ])('refuses %j', async (options, message) => {
+    await expect(captioner.caption([CAT], options)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message,
+    })
+    // And goes on working.
+    expect(await captions([CAT])).toHaveLength(1)
+  })
+})
+
+describe('loadCaptioner', () => {
+  it('runs in TensorFlow.js too, and says so', async () => {
+    const other = await loadCaptioner(path, { engine: 'wasm' })
+    expect(other.model.engine).toBe('TensorFlow.js wasm')
+    const texts = async (by: Captioner) =>
+      (await captions([CAT, FLOWER], { count: 3 }, by)).map((found) => found.map(({ text }) => text))
+    expect(await texts(other)).toEqual(await texts(captioner))
+    await other.close()
+  })
+
+  it('has the error of its thread', async () => {
+    const nothing = join(folder, 'nothing')
+    await expect(loadCaptioner(nothing)).rejects.toMatchObject({ code: 'NOT_FOUND', where: nothing })
+    await expect(loadCaptioner(path, { engine: 'steam' as 'onnx' })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      where: 'engine',
+    })
+  })
+
+  it('refuses photos of more pixels than its limit', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1, pixelLimit: 1000 })
+    expect(await other.caption([CAT])).toMatchObject([{ code: 'IMAGE_TOO_LARGE', where: CAT }])
+    await other.close()
+  })
+})
+
+describe('an end', () => {
+  /** Calls back when a request has reached the thread, before it is answered. */
+  function whenAsked(then: (worker: Worker) => unknown): void {
+    const original = Worker.prototype.postMessage
+    vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
+      this: Worker,
+      ...message: Parameters<typeof original>
+    ) {
+      original.apply(this, message)
+      void then(this)
+    })
+  }
+
+  it('of a closed captioner rejects what waits and what comes after', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    whenAsked(() => other.close())
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+    await other.close()
+  })
+
+  it('of a thread that dies rejects what waits and what comes after', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    whenAsked((worker) => worker.terminate())
+    const waiting = [other.caption([CAT]), other.caption([FLOWER])]
+    for (const answer of await Promise.allSettled(waiting))
+      expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'INTERNAL' } })
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INTERNAL' })
+    await other.close()
+  })
+})

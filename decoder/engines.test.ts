@@ -1,0 +1,128 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ENCODERS } from '../encoder/encoders.js'
+import { tensorCount } from '../engine/fixtures/backends.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { Random } from '../random.js'
+import { ATTENTIONS } from '../rnn/attention.js'
+import { CELLS } from '../rnn/cells.js'
+import { Captioning } from './captioning.js'
+import { openRuntime } from './engines.js'
+import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
+import { importedWeights, RANDOM_ENCODERS } from './fixtures/encoders.js'
+import { captionOptionsSchema } from './options.js'
+import type { PhotoModel, Runtime } from './runtime.js'
+
+const PHOTOS = 2
+const VARIANTS = Object.keys(CELLS).flatMap((cell) =>
+  ['none', ...Object.keys(ATTENTIONS)].map((attention) => ({ cell, attention })),
+)
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'engines-'))
+  await useBackend('wasm')
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it('covers every encoder', () => {
+  expect(Object.keys(RANDOM_ENCODERS)).toEqual(Object.keys(ENCODERS))
+})
+
+describe.each(Object.keys(RANDOM_ENCODERS))('%s', (name) => {
+  const random = RANDOM_ENCODERS[name]!()
+  const { encoder } = random
+  const encoderWeights = importedWeights(random)
+  const pixels = drawnPixels(PHOTOS, encoder.imageSize)
+  const photo = pixels.length / PHOTOS
+
+  it.each(VARIANTS)('says the same on both engines: $cell, attention $attention', async (variant) => {
+    const path = join(folder, `${name}-${variant.cell}-${variant.attention}`)
+    const bundle = await looseBundle(path, encoder, encoderWeights, tinyConfig(encoder, variant))
+    const onnx = (await openRuntime(bundle, { engine: 'onnx', threads: 1 })).runtime
+    const before = tensorCount()
+    const wasm = (await openRuntime(bundle, { engine: 'wasm', threads: 1 })).runtime
+
+    const theirs = await forced(wasm, pixels, variant.attention !== 'none')
+    const ours = await forced(onnx, pixels, variant.attention !== 'none')
+    expect(largestDifference(ours.logProbs, theirs.logProbs)).toBeLessThan(1e-4)
+    expect(largestDifference(ours.alignment, theirs.alignment)).toBeLessThan(1e-4)
+    // Otherwise any decoder would pass.
+    expect(spread(ours.logProbs)).toBeGreaterThan(1)
+
+    const options = captionOptionsSchema.parse({ beamSize: 3, count: 3 })
+    const captions = []
+    for (const runtime of [onnx, wasm]) {
+      const captioning = new Captioning(bundle, runtime)
+      const together = texts((await captioning.caption(pixels.slice(), PHOTOS, options)).captions)
+      const alone = []
+      for (let i = 0; i < PHOTOS; i++) {
+        const one = await captioning.caption(pixels.slice(i * photo, (i + 1) * photo), 1, options)
+        alone.push(...texts(one.captions))
+      }
+      expect(alone).toEqual(together)
+      captions.push(together)
+      await runtime.close()
+    }
+    expect(captions[0]).toEqual(captions[1])
+    expect(tensorCount()).toBe(before)
+  })
+})
+
+function texts(captions: readonly (readonly { readonly text: string }[])[]): string[][] {
+  return captions.map((found) => found.map(({ text }) => text))
+}
+
+/** Log-probabilities [steps, photos, hypotheses, vocabulary] of random words, and where the model looked. */
+async function forced(
+  runtime: Runtime,
+  pixels: Uint8Array,
+  attends: boolean,
+): Promise<{ logProbs: Float32Array; alignment: Float32Array }> {
+  const random = new Random('forced')
+  const model = await runtime.encode(pixels.slice(), PHOTOS, true)
+  const logProbs: number[] = []
+  const alignment: number[] = []
+  let state = await model.start()
+  let hypotheses = 1
+  for (let step = 0; step < 5; step++) {
+    if (step === 1) {
+      // Three hypotheses, the first state for all.
+      hypotheses = 3
+      state = replaced(model, state, model.select(state, new Int32Array(PHOTOS * hypotheses)))
+    } else if (step > 1) {
+      const parents = Int32Array.from({ length: PHOTOS * hypotheses }, () => random.below(hypotheses))
+      state = replaced(model, state, model.select(state, parents))
+    }
+    const tokens = Int32Array.from({ length: PHOTOS * hypotheses }, () => random.below(VOCABULARY.size))
+    const bias = new Float32Array(VOCABULARY.size)
+    const next = await model.step(tokens, state, VOCABULARY.size, bias)
+    const row = new Float32Array(next.continuations.logProbs.length)
+    next.continuations.tokens.forEach((token, i) => {
+      row[Math.floor(i / VOCABULARY.size) * VOCABULARY.size + token] = next.continuations.logProbs[i]!
+    })
+    logProbs.push(...row)
+    expect(next.continuations.alignment !== undefined).toBe(attends)
+    alignment.push(...(next.continuations.alignment ?? []))
+    state = replaced(model, state, next.state)
+  }
+  model.release(state)
+  model.dispose()
+  return { logProbs: Float32Array.from(logProbs), alignment: Float32Array.from(alignment) }
+}
+
+function replaced(model: PhotoModel, before: unknown, after: unknown): unknown {
+  model.release(before)
+  return after
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length)
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+}
+
+function spread(values: Float32Array): number {
+  return Math.max(...values) - Math.min(...values)
+}
