@@ -1,0 +1,197 @@
+import type { Caption } from '../../decoder/types.js'
+import { explain, type Outcome } from './client.js'
+import { drawLight, lightCanvas } from './photo.js'
+import { piecesOf, sureness, whereLooked } from './reading.js'
+
+type Grid = readonly [number, number]
+
+/** A photo of the album with what is told of it. */
+export class Card {
+  readonly element = make('li', { className: 'waiting' })
+  readonly file: string
+  chosen = 0
+  result: Outcome | undefined
+  readonly #photo = make('div', { className: 'photo mount blank', textContent: '…' })
+  readonly #light = lightCanvas()
+  readonly #told = make('div', { className: 'told' })
+
+  constructor(file: string) {
+    this.file = file
+    this.#told.append(
+      make('p', { className: 'file', textContent: file }),
+      make('p', { className: 'caption', textContent: 'Looking …' }),
+    )
+    this.element.append(this.#photo, this.#told)
+  }
+
+  /** The photo itself; absent where the browser cannot show it. */
+  showPhoto(canvas: HTMLCanvasElement | undefined): void {
+    if (canvas === undefined) {
+      this.#photo.textContent = 'no preview'
+      return
+    }
+    canvas.setAttribute('role', 'img')
+    canvas.setAttribute('aria-label', this.file)
+    this.#photo.classList.remove('blank')
+    this.#photo.replaceChildren(canvas, this.#light)
+  }
+
+  /** @param again asks for captions once more; offered where that may help. */
+  showResult(result: Outcome, again: () => void): void {
+    this.result = result
+    this.element.className = 'error' in result ? 'failed' : ''
+    if ('error' in result) this.#showError(result.error, again)
+    else this.#showCaptions(result.captions, result.grid)
+  }
+
+  #showError(error: { code: string; message: string }, again: () => void): void {
+    const parts: HTMLElement[] = [
+      make('p', { className: 'file', textContent: this.file }),
+      make('p', { className: 'caption', textContent: explain(error) }),
+    ]
+    if (['OVERLOADED', 'DEADLINE', 'UNREACHABLE', 'INTERNAL'].includes(error.code)) {
+      const retry = make('button', { type: 'button', textContent: 'Try again' })
+      retry.addEventListener('click', () => {
+        this.element.className = 'waiting'
+        parts[1]!.textContent = 'Looking …'
+        retry.remove()
+        again()
+      })
+      parts.push(paragraph('actions', retry))
+    }
+    this.#told.replaceChildren(...parts)
+  }
+
+  #showCaptions(captions: readonly Caption[], grid: Grid): void {
+    const caption = captions[this.chosen]!
+    this.#photo.querySelector('[role=img]')?.setAttribute('aria-label', caption.text)
+    const copy = make('button', { type: 'button', textContent: 'Copy as alt text' })
+    copy.addEventListener('click', async () => {
+      await copyText(caption.text)
+      copy.textContent = 'Copied'
+      setTimeout(() => {
+        copy.textContent = 'Copy as alt text'
+      }, 2000)
+    })
+    this.#told.replaceChildren(
+      make('p', { className: 'file', textContent: this.file }),
+      ...this.#sentence(caption, grid),
+      make('p', {
+        className: 'sure',
+        textContent: `${sureness(caption.confidence)} – ${Math.round(caption.confidence * 100)} %`,
+      }),
+      ...this.#others(captions, grid),
+      paragraph('actions', copy),
+    )
+  }
+
+  /** The caption; each of its words turns the light to where the model looked when it said it. */
+  #sentence({ text, words, attention }: Caption, grid: Grid): HTMLElement[] {
+    if (attention === undefined) return [make('h3', { className: 'caption', textContent: text })]
+    const sentence = make('div', { className: 'caption' })
+    sentence.setAttribute('role', 'toolbar')
+    sentence.setAttribute('aria-label', 'Where it looked, word by word')
+    const buttons: HTMLButtonElement[] = []
+    let pinned: HTMLButtonElement | undefined
+    const show = (row: readonly number[] | undefined): void => {
+      if (row !== undefined) drawLight(this.#light, row, grid)
+      this.#light.classList.toggle('on', row !== undefined)
+    }
+    const rows = new Map<HTMLButtonElement, readonly number[]>()
+    const rest = (): void => show(pinned && rows.get(pinned))
+    for (const piece of piecesOf(text, words)) {
+      const row = piece.word === undefined ? undefined : attention[piece.word]
+      if (row === undefined) {
+        sentence.append(piece.text)
+        continue
+      }
+      const button = make('button', { type: 'button', textContent: piece.text })
+      button.tabIndex = buttons.length === 0 ? 0 : -1
+      button.ariaPressed = 'false'
+      button.setAttribute('aria-label', `${piece.text}: ${whereLooked(row, grid)}`)
+      button.addEventListener('pointerenter', () => show(row))
+      button.addEventListener('pointerleave', rest)
+      button.addEventListener('focus', () => show(row))
+      button.addEventListener('blur', rest)
+      button.addEventListener('click', () => {
+        const isPinned = pinned === button
+        if (pinned !== undefined) pinned.ariaPressed = 'false'
+        pinned = isPinned ? undefined : button
+        button.ariaPressed = String(!isPinned)
+        rest()
+      })
+      rows.set(button, row)
+      buttons.push(button)
+      sentence.append(button)
+    }
+    moveByArrows(sentence, buttons)
+    return [
+      make('h3', { className: 'unseen', textContent: text }),
+      sentence,
+      make('p', { className: 'hint', textContent: 'Point at a word to see where it looked.' }),
+    ]
+  }
+
+  #others(captions: readonly Caption[], grid: Grid): HTMLElement[] {
+    if (captions.length < 2) return []
+    const list = make('ul', { className: 'others' })
+    list.setAttribute('aria-label', 'Other captions')
+    for (const [i, { text, confidence }] of captions.entries()) {
+      if (i === this.chosen) continue
+      const button = make('button', { type: 'button', textContent: text })
+      button.title = `${sureness(confidence)} – ${Math.round(confidence * 100)} %. Take this one instead.`
+      button.addEventListener('click', () => {
+        this.chosen = i
+        this.#light.classList.remove('on')
+        this.#showCaptions(captions, grid)
+        this.#told.querySelector<HTMLElement>('.caption button')?.focus()
+      })
+      const item = make('li', {})
+      item.append(button)
+      list.append(item)
+    }
+    return [list]
+  }
+}
+
+/** One stop of the tab key for all the words; arrows, Home and End go from one to the next. */
+function moveByArrows(toolbar: HTMLElement, buttons: readonly HTMLButtonElement[]): void {
+  toolbar.addEventListener('keydown', (event) => {
+    const at = buttons.indexOf(event.target as HTMLButtonElement)
+    const steps: Record<string, number> = {
+      ArrowRight: at + 1,
+      ArrowLeft: at - 1,
+      Home: 0,
+      End: buttons.length - 1,
+    }
+    const to = buttons[steps[event.key] ?? -1]
+    if (at < 0 || to === undefined) return
+    event.preventDefault()
+    buttons[at]!.tabIndex = -1
+    to.tabIndex = 0
+    to.focus()
+  })
+}
+
+/** The clipboard of pages that did not come over TLS is closed; a selection is copied there. */
+async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text)
+  const area = make('textarea', { value: text, className: 'unseen' })
+  document.body.append(area)
+  area.select()
+  document.execCommand('copy')
+  area.remove()
+}
+
+function paragraph(className: string, ...children: HTMLElement[]): HTMLElement {
+  const element = make('p', { className })
+  element.append(...children)
+  return element
+}
+
+function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  properties: Partial<HTMLElementTagNameMap[K]>,
+): HTMLElementTagNameMap[K] {
+  return Object.assign(document.createElement(tag), properties)
+}

@@ -1,0 +1,63 @@
+import type { CaptionedPhoto, ModelDescription } from '../../decoder/types.js'
+import type { CaptionsAnswer, ErrorAnswer } from '../answer.js'
+
+/** Captions shown of a photo: the best and two others. */
+const COUNT = 3
+const MOST_TRIES = 20
+
+/** What came of a photo: captions with the rows and columns of the regions that attention speaks of, or an error. UNREACHABLE is the page's own. */
+export type Outcome =
+  | { readonly captions: CaptionedPhoto['captions']; readonly grid: ModelDescription['grid'] }
+  | { readonly error: { readonly code: string; readonly message: string } }
+
+let description: Promise<ModelDescription> | undefined
+
+/** The model, asked for once. */
+export function describeModel(): Promise<ModelDescription> {
+  description ??= fetch('v1/model').then((response) => response.json())
+  description.catch(() => {
+    description = undefined
+  })
+  return description
+}
+
+/** Captions of one photo, or its error; a server that has too much to do is asked again. */
+export async function captionPhoto(photo: Blob): Promise<Outcome> {
+  const path = `v1/captions?count=${COUNT}&beamSize=5&attention=true`
+  // What it is the server finds out from its content; the name of the file may be wrong.
+  const headers = { 'Content-Type': 'application/octet-stream' }
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const response = await fetch(path, { method: 'POST', headers, body: photo })
+      if (response.ok) {
+        const result = ((await response.json()) as CaptionsAnswer).results[0]!
+        if ('error' in result) return result
+        return { captions: result.captions, grid: (await describeModel()).grid }
+      }
+      if (response.status !== 503 || attempt === MOST_TRIES) return (await response.json()) as ErrorAnswer
+      const seconds = Number(response.headers.get('Retry-After') ?? 1)
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
+    }
+  } catch (error) {
+    return { error: { code: 'UNREACHABLE', message: String(error) } }
+  }
+}
+
+/** What a code means to the person whose photo it is; other codes speak for themselves. */
+export function explain(error: { code: string; message: string }): string {
+  switch (error.code) {
+    case 'INVALID_IMAGE':
+      return 'This file is damaged: it cannot be read as a photo.'
+    case 'UNSUPPORTED_IMAGE':
+      return 'This is not a JPEG, PNG, WebP, AVIF or GIF photo.'
+    case 'IMAGE_TOO_LARGE':
+      return 'This photo is larger than the server takes.'
+    case 'OVERLOADED':
+    case 'DEADLINE':
+      return 'The server has too much to do just now.'
+    case 'UNREACHABLE':
+      return 'The server does not answer.'
+    default:
+      return error.message
+  }
+}

@@ -1,0 +1,58 @@
+/** Longest side that a photo is shown at, pixels. */
+const SHOWN = 1280
+/** Side of the picture that the light is drawn in; it is stretched over the photo. */
+const LIGHT = 256
+/** Opacity of the dark where it looked least. */
+const DARKNESS = 0.84
+
+/** Draws a photo, upright and no larger than the page needs. @throws DOMException where the browser cannot read it. */
+export async function drawPhoto(file: Blob): Promise<HTMLCanvasElement> {
+  const bitmap = await createImageBitmap(file)
+  const scale = Math.min(1, SHOWN / Math.max(bitmap.width, bitmap.height))
+  const canvas = canvasOf(
+    Math.max(1, Math.round(bitmap.width * scale)),
+    Math.max(1, Math.round(bitmap.height * scale)),
+  )
+  const context = canvas.getContext('2d')!
+  context.imageSmoothingQuality = 'high'
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
+  bitmap.close()
+  return canvas
+}
+
+/** A canvas to lie over the photo; the model sees the whole photo as a square, so the light is stretched with it. */
+export function lightCanvas(): HTMLCanvasElement {
+  const canvas = canvasOf(LIGHT, LIGHT)
+  canvas.className = 'light'
+  canvas.setAttribute('aria-hidden', 'true')
+  return canvas
+}
+
+/** Darkens everything but where the model looked. @param row one share a region, row by row. */
+export function drawLight(
+  canvas: HTMLCanvasElement,
+  row: readonly number[],
+  [rows, columns]: readonly [number, number],
+): void {
+  const small = canvasOf(columns, rows)
+  const cells = new ImageData(columns, rows)
+  const least = Math.min(...row)
+  const range = Math.max(...row) - least
+  for (const [i, share] of row.entries()) {
+    // The root keeps what is second brightest visible.
+    const light = range === 0 ? 1 : Math.sqrt((share - least) / range)
+    cells.data.set([8, 9, 14, Math.round(255 * DARKNESS * (1 - light))], i * 4)
+  }
+  small.getContext('2d')!.putImageData(cells, 0, 0)
+  const context = canvas.getContext('2d')!
+  context.clearRect(0, 0, LIGHT, LIGHT)
+  context.imageSmoothingQuality = 'high'
+  context.drawImage(small, 0, 0, LIGHT, LIGHT)
+}
+
+function canvasOf(width: number, height: number): HTMLCanvasElement {
+  const canvas = document.createElement('canvas')
+  canvas.width = width
+  canvas.height = height
+  return canvas
+}
