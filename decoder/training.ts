@@ -14,7 +14,7 @@ import { teacherForcingLoss } from './teacher-forcing.js'
 
 /** The recipe; every field has the default that the shipped bundle was trained with. */
 export const trainingConfigSchema = z.strictObject({
-  epochs: z.int().min(1).default(8),
+  epochs: z.int().min(1).default(7),
   imagesPerBatch: z.int().min(1).default(52),
   captionsPerImage: z.int().min(1).default(5),
   maxLength: z.int().min(2).default(16),
@@ -76,6 +76,8 @@ export class Training {
       )
     if (vocabularySize !== vocabulary.size)
       throw expected(`${vocabularySize} words`, 'the vocabulary', vocabulary.size, 'INVALID_DATA')
+    for (const part of ['train', 'validation'] as const)
+      if (data[part].length === 0) throw expected('photos with captions', part, 'none', 'INVALID_DATA')
     this.stepsAnEpoch = Math.ceil(data.train.length / config.imagesPerBatch)
     this.totalSteps = this.stepsAnEpoch * config.epochs
     const { parameters } = decoder
