@@ -1,0 +1,232 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Example } from '../data/batches.js'
+import { FeatureStore } from '../data/feature-store.js'
+import { Vocabulary } from '../data/vocabulary.js'
+import { tensorCount } from '../engine/fixtures/backends.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { Random } from '../random.js'
+import { Decoder, type DecoderConfig } from './decoder.js'
+import { TINY } from './fixtures/tiny.js'
+import { Training, type TrainingConfig, type TrainingEvent, trainingConfigSchema } from './training.js'
+
+const WORDS = ['dog', 'cat', 'runs', 'sits', 'on', 'grass']
+const VOCABULARY = Vocabulary.fromJSON({ version: 1, styles: ['plain', 'ornate'], words: WORDS })
+
+const random = new Random(1, 'examples')
+/** Photos with one to four captions of one to five words. */
+const examplesOf = (count: number, name: string): Example[] =>
+  Array.from({ length: count }, (_, i) => ({
+    key: `${name}-${i}`,
+    style: i % 2 === 0 ? 'plain' : 'ornate',
+    captions: Array.from({ length: 1 + random.below(4) }, () =>
+      Array.from({ length: 1 + random.below(5) }, () => WORDS[random.below(WORDS.length)]!),
+    ),
+  }))
+
+const TRAIN = examplesOf(7, 'train')
+const VALIDATION = examplesOf(5, 'validation')
+
+/** Three steps an epoch, three epochs. */
+const CONFIG: TrainingConfig = trainingConfigSchema.parse({
+  epochs: 3,
+  imagesPerBatch: 3,
+  captionsPerImage: 2,
+  maxLength: 4,
+  learningRate: 0.02,
+  warmUpSteps: 2,
+})
+const STEPS = 9
+
+let folder: string
+let features: FeatureStore
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'training-'))
+  features = FeatureStore.create(join(folder, 'features'), {
+    encoder: 'random',
+    weights: 'none',
+    regions: TINY.regions,
+    channels: TINY.channels,
+    range: [0, 1],
+  })
+  for (const { key } of [...TRAIN, ...VALIDATION])
+    features.append(
+      key,
+      Float32Array.from({ length: TINY.regions * TINY.channels }, () => random.uniform()),
+    )
+})
+afterAll(async () => {
+  features.close()
+  await rm(folder, { recursive: true })
+})
+
+function trainingIn(
+  name: string,
+  { config = CONFIG, decoder = {} }: { config?: TrainingConfig; decoder?: Partial<DecoderConfig> } = {},
+): Training {
+  return new Training(
+    new Decoder({ ...TINY, vocabularySize: VOCABULARY.size, ...decoder }),
+    VOCABULARY,
+    { train: TRAIN, validation: VALIDATION, features },
+    config,
+    join(folder, name),
+  )
+}
+
+/** Runs to the end, or until the step is reached. */
+async function run(training: Training, until = STEPS, saveEvery?: number): Promise<TrainingEvent[]> {
+  const events: TrainingEvent[] = []
+  const stop = new AbortController()
+  await training.run(
+    (event) => {
+      events.push(event)
+      if (event.step === until) stop.abort()
+    },
+    stop.signal,
+    saveEvery,
+  )
+  return events
+}
+
+describe('Training on cpu', () => {
+  let undisturbed: TrainingEvent[]
+  let weights: Record<string, Float32Array>
+  beforeAll(async () => {
+    await useBackend('cpu')
+    const training = trainingIn('undisturbed')
+    undisturbed = await run(training)
+    weights = training.weights
+  }, 60_000)
+
+  it('reports every step, and the validation loss at the end of an epoch', () => {
+    expect(undisturbed.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
+    for (const { step, totalSteps, loss, gradientNorm, learningRate, validationLoss } of undisturbed) {
+      expect(totalSteps).toBe(STEPS)
+      expect(loss).toBeGreaterThan(0)
+      expect(gradientNorm).toBeGreaterThan(0)
+      expect(learningRate).toBeGreaterThan(0)
+      expect(validationLoss === undefined).toBe(step % 3 !== 0)
+    }
+    expect(undisturbed[0]!.learningRate).toBe(0.01)
+    expect(undisturbed[0]!.loss).toBeLessThan(1.3 * Math.log(VOCABULARY.size))
+    expect(undisturbed[8]!.validationLoss).toBeLessThan(undisturbed[2]!.validationLoss!)
+  })
+
+  it('gives the same again, and something else from another seed', async () => {
+    expect(await run(trainingIn('again'))).toEqual(undisturbed)
+    const other = await run(trainingIn('other', { config: { ...CONFIG, seed: 2 } }), 1)
+    expect(other[0]!.loss).not.toBe(undisturbed[0]!.loss)
+  })
+
+  it.each([
+    ['in the middle of an epoch', 4],
+    ['at the end of an epoch', 6],
+    ['after the first step', 1],
+  ])('goes on bit for bit after a stop %s', async (_, at) => {
+    const name = `stopped-${at}`
+    expect(await run(trainingIn(name), at)).toEqual(undisturbed.slice(0, at))
+    const resumed = trainingIn(name)
+    expect(await resumed.resume()).toBe(true)
+    expect(resumed.step).toBe(at)
+    expect(await run(resumed)).toEqual(undisturbed.slice(at))
+    expect(resumed.weights).toEqual(weights)
+  })
+
+  it('goes on bit for bit from the last save after dying in between', async () => {
+    const dying = trainingIn('died').run(
+      ({ step }) => {
+        if (step === 6) throw new Error('out of memory')
+      },
+      undefined,
+      2,
+    )
+    await expect(dying).rejects.toThrow('out of memory')
+    const resumed = trainingIn('died')
+    expect(await resumed.resume()).toBe(true)
+    expect(resumed.step).toBe(4)
+    expect(await run(resumed)).toEqual(undisturbed.slice(4))
+    expect(resumed.weights).toEqual(weights)
+  })
+
+  it('has nothing to do once it is done', async () => {
+    const done = trainingIn('undisturbed')
+    expect(await done.resume()).toBe(true)
+    expect(await run(done)).toEqual([])
+    expect(done.weights).toEqual(weights)
+  })
+
+  it('starts anew where no state is', async () => {
+    const training = trainingIn('nowhere')
+    expect(await training.resume()).toBe(false)
+    expect(training.step).toBe(0)
+  })
+
+  it('refuses the state of other settings or of another decoder, and keeps its own weights', async () => {
+    for (const change of [
+      { config: { ...CONFIG, learningRate: 0.03 } },
+      { config: { ...CONFIG, epochs: 4 } },
+      { decoder: { embeddingSize: 5 } },
+      { decoder: { attention: 'none' } },
+      { decoder: { cell: 'rnn' } },
+    ]) {
+      const training = trainingIn('undisturbed', change)
+      const before = structuredClone(training.weights)
+      await expect(training.resume(), JSON.stringify(change)).rejects.toMatchObject({
+        code: 'INVALID_BUNDLE',
+      })
+      expect(training.weights).toEqual(before)
+      expect(training.step).toBe(0)
+    }
+  })
+
+  it('validates alike whatever the batches, and changes nothing by it', () => {
+    const one = trainingIn('validate')
+    const loss = one.validate()
+    expect(one.validate()).toBe(loss)
+    for (const imagesPerBatch of [1, 2, 5, 100])
+      expect(trainingIn('validate', { config: { ...CONFIG, imagesPerBatch } }).validate()).toBeCloseTo(
+        loss,
+        5,
+      )
+    expect(Math.abs(loss - Math.log(VOCABULARY.size))).toBeLessThan(0.5)
+  })
+
+  it('refuses features and vocabularies that do not fit the decoder', () => {
+    expect(() => trainingIn('wrong', { decoder: { regions: 3 } })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_DATA',
+        message: `Expected features 3 × 5 for ${features.path} but received [2, 5]`,
+      }),
+    )
+    expect(() => trainingIn('wrong', { decoder: { vocabularySize: 12 } })).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_DATA',
+        message: `Expected 12 words for the vocabulary but received ${VOCABULARY.size}`,
+      }),
+    )
+  })
+
+  it.each(['train', 'validation'])('refuses data without photos for %s', (part) => {
+    const { decoder } = trainingIn('none')
+    const data = { train: TRAIN, validation: VALIDATION, features, [part]: [] }
+    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, folder)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_DATA',
+        message: `Expected photos with captions for ${part} but received 0`,
+      }),
+    )
+  })
+})
+
+it.each(['cpu', 'wasm'] as const)('training holds no tensor between its steps on %s', async (backend) => {
+  await useBackend(backend)
+  const before = tensorCount()
+  const counts: number[] = []
+  await trainingIn(`tensors-${backend}`).run(() => {
+    counts.push(tensorCount())
+  })
+  expect(counts).toEqual(new Array(STEPS).fill(before))
+  expect(tensorCount()).toBe(before)
+})
