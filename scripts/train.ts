@@ -1,4 +1,5 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { Example } from '../data/batches.js'
@@ -9,7 +10,7 @@ import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { type BundleConfig, type BundleContent, writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
-import { Training, trainingConfigSchema } from '../decoder/training.js'
+import { Training, type TrainingEvent, trainingConfigSchema } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import { loadMobilenetGraph, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
@@ -91,16 +92,12 @@ async function train(options: Options): Promise<void> {
     )
 
   await mkdir(options.out, { recursive: true })
-  const vocabularyFile = join(options.out, 'vocabulary.json')
-  const vocabulary = await readFile(vocabularyFile, 'utf8').then(
-    (text) => Vocabulary.fromJSON(JSON.parse(text)),
-    () =>
-      Vocabulary.build(
-        train.flatMap(({ captions }) => captions),
-        { minimumCount: options.minimumCount, styles: sets.map(({ style }) => style) },
-      ),
+  const vocabulary = await begun(join(options.out, 'vocabulary.json'), () =>
+    Vocabulary.build(
+      train.flatMap(({ captions }) => captions),
+      { minimumCount: options.minimumCount, styles: sets.map(({ style }) => style) },
+    ),
   )
-  await writeFile(vocabularyFile, JSON.stringify(vocabulary))
   const decoder = new Decoder(
     decoderConfigSchema.parse({
       cell: options.cell,
@@ -119,6 +116,8 @@ async function train(options: Options): Promise<void> {
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
+  const log = join(options.out, 'log.jsonl')
+  await rewind(log, training.step)
   const bar = progressBar('train', training.totalSteps, training.step)
   let smooth: number | undefined
   let validated = ''
@@ -126,7 +125,7 @@ async function train(options: Options): Promise<void> {
     smooth = smooth === undefined ? event.loss : 0.98 * smooth + 0.02 * event.loss
     if (event.validationLoss !== undefined) validated = ` validation ${event.validationLoss.toFixed(4)}`
     bar.update(event.step, `loss ${smooth.toFixed(3)}${validated}`)
-    await appendFile(join(options.out, 'log.jsonl'), `${JSON.stringify(event)}\n`)
+    await appendFile(log, `${JSON.stringify(event)}\n`)
   }, signal)
   bar.stop()
   if (signal.aborted) {
@@ -156,6 +155,28 @@ async function train(options: Options): Promise<void> {
     decoderWeights: training.weights,
   })
   process.stderr.write(`wrote ${path}\n`)
+}
+
+/** The vocabulary that a training was begun with; a new one is on disk before the first step. */
+async function begun(file: string, build: () => Vocabulary): Promise<Vocabulary> {
+  if (existsSync(file)) return Vocabulary.fromJSON(JSON.parse(await readFile(file, 'utf8')))
+  const vocabulary = build()
+  await replace(file, JSON.stringify(vocabulary))
+  return vocabulary
+}
+
+/** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
+async function rewind(log: string, step: number): Promise<void> {
+  if (!existsSync(log)) return
+  const lines = (await readFile(log, 'utf8')).split('\n').slice(0, -1)
+  const kept = lines.filter((line) => (JSON.parse(line) as TrainingEvent).step <= step)
+  if (kept.length < lines.length) await replace(log, kept.map((line) => `${line}\n`).join(''))
+}
+
+/** A kill leaves the file as it was or as it is to be. */
+async function replace(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.part`, text)
+  await rename(`${file}.part`, file)
 }
 
 /**
