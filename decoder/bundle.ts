@@ -135,8 +135,9 @@ async function writeFiles(folder: string, content: BundleContent): Promise<void>
     files.add(file)
   }
   if (isGraph(encoder)) {
+    if (content.encoderFiles === undefined) throw expected('the files of a graph', 'encoderFiles', undefined)
     await mkdir(join(folder, GRAPH_FOLDER))
-    for (const [name, bytes] of content.encoderFiles ?? []) await add(`${GRAPH_FOLDER}/${name}`, bytes)
+    for (const [name, bytes] of content.encoderFiles) await add(`${GRAPH_FOLDER}/${name}`, bytes)
   } else {
     const weights = await readSafetensors(join(folder, WEIGHTS))
     await add(ENCODER_GRAPH, exportEncoder(encoder, decoder, weights, WEIGHTS))

@@ -23,7 +23,7 @@ export async function openRuntime(
   }
   if (isGraph(bundle.encoder)) {
     const why = `${bundle.encoder.name} is a graph that TensorFlow.js alone runs`
-    if (engine === 'onnx') throw expected(`auto, ${BACKENDS.join(' or ')} (${why})`, 'engine', engine)
+    if (engine === 'onnx') throw expected(`one of auto, ${BACKENDS.join(', ')} (${why})`, 'engine', engine)
     return tensorFlow(engine, engine === 'auto' ? `, because ${why}` : '')
   }
   if (engine === 'onnx') return onnx()
