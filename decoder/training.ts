@@ -78,8 +78,6 @@ export class Training {
       throw expected(`${vocabularySize} words`, 'the vocabulary', vocabulary.size, 'INVALID_DATA')
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-    for (const part of ['train', 'validation'] as const)
-      if (data[part].length === 0) throw expected('photos with captions', part, 'none', 'INVALID_DATA')
     this.stepsAnEpoch = Math.ceil(data.train.length / config.imagesPerBatch)
     this.totalSteps = this.stepsAnEpoch * config.epochs
     const { parameters } = decoder
