@@ -11,6 +11,7 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { type BundleConfig, type BundleContent, writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { Training, type TrainingEvent, trainingConfigSchema } from '../decoder/training.js'
+import { validate } from '../decoder/validate.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import { loadMobilenetGraph, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
@@ -74,7 +75,8 @@ export function register(program: Command): void {
 async function train(options: Options): Promise<void> {
   const signal = interruptible()
   const engine = await useBackend(options.engine)
-  const config = trainingConfigSchema.parse(
+  const config = validate(
+    trainingConfigSchema,
     Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]])),
   )
   const features = FeatureStore.open(options.features)
@@ -99,7 +101,7 @@ async function train(options: Options): Promise<void> {
     ),
   )
   const decoder = new Decoder(
-    decoderConfigSchema.parse({
+    validate(decoderConfigSchema, {
       cell: options.cell,
       attention: options.attention,
       vocabularySize: vocabulary.size,

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { FeatureStore } from '../data/feature-store.js'
+import { readBundle, writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
+import { writeSafetensors } from '../engine/safetensors.js'
+import { Random } from '../random.js'
+import { killAtWork, run } from './fixtures/commands.js'
+import { drawPhotos } from './fixtures/photos.js'
+
+const MINUTES = 60_000
+const KILLS = 3
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'killed-'))
+  const { foreign } = RANDOM_ENCODERS['efficientnet-lite0']!()
+  const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
+  await writeSafetensors(at('weights.safetensors'), tensors)
+}, 2 * MINUTES)
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('killed at random moments and started again until it is done', () => {
+  it(
+    'caption has every photo once, with the captions of an undisturbed run',
+    async () => {
+      await drawPhotos(at('photos'), 60)
+      await writeFile(at('photos/33.jpg'), (await readFile(at('photos/33.jpg'))).subarray(0, 400))
+      await writeBundle(at('bundle'), tinyContent())
+      const command = (out: string): string[] => {
+        const engine = ['--engine', 'onnx', '--threads', '1', '--count', '2']
+        return ['caption', at('photos'), '--bundle', at('bundle'), '--out', at(out), ...engine]
+      }
+      // 1: a photo was damaged, and this run met it.
+      await run(command('whole.jsonl'), [1])
+      let killed = 0
+      for (let i = 0; i < KILLS; i++)
+        if (await killAtWork(command('killed.jsonl'), at('killed.jsonl'), 400)) killed++
+      expect(killed).toBeGreaterThan(0)
+      await run(command('killed.jsonl'), [0, 1])
+
+      const read = async (file: string) =>
+        (await readFile(at(file), 'utf8'))
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as Record<string, string | number>)
+      const whole = await read('whole.jsonl')
+      const again = await read('killed.jsonl')
+      expect(whole.map(({ file }) => file)).toHaveLength(60)
+      expect(whole.filter(({ error }) => error !== undefined)).toMatchObject([{ file: at('photos/33.jpg') }])
+      // A photo may have been in a batch of another size, which rounds its probabilities otherwise.
+      const words = ({ confidence: _, logProb: __, ...line }: Record<string, string | number>) => line
+      expect(again.map(words)).toEqual(whole.map(words))
+      for (const [i, { logProb }] of whole.entries())
+        if (logProb !== undefined) expect(again[i]!.logProb).toBeCloseTo(Number(logProb), 3)
+    },
+    5 * MINUTES,
+  )
+
+  it(
+    'prepare has every photo once, with the features of an undisturbed run',
+    async () => {
+      await drawPhotos(at('scenes'), 40)
+      const command = (out: string): string[] => {
+        const encoder = ['--encoder', 'efficientnet-lite0', '--weights', at('weights.safetensors')]
+        return ['prepare', at('scenes'), ...encoder, '--out', at(out)]
+      }
+      await run(command('whole'))
+      let killed = 0
+      for (let i = 0; i < KILLS; i++)
+        if (await killAtWork(command('killed'), at('killed/keys.txt'), 1500)) killed++
+      expect(killed).toBeGreaterThan(0)
+      await run(command('killed'))
+
+      const whole = FeatureStore.open(at('whole'))
+      const again = FeatureStore.open(at('killed'))
+      expect(again.header).toEqual(whole.header)
+      expect(whole.size).toBe(40)
+      expect(again.keysInOrder).toEqual(whole.keysInOrder)
+      const { regions, channels, range } = whole.header
+      const [one, other] = [0, 1].map(() => new Float32Array(regions * channels))
+      for (const key of whole.keysInOrder) {
+        whole.readInto(key, one!)
+        again.readInto(key, other!)
+        // Batches of another size may round the last bit otherwise, and so the byte that is stored.
+        const level = (range[1] - range[0]) / 255
+        const off = one!.reduce((most, value, i) => Math.max(most, Math.abs(value - other![i]!)), 0)
+        expect(off).toBeLessThan(1.01 * level)
+      }
+      whole.close()
+      again.close()
+    },
+    5 * MINUTES,
+  )
+
+  it(
+    'train has the losses and the weights of an undisturbed run, bit for bit',
+    async () => {
+      const file = at('weights.safetensors')
+      const sum = createHash('sha256')
+        .update(await readFile(file))
+        .digest('hex')
+      const random = new Random('train')
+      const shape = { regions: 49, channels: 1280 }
+      const store = FeatureStore.create(at('features'), {
+        encoder: 'efficientnet-lite0',
+        weights: sum,
+        ...shape,
+        range: [0, 6],
+      })
+      const words = ['a', 'dog', 'cat', 'runs', 'sits', 'on', 'grass', 'snow']
+      let captions = ''
+      for (let id = 1; id <= 13; id++) {
+        store.append(
+          `${id}.jpg`,
+          Float32Array.from({ length: 49 * 1280 }, () => 6 * random.uniform()),
+        )
+        const said = [0, 1].map(() => words.map(() => words[random.below(words.length)]).join(' '))
+        captions += `${JSON.stringify({ id, file: `${id}.jpg`, captions: said })}\n`
+      }
+      store.close()
+      await writeFile(at('captions.jsonl'), captions)
+      const command = (out: string): string[] => [
+        ...['train', '--data', `plain=${at('captions.jsonl')}`, '--features', at('features')],
+        ...['--encoder-weights', file, '--out', at(out), '--engine', 'cpu', '--minimum-count', '1'],
+        ...['--units', '8', '--embedding-size', '8', '--region-size', '8', '--attention-units', '8'],
+        ...['--epochs', '8', '--images-per-batch', '2', '--warm-up-steps', '4'],
+      ]
+      await run(command('undisturbed'))
+      let killed = 0
+      for (let i = 0; i < KILLS; i++)
+        if (await killAtWork(command('disturbed'), at('disturbed/log.jsonl'), 700)) killed++
+      expect(killed).toBeGreaterThan(0)
+      await run(command('disturbed'))
+
+      const log = await readFile(at('undisturbed/log.jsonl'), 'utf8')
+      expect(log.trimEnd().split('\n')).toHaveLength(48)
+      expect(await readFile(at('disturbed/log.jsonl'), 'utf8')).toBe(log)
+      const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
+      expect(await weights('disturbed/bundle')).toBe(await weights('undisturbed/bundle'))
+    },
+    5 * MINUTES,
+  )
+})
