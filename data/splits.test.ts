@@ -1,7 +1,48 @@
+import { mkdtemp, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { isHeldOut } from './splits.js'
+import { isHeldOut, readTrainingSet } from './splits.js'
 
 it('holds out the photos whose number divides by 13', () => {
-  const ids = ['13', '14', '000000000026', '12', 'photo13', '130000000000000000000', '0']
+  const ids = ['13', '14', '000000000026', '12', '130000000000000000000', '0']
   expect(ids.filter((id) => isHeldOut({ id }))).toEqual(['13', '000000000026', '130000000000000000000', '0'])
+})
+
+it('holds out about one in 13 of the photos whose names are no numbers', () => {
+  const held = Array.from({ length: 13_000 }, (_, i) => `holiday-${i}`).filter((id) => isHeldOut({ id }))
+  expect(held.length).toBeGreaterThan(900)
+  expect(held.length).toBeLessThan(1100)
+})
+
+const file = async (lines: readonly object[]): Promise<string> => {
+  const path = join(await mkdtemp(join(tmpdir(), 'showtell-splits-')), 'captions.jsonl')
+  await writeFile(path, lines.map((line) => JSON.stringify(line)).join('\n'))
+  return path
+}
+const ignore = (): void => {}
+
+it('takes the splits of a file that has them', async () => {
+  const path = await file([
+    { file: 'a.jpg', caption: 'a dog', split: 'train' },
+    { file: 'b.jpg', caption: 'a cat', split: 'val' },
+    { file: 'c.jpg', caption: 'a cow', split: 'test' },
+  ])
+  const set = await readTrainingSet(`mine=${path}`, ignore)
+  expect(set.style).toBe('mine')
+  expect(set.train.map((image) => image.file)).toEqual(['a.jpg'])
+  expect(set.validation.map((image) => image.file)).toEqual(['b.jpg'])
+})
+
+it('holds photos out of a file without splits, each photo on one side', async () => {
+  const path = await file(Array.from({ length: 60 }, (_, i) => ({ file: `p${i}.jpg`, caption: 'a dog' })))
+  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  expect(validation.length).toBeGreaterThan(0)
+  expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(60)
+})
+
+it('says what an option without a style should have been', async () => {
+  await expect(readTrainingSet('captions.json', ignore)).rejects.toThrow(
+    'Expected style=file for --data but received "captions.json"',
+  )
 })
