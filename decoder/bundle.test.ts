@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto'
 import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { decodeModel } from '../engine/onnx-model.js'
 import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from '../engine/safetensors.js'
 import { type BundleContent, readBundle, rewriteConfidence, weightsOf, writeBundle } from './bundle.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const FILES = ['model.safetensors', 'encoder.onnx', 'decoder.onnx', 'vocabulary.json']
 const content = tinyContent()

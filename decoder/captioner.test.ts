@@ -10,6 +10,8 @@ import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import type { CaptionRequest } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+
 const photo = (name: string): string => fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))
 const CAT = photo('cat')
 const FLOWER = photo('flower')
@@ -22,7 +24,7 @@ beforeAll(async () => {
   path = join(folder, 'bundle')
   await writeBundle(path, tinyContent())
   captioner = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-}, 60_000)
+})
 afterAll(async () => {
   await captioner.close()
   await rm(folder, { recursive: true })

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ENCODERS } from '../encoder/encoders.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
@@ -14,6 +14,8 @@ import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/cap
 import { importedWeights, RANDOM_ENCODERS } from './fixtures/encoders.js'
 import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
 const VARIANTS = Object.keys(CELLS).flatMap((cell) =>
