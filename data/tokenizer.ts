@@ -34,12 +34,13 @@ const ENTITY_LETTER = '&[aeiouAEIOU](?:acute|grave|uml);'
 const LETTER = `(?:[\\p{L}\u00ad${MARKS}]|${ENTITY_LETTER})`
 const ALNUM = `(?:[\\p{L}\\p{Nd}\u00ad${MARKS}]|${ENTITY_LETTER})`
 const APOSTROPHE = "(?:['\u0092\u2019]|&apos;)"
+const ANY_APOSTROPHE = "(?:['`\u0091\u0092\u2018\u2019\u201b]|&apos;)"
 const SPACE = '[ \\t\u00a0\u2000-\u200a\u3000]'
 const NUMBER = '(?:\\p{Nd}*(?:[.:,\u00ad\u066b\u066c]\\p{Nd}+)+|\\p{Nd}+)'
 const CLITIC = '[msd]|re|ve|ll'
-const ELISION = `(?:[dolDOL]${APOSTROPHE}(?=[\\p{L}\\p{Nd}]{2}))?`
+const ELISION = `(?:[dolDOL]${ANY_APOSTROPHE}(?=[\\p{L}\\p{Nd}]{2}))?`
 const WORD = `${LETTER}${ALNUM}*(?:[.!?]${LETTER}${ALNUM}*)*`
-const THING = `${ELISION}${ALNUM}+(?:[-_\u058a\u2010\u2011]${ELISION}${ALNUM}+)*`
+const THING = `${ELISION}[\\p{L}\\p{Nd}]+(?:[-_\u058a\u2010\u2011]${ELISION}[\\p{L}\\p{Nd}]+)*`
 const NAME = '[A-Za-z][A-Za-z0-9_:.-]*'
 const MARKUP =
   `<[!?][A-Za-z-][^>\\n]{0,999}>|` +
@@ -114,15 +115,17 @@ const quotes = (text: string): readonly string[] => {
     .replace(/[\u0093«\u201c]/g, '``')
   return /^(?:''?|``?)$/.test(straight) ? [] : [straight]
 }
-const clitic = (text: string): readonly string[] => [text.replace(/['\u0092\u2019]|&apos;/, "'")]
+const clitic = (text: string): readonly string[] => [
+  text.replace(/[\u0092\u2019]|&apos;/, "'").replace(/[\u0091\u2018\u201b]/, '`'),
+]
 
 const RULES: readonly Rule[] = [
   // words that the treebank splits
   word('(can)not', itself, 'i'),
   word('((?:gon|wan)(?=na)|got(?=ta)|(?:lem|gim)(?=me))[ntm][ae]', itself, 'i'),
-  sign(`(${APOSTROPHE}t)(?:is|was)`, itself, 'i'),
+  sign("('t)(?:is|was)", itself, 'i'),
   either(`(${WORD})${APOSTROPHE}(?:${CLITIC})`, itself, 'i'),
-  word(`([a-z]*[a-mo-z])n${APOSTROPHE}t`, itself, 'i'),
+  word(`([a-z]*[a-mo-z])n${ANY_APOSTROPHE}t`, itself, 'i'),
   sign(`(${APOSTROPHE}(?:${CLITIC}))(?:[^a-z]|$)`, clitic, 'i'),
   // mark-up and entities
   sign(MARKUP, (text) => [text.replaceAll(' ', '\u00a0')]),
@@ -139,8 +142,8 @@ const RULES: readonly Rule[] = [
   either(`${APOSTROPHE}(?:n${APOSTROPHE}?|em|[2-9]0s|cause|till?)|c'mon|nat'l|o'o`, itself, 'i'),
   word(`(?:[ldj]|dunkin|somethin|ol)${APOSTROPHE}`, itself, 'i'),
   word(`(y${APOSTROPHE})\\p{L}`, itself, 'i'),
-  word(`[A-HJ-XZn]${APOSTROPHE}\\p{L}{2,}|\\p{L}+[aeiouyAEIOUY]${APOSTROPHE}[aeiouA-Z]\\p{L}*`),
-  word(`(n${APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
+  word(`[A-HJ-XZn]${ANY_APOSTROPHE}\\p{L}{2,}|\\p{L}+[aeiouyAEIOUY]${ANY_APOSTROPHE}[aeiouA-Z]\\p{L}*`),
+  word(`(n${ANY_APOSTROPHE}t)(?:[^a-z]|$)`, clitic, 'i'),
   // an opening quote, before what would be a clitic
   sign("(')[A-Za-z][^ \\t\u00a0\\n]", nothing),
   sign(`${APOSTROPHE}(?:${CLITIC})`, clitic, 'i'),
@@ -170,6 +173,7 @@ const RULES: readonly Rule[] = [
     joined,
   ),
   either('[A-Z]*\\$|#+'),
+  sign('[¹²³\u2070\u2074-\u2079]+|[\u2080-\u2089]+'),
   sign('[¢£\u0080¤₠€¼½¾⅓⅔]', written),
   sign(`(${APOSTROPHE}\\p{Nd}{2})(?:${SPACE}|\\n|$)`),
   // faces
@@ -229,7 +233,10 @@ export function tokenize(caption: string): string[] {
       length = text.length
       best = tokens(text)
     }
-    for (const token of best) found.push(token.replaceAll('\u00ad', '').toLowerCase())
+    for (const token of best) {
+      const kept = token.replaceAll('\u00ad', '')
+      if (kept !== '') found.push(kept.toLowerCase())
+    }
     at += length
   }
   return found
