@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { register } from './evaluate.js'
 import { register as registerTokenize } from './tokenize.js'
 
@@ -157,3 +159,20 @@ test('tokenize prints the tokens of each line, empty lines included', async () =
   expect(out).toBe("a man ca n't\n\n-lrb- hi -rrb- there\n")
   await expect(showtell('tokenize', join(folder, 'none'))).rejects.toThrow('none')
 })
+
+test('captions photos and scores them in one go; a photo that is not there is named', async () => {
+  const bundle = join(folder, 'bundle')
+  await writeBundle(bundle, tinyContent())
+  const lines = ['cat.jpg', 'none.jpg', 'rocket.jpg', 'coffee.jpg'].map((file) =>
+    JSON.stringify({ file, captions: ['a photo of something', 'something in a photo'] }),
+  )
+  const json = join(folder, 'out.json')
+  const html = join(folder, 'out.html')
+  await showtell(
+    ...['evaluate', '--references', await write('refs.jsonl', lines.join('\n')), '--bundle', bundle],
+    ...['--images', join(import.meta.dirname, '../examples'), '--limit', '3', '--json', json, '--html', html],
+  )
+  expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toEqual(['cat', 'rocket'])
+  expect(err).toContain('no caption for none.jpg')
+  expect(await readFile(html, 'utf8')).toContain('src="data:image/jpeg;base64,')
+}, 180_000)
