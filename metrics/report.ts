@@ -39,7 +39,7 @@ export function htmlReport(report: Report): string {
 <title>${escaped(title)}</title>
 <style>
 body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
-table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .8rem;border-bottom:1px solid #ddd;text-align:right}
+table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .8rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}figure{margin:0}img{width:100%;border-radius:4px}
 .charts,.photos{display:grid;gap:1.2rem;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr))}
 svg{width:100%;height:auto}rect{fill:#47a}text{font-size:9px;fill:#555}

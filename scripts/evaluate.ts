@@ -1,5 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { basename, extname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import type { Command } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
@@ -101,7 +101,7 @@ async function run(options: Options): Promise<void> {
     await writeFile(options.json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
   if (options.html !== undefined) {
     const pictures = await picturesOf(evaluation, images, options.images, warn)
-    const title = `Captions of ${options.candidates ?? options.bundle ?? 'the captioner'}`
+    const title = `Captions of ${basename(options.candidates ?? options.bundle ?? 'the shipped captioner')}`
     await writeFile(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
   }
 }
