@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
@@ -153,6 +155,19 @@ describe('loadCaptioner', () => {
       (await captions([CAT, FLOWER], { count: 3 }, by)).map((found) => found.map(({ text }) => text))
     expect(await texts(other)).toEqual(await texts(captioner))
     await other.close()
+  })
+
+  it('keeps a program alive until it has its captions, and no longer', async () => {
+    const code = `
+      const { loadCaptioner } = await import('./decoder/captioner.ts')
+      const captioner = await loadCaptioner(${JSON.stringify(path)}, { engine: 'onnx', threads: 1 })
+      const [photo] = await captioner.caption([${JSON.stringify(CAT)}])
+      process.stdout.write(photo.captions[0].text)`
+    const args = ['--import', 'tsx', '--input-type=module', '--eval', code]
+    const cwd = fileURLToPath(new URL('..', import.meta.url))
+    // One that does not end is killed, and that is an error.
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd, timeout: 120_000 })
+    expect(stdout).toBe((await captions([CAT]))[0]![0]!.text)
   })
 
   it('has the error of its thread', async () => {
