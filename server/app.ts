@@ -102,9 +102,9 @@ function logRequests(logger: Logger): RequestHandler {
     autoLogging: { ignore: (req) => quiet.has(req.url ?? '') },
     customLogLevel: (_req, res) => (res.statusCode >= 500 ? 'error' : 'info'),
     quietReqLogger: true,
+    customSuccessObject: (_req, res, line) => ({ ...line, code: (res as Response).locals.code }),
     serializers: {
-      req: ({ id, method, url, remoteAddress }) => ({
-        id,
+      req: ({ method, url, remoteAddress }) => ({
         method,
         path: String(url).split('?')[0],
         remoteAddress,

@@ -58,8 +58,8 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
 /** The last middleware: every error that a route threw becomes an answer. */
 export const answerErrors: ErrorRequestHandler = (error, _req, res, _next) => {
   const failure = asFailure(error)
-  // For the log, which pino-http writes when the answer is through.
-  res.err = failure.code === 'INTERNAL' && failure.cause instanceof Error ? failure.cause : failure
+  // For the log, which pino-http writes when the answer is through; what a client did wrong needs no stack there.
+  if (STATUS[failure.code] >= 500) res.err = failure.cause instanceof Error ? failure.cause : failure
   if (res.headersSent) res.destroy()
   else answerFailure(res, failure)
 }

@@ -3,7 +3,7 @@ const SHOWN = 1280
 /** Side of the picture that the light is drawn in; it is stretched over the photo. */
 const LIGHT = 256
 /** Opacity of the dark where it looked least. */
-const DARKNESS = 0.84
+const DARKNESS = 0.8
 
 /** Draws a photo, upright and no larger than the page needs. @throws DOMException where the browser cannot read it. */
 export async function drawPhoto(file: Blob): Promise<HTMLCanvasElement> {
