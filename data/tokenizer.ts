@@ -63,7 +63,7 @@ const CASED_ABBREVIATION =
 /** Titles and the like, which something follows. */
 const LEADING_ABBREVIATION =
   'adj|adm|adv|alex|assoc|asst|attys?|ave|brig|capt|cf|cie|cmdr|col|comdr|cpl|dept|det|drs?|elec|ens|ft|gen|govs?|hon|' +
-  'insp|invt|jos|lieut|lt|maj|messrs|mfg|mlle|mme|mrs?|ms|msgr|mtg?|natl|pfc|ph|pres|profs?|pvt|reps?|rev|sens?|sfc|' +
+  'insp|invt|jos|lieut|lt|maj|messrs|mlle|mme|mrs?|ms|msgr|mt|natl|pfc|ph|pres|profs?|pvt|reps?|rev|sens?|sfc|' +
   'sgt|spc|ste?|supt|treas|vs|wm'
 /** Words that, with a capital, show that a full stop before them ended a sentence. */
 const SENTENCE_STARTER =
@@ -151,7 +151,7 @@ const RULES: readonly Rule[] = [
   word(`((?:${ENDING_ABBREVIATION})\\.)[^]{0,2}`, itself, 'i'),
   word(`((?:${CASED_ABBREVIATION})\\.)[^]{0,2}`),
   word(`(?:${LEADING_ABBREVIATION})\\.`, itself, 'i'),
-  word('[A-Za-z](?:\\.[A-Za-z])*\\.'),
+  word('[A-Za-z](?:\\.[A-Za-z])*\\.|[mM][ft]g\\.'),
   either(`((?:${WORD}|${THING})\\.)[,;:]`),
   word(`((?:art|ca|figs?|nos?|op|pp|prop)\\.)${SPACE}?\\p{Nd}`, itself, 'i'),
   word(`([A-Za-z])\\.${SPACE}+(?:${SENTENCE_STARTER}|${MARKUP})${SPACE}`),
@@ -202,7 +202,9 @@ const SPLIT_WORD = /^(?:cannot|gonna|gotta|gimme|lemme|wanna)$/i
 
 /**
  * The tokens of one caption, lower case, without the punctuation that the COCO evaluation leaves out. Signs the
- * scanner does not know (emoji among them) only separate. A line break is a space, as in the evaluation.
+ * scanner does not know (emoji among them) only separate. A line break is a space, as in the evaluation. A caption
+ * stands alone: the original reads on into the next one and so takes the last full stop of `a sign with a P.` away
+ * from the letter if that one begins with `The`.
  */
 export function tokenize(caption: string): string[] {
   const found: string[] = []
