@@ -73,6 +73,39 @@ describe.each(Object.keys(RANDOM_ENCODERS))('%s', (name) => {
   })
 })
 
+describe('openRuntime', () => {
+  const random = RANDOM_ENCODERS['vgg16-fc7']!()
+  const open = async (engine: string, by = openRuntime) => {
+    const config = tinyConfig(random.encoder)
+    const bundle = await looseBundle(join(folder, 'open'), random.encoder, importedWeights(random), config)
+    const opened = await by(bundle, { engine: engine as 'auto', threads: 1 })
+    await opened.runtime.close()
+    return opened.engine
+  }
+
+  it('says which engine it took', async () => {
+    expect(await open('auto')).toBe('onnx')
+    expect(await open('cpu')).toBe('TensorFlow.js cpu')
+    await expect(open('steam')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "steam"',
+    })
+  })
+
+  it('takes TensorFlow.js where onnxruntime does not load, and says why', async () => {
+    vi.doMock('onnxruntime-node', () => {
+      throw new Error('no binding')
+    })
+    vi.resetModules()
+    const { openRuntime: without } = await import('./engines.js')
+    expect(await open('auto', without)).toMatch(
+      /^TensorFlow\.js (native|wasm), slower, because: Expected onnxruntime-node to load/,
+    )
+    await expect(open('onnx', without)).rejects.toMatchObject({ code: 'ENGINE_UNAVAILABLE' })
+    vi.doUnmock('onnxruntime-node')
+  })
+})
+
 function texts(captions: readonly (readonly { readonly text: string }[])[]): string[][] {
   return captions.map((found) => found.map(({ text }) => text))
 }
