@@ -46,11 +46,16 @@ export async function decodeImage(
       .toBuffer()
     return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
   } catch (error) {
-    throw asImageError(error, where, limits)
+    throw asImageError(error, image, where, limits)
   }
 }
 
-function asImageError(error: unknown, where: string, limits: ImageLimits): ShowtellError {
+function asImageError(
+  error: unknown,
+  image: string | Uint8Array,
+  where: string,
+  limits: ImageLimits,
+): ShowtellError {
   if (error instanceof ShowtellError) return error
   const message = messageOf(error)
   if (/exceeds pixel limit/i.test(message))
@@ -62,7 +67,7 @@ function asImageError(error: unknown, where: string, limits: ImageLimits): Showt
         cause: error,
       },
     )
-  if (/missing|ENOENT|no such file/i.test(message))
+  if (typeof image === 'string' && /missing|ENOENT|no such file/i.test(message))
     return new ShowtellError('NOT_FOUND', `Expected an image file at ${where} but found none`, {
       where,
       cause: error,
