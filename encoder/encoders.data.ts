@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readSafetensors, type SafetensorsFile } from '../engine/safetensors.js'
 import { BACKENDS, type Backend, useBackend } from '../engine/tensorflow.js'
 import { efficientNetLite0, efficientNetLite2 } from './efficientnet.js'
-import { type Encoder, regionsOf } from './encoder.js'
-import { type FeatureExtractor, tensorFlowExtractor } from './extractor.js'
+import { type Array32, type Encoder, regionsOf } from './encoder.js'
+import { type FeatureExtractor, onnxExtractor, tensorFlowExtractor } from './extractor.js'
 import { mobileNetV2 } from './mobilenet-v2.js'
 import { vgg16Conv5 } from './vgg.js'
 
@@ -12,11 +12,14 @@ const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
 /** Of the largest value. */
 const TOLERANCE = 1e-3
 /** Native only where its binding was built; `cpu` runs the same kernels slower and adds nothing here. */
-const backends: Backend[] = []
+const engines: ('onnx' | Backend)[] = ['onnx']
 for (const backend of BACKENDS.filter((name) => name !== 'cpu'))
-  if (backend === 'wasm' || (await loads(backend))) backends.push(backend)
+  if (backend === 'wasm' || (await loads(backend))) engines.push(backend)
 
-describe.each(backends)('encoders on %s', (backend) => {
+describe.each(engines)('encoders on %s', (engine) => {
+  const open = (encoder: Encoder, weights: Readonly<Record<string, Array32>>): Promise<FeatureExtractor> =>
+    engine === 'onnx' ? onnxExtractor(encoder, weights) : tensorFlowExtractor(encoder, weights, engine)
+
   describe.each([efficientNetLite0, efficientNetLite2])('$name', (encoder) => {
     let weights: SafetensorsFile
     let reference: SafetensorsFile
@@ -26,17 +29,14 @@ describe.each(backends)('encoders on %s', (backend) => {
     beforeAll(async () => {
       weights = await readSafetensors(`${SHARED}/encoders/${encoder.name}.safetensors`)
       reference = await readSafetensors(`${SHARED}/encoders/reference.safetensors`)
-      extractor = await tensorFlowExtractor(
-        encoder,
-        encoder.importWeights((name) => weights.float32(name)),
-        backend,
-      )
+      const imported = encoder.importWeights((name) => weights.float32(name))
+      extractor = await open(encoder, imported)
       features = await extractor.features(reference.raw('pixels'), 6)
     })
     afterAll(() => extractor.dispose())
 
     it('has the features of efficientnet-lite-pytorch', () => {
-      report(`${encoder.name} ${backend}`, features, reference.float32(`${encoder.name}.features`).data)
+      report(`${encoder.name} ${engine}`, features, reference.float32(`${encoder.name}.features`).data)
     })
 
     it('sees the same thing in each photo', () => {
@@ -60,14 +60,11 @@ describe.each(backends)('encoders on %s', (backend) => {
     ['vgg16-eighth', vgg16Conv5('vgg16-eighth', { base: 8, connected: 512 })],
   ])('%s has the features of torchvision', async (name, encoder) => {
     const file = await readSafetensors(`${SHARED}/fixtures/${name}.safetensors`)
-    const extractor = await tensorFlowExtractor(
-      encoder,
-      encoder.importWeights((weight) => file.float32(weight)),
-      backend,
-    )
+    const imported = encoder.importWeights((weight) => file.float32(weight))
+    const extractor = await open(encoder, imported)
     const features = await extractor.features(file.raw('reference.pixels'), 2)
     await extractor.dispose()
-    report(`${name} ${backend}`, features, file.float32('reference.features').data)
+    report(`${name} ${engine}`, features, file.float32('reference.features').data)
   })
 })
 

@@ -16,6 +16,7 @@ const IMAGE_SIZE = 224
 
 /** An encoder that is a graph of its own, of which no `Ops` definition exists: TensorFlow.js alone runs it. */
 export interface GraphShape extends EncoderShape {
+  readonly name: typeof MOBILENET_GRAPH
   /** What the graph expects of a pixel: black, white. */
   readonly inputRange: readonly [number, number]
 }
