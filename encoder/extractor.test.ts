@@ -2,9 +2,10 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import { BACKENDS } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 import type { Array32, Encoder } from './encoder.js'
-import { onnxExtractor, tensorFlowExtractor } from './extractor.js'
+import { onnxExtractor, openExtractor, tensorFlowExtractor } from './extractor.js'
 
 const SIZE = 8
 const random = new Random('extractor')
@@ -32,6 +33,13 @@ const encoder: Encoder = {
 const weights = encoder.importWeights(() => drawn(0))
 const pixels = Uint8Array.from({ length: 3 * SIZE * SIZE * 3 }, () => random.below(256))
 
+const broken: Encoder = {
+  ...encoder,
+  features: () => {
+    throw new Error('no features')
+  },
+}
+
 describe('onnxExtractor', () => {
   it('gives the features of TensorFlow.js, photo by photo in order', async () => {
     const [onnx, cpu] = [
@@ -56,15 +64,32 @@ describe('onnxExtractor', () => {
     expect(await readdir(folder)).toHaveLength(1)
     await extractor.dispose()
     expect(await readdir(folder)).toEqual([])
-    const broken: Encoder = {
-      ...encoder,
-      features: () => {
-        throw new Error('no features')
-      },
-    }
     await expect(onnxExtractor(broken, weights)).rejects.toThrow('no features')
     expect(await readdir(folder)).toEqual([])
     vi.unstubAllEnvs()
     await rm(folder, { recursive: true })
+  })
+})
+
+describe('openExtractor', () => {
+  it('takes onnxruntime where it loads, and does not hide its failures', async () => {
+    const extractor = await openExtractor(encoder, weights, expect.unreachable)
+    expect(extractor.engine).toBe('onnx')
+    await extractor.dispose()
+    await expect(openExtractor(broken, weights, expect.unreachable)).rejects.toThrow('no features')
+  })
+
+  it('falls back to TensorFlow.js and says why', async () => {
+    vi.doMock('onnxruntime-node', () => {
+      throw new Error('Cannot find package')
+    })
+    vi.resetModules()
+    const { openExtractor: open } = await import('./extractor.js')
+    const reasons: string[] = []
+    const extractor = await open(encoder, weights, (reason) => reasons.push(reason))
+    expect(BACKENDS).toContain(extractor.engine)
+    expect(reasons).toEqual([expect.stringContaining('npm install --ignore-scripts onnxruntime-node')])
+    await extractor.dispose()
+    vi.doUnmock('onnxruntime-node')
   })
 })
