@@ -1,0 +1,145 @@
+/** `npm run bench`: how fast a bundle captions on this machine; see README.md. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
+import { basename, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { type Captioner, loadCaptioner } from 'showtell'
+import { isContentWord, isDangling } from '../data/function-words.js'
+import { Vocabulary } from '../data/vocabulary.js'
+import { captionOptionsSchema } from '../decoder/options.js'
+import { type FolderRate, folderRate, type Latency, latency, startUp } from './measure.js'
+import { makePhotos, makeSquares, SHARP, VIPS } from './photos.js'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+const EXAMPLES = join(ROOT, 'examples')
+const { values } = parseArgs({
+  options: {
+    bundle: { type: 'string', default: join(ROOT, 'models/showtell-base') },
+    json: { type: 'string' },
+    photos: { type: 'string' },
+  },
+})
+const bundle = resolve(values.bundle)
+const folder = values.photos ?? (await mkdtemp(join(tmpdir(), 'showtell-bench-')))
+try {
+  const coco = await makePhotos(EXAMPLES, folder, { width: 640, height: 480, count: 200 })
+  const large = await makePhotos(EXAMPLES, folder, { width: 4000, height: 3000, count: 60 })
+  const squares = await makeSquares(EXAMPLES, folder, 224)
+  const captioner = await loadCaptioner(bundle)
+  const machine = describeMachine(captioner.model.engine)
+  const latencies = [
+    await latency(captioner, coco.files, { batch: 1, runs: 60, warmUp: 10 }),
+    await latency(captioner, coco.files, { batch: 16, runs: 10, warmUp: 2 }),
+  ]
+  const captions = await captionsOf(captioner, squares)
+  await captioner.close()
+  const start = await startUp(bundle, coco.files[0]!, 5)
+  const folders = [await folderRate(bundle, coco, 3, start), await folderRate(bundle, large, 3, start)]
+  process.stdout.write(report(machine, captioner.model.name, latencies, start, folders))
+  if (values.json !== undefined) {
+    const search = await searchOptions()
+    const result = { machine, bundle: captioner.model, latencies, startUp: start, folders, search, captions }
+    await writeFile(values.json, `${JSON.stringify(result)}\n`)
+  }
+} finally {
+  if (values.photos === undefined) await rm(folder, { recursive: true, force: true })
+}
+
+/** The captions of photos with their log-probability: another program that claims to run this bundle must find them. */
+async function captionsOf(captioner: Captioner, files: readonly string[]) {
+  const results = await captioner.caption(files, { beamSize: 3 })
+  return results.map((result, i) => {
+    if (result instanceof Error) throw result
+    const [{ words, logProb }] = result.captions as [(typeof result.captions)[0]]
+    return { file: basename(files[i]!), words, logProb }
+  })
+}
+
+/** What the search was asked for, in token ids: enough to repeat it elsewhere. */
+async function searchOptions() {
+  const { beamSize, minLength, maxLength, lengthPenalty, noRepeatNgram } = captionOptionsSchema.parse({
+    beamSize: 3,
+  })
+  const json = async (file: string) => JSON.parse(await readFile(join(bundle, file), 'utf8'))
+  const vocabulary = Vocabulary.fromJSON(await json('vocabulary.json'))
+  const tokensThat = (fits: (word: string) => boolean): number[] =>
+    Array.from({ length: vocabulary.size - vocabulary.firstWord }, (_, i) => vocabulary.firstWord + i).filter(
+      (token) => fits(vocabulary.word(token)),
+    )
+  return {
+    beamSize,
+    minLength,
+    maxLength,
+    lengthPenalty,
+    noRepeatNgram,
+    start: vocabulary.startOf((await json('config.json')).defaultStyle),
+    end: vocabulary.end,
+    firstWord: vocabulary.firstWord,
+    /** Tokens that come once at most. */
+    exclusive: tokensThat(isContentWord),
+    /** Tokens that end may not follow. */
+    notLast: tokensThat(isDangling),
+  }
+}
+
+function describeMachine(engine: string) {
+  const require = createRequire(import.meta.url)
+  return {
+    processor: cpus()[0]?.model ?? 'unknown',
+    cores: availableParallelism(),
+    memory: totalmem(),
+    platform: `${process.platform} ${process.arch}`,
+    node: process.version,
+    engine: engine === 'onnx' ? `onnxruntime ${require('onnxruntime-node/package.json').version}` : engine,
+    sharp: `${SHARP} (libvips ${VIPS})`,
+  }
+}
+
+function report(
+  machine: ReturnType<typeof describeMachine>,
+  model: string,
+  latencies: readonly Latency[],
+  start: number,
+  folders: readonly FolderRate[],
+): string {
+  const { processor, cores, memory, platform, node, engine, sharp } = machine
+  const ms = (value: number): string => value.toFixed(1)
+  return `
+${model} on ${processor}, ${cores} cores, ${(memory / 2 ** 30).toFixed(0)} GB, ${platform}
+Node ${node}, ${engine}, sharp ${sharp}, beam 3
+
+Milliseconds a photo of 640 × 480, medians
+${table([
+  ['batch', 'decode', 'encode', 'search', 'all, as called'],
+  ...latencies.map(({ batch, decode, encode, search, total }) => [
+    String(batch),
+    ...[decode, encode, search, total].map(ms),
+  ]),
+])}
+
+showtell caption FOLDER; its start, with one photo, takes ${(start / 1000).toFixed(2)} s and is not in the rate
+${table([
+  ['photos', 'size', 'file', 'photos a second', 'peak memory'],
+  ...folders.map(({ photos, width, height, averageBytes, photosPerSecond, peakMemory }) => [
+    String(photos),
+    `${width} × ${height}`,
+    `${(averageBytes / 1000).toFixed(0)} kB`,
+    photosPerSecond.toFixed(1),
+    `${(peakMemory / 1e6).toFixed(0)} MB`,
+  ]),
+])}
+`
+}
+
+/** A table that reads well on a screen and is one in Markdown. */
+function table([head, ...rows]: readonly (readonly string[])[]): string {
+  const widths = head!.map((_, column) =>
+    Math.max(...[head!, ...rows].map((cells) => cells[column]!.length), 4),
+  )
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell, i) => cell.padStart(widths[i]!)).join(' | ')} |`
+  const rule = `|${widths.map((width) => `${'-'.repeat(width + 1)}:`).join('|')}|`
+  return [line(head!), rule, ...rows.map(line)].join('\n')
+}
