@@ -170,9 +170,10 @@ async function begun(file: string, build: () => Vocabulary): Promise<Vocabulary>
 /** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
 async function rewind(log: string, step: number): Promise<void> {
   if (!existsSync(log)) return
+  // What follows the last line break was being written.
   const lines = (await readFile(log, 'utf8')).split('\n').slice(0, -1)
   const kept = lines.filter((line) => (JSON.parse(line) as TrainingEvent).step <= step)
-  if (kept.length < lines.length) await replace(log, kept.map((line) => `${line}\n`).join(''))
+  await replace(log, kept.map((line) => `${line}\n`).join(''))
 }
 
 /** A kill leaves the file as it was or as it is to be. */
