@@ -64,6 +64,8 @@ export class Training {
     readonly data: TrainingData,
     readonly config: TrainingConfig,
     readonly folder: string,
+    /** The weights to begin with; random ones when absent. */
+    initial?: Readonly<Record<string, Float32Array>>,
   ) {
     const { features } = data
     const { regions, channels, vocabularySize } = decoder.config
@@ -93,7 +95,7 @@ export class Training {
         clipNorm: config.clipNorm,
         averageDecay: config.averageDecay,
       },
-      initialize(parameters, config.seed),
+      initial ?? initialize(parameters, config.seed),
       (name) => decaying.has(name),
     )
   }

@@ -8,10 +8,17 @@ import { FeatureStore } from '../data/feature-store.js'
 import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import { type BundleConfig, type BundleContent, writeBundle } from '../decoder/bundle.js'
+import {
+  type BundleConfig,
+  type BundleContent,
+  readBundle,
+  weightsOf,
+  writeBundle,
+} from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { Training, type TrainingEvent, trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
+import type { Array32 } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import { loadMobilenetGraph, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
@@ -24,6 +31,7 @@ import { progressBar } from './progress.js'
 interface Options extends GraphOptions {
   data: string[]
   features: string
+  from?: string
   encoderWeights?: string
   name: string
   defaultStyle?: string
@@ -52,6 +60,10 @@ export function register(program: Command): void {
     .option(
       '--default-style <name>',
       'style to speak in when none is asked for; the last of --data when absent',
+    )
+    .option(
+      '--from <bundle>',
+      'go on with the words, the decoder and the weights of a bundle instead of random ones',
     )
     .option('--cell <name>', 'recurrent cell', 'lstm')
     .option('--attention <name>', 'none or additive', 'additive')
@@ -94,26 +106,32 @@ async function train(options: Options): Promise<void> {
     )
 
   await mkdir(options.out, { recursive: true })
-  const vocabulary = await begun(join(options.out, 'vocabulary.json'), () =>
-    Vocabulary.build(
-      train.flatMap(({ captions }) => captions),
-      { minimumCount: options.minimumCount, styles: sets.map(({ style }) => style) },
-    ),
+  const from = options.from === undefined ? undefined : await readBundle(options.from)
+  const vocabulary = await begun(
+    join(options.out, 'vocabulary.json'),
+    () =>
+      from?.vocabulary ??
+      Vocabulary.build(
+        train.flatMap(({ captions }) => captions),
+        { minimumCount: options.minimumCount, styles: sets.map(({ style }) => style) },
+      ),
   )
-  const decoder = new Decoder(
-    validate(decoderConfigSchema, {
-      cell: options.cell,
-      attention: options.attention,
-      vocabularySize: vocabulary.size,
-      regions: features.header.regions,
-      channels: features.header.channels,
-      embeddingSize: options.embeddingSize,
-      units: options.units,
-      regionSize: options.regionSize,
-      attentionUnits: options.attentionUnits,
-    }),
+  const { regions, channels } = features.header
+  const { cell, attention, embeddingSize, units, regionSize, attentionUnits } = options
+  const shape = { cell, attention, embeddingSize, units, regionSize, attentionUnits }
+  const decoder =
+    from?.decoder ??
+    new Decoder(
+      validate(decoderConfigSchema, { ...shape, vocabularySize: vocabulary.size, regions, channels }),
+    )
+  const training = new Training(
+    decoder,
+    vocabulary,
+    { train, validation, features },
+    config,
+    options.out,
+    from && numbersOf(weightsOf(from.weights, 'decoder')),
   )
-  const training = new Training(decoder, vocabulary, { train, validation, features }, config, options.out)
   const resumed = await training.resume()
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
@@ -148,6 +166,7 @@ async function train(options: Options): Promise<void> {
         data: sets.map(({ style, train: photos }) => `${style}: ${photos.length} photos`).join('; '),
         captions,
         objective: 'cross-entropy by teacher forcing',
+        ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
         ...config,
         'validation loss, nats a word': Number(training.validate().toFixed(4)),
       },
@@ -231,3 +250,7 @@ const asExample =
     style,
     captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
   })
+
+function numbersOf(weights: Readonly<Record<string, Array32>>): Record<string, Float32Array> {
+  return Object.fromEntries(Object.entries(weights).map(([name, { data }]) => [name, data]))
+}
