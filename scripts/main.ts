@@ -1,15 +1,20 @@
 import { Command } from 'commander'
 import { ShowtellError } from '../errors.js'
-import { register as calibrate } from './calibrate.js'
-import { register as caption } from './caption.js'
-import { register as evaluate } from './evaluate.js'
-import { register as prepare } from './prepare.js'
-import { register as serve } from './serve.js'
-import { register as tokenize } from './tokenize.js'
-import { register as train } from './train.js'
+
+/** One file a command. Only the one that runs is loaded: together they take seconds to load. */
+const COMMANDS = {
+  caption: () => import('./caption.js'),
+  serve: () => import('./serve.js'),
+  evaluate: () => import('./evaluate.js'),
+  prepare: () => import('./prepare.js'),
+  train: () => import('./train.js'),
+  calibrate: () => import('./calibrate.js'),
+  tokenize: () => import('./tokenize.js'),
+}
 
 const program = new Command('showtell').description('Captions photos').showHelpAfterError()
-for (const register of [caption, serve, evaluate, prepare, train, calibrate, tokenize]) register(program)
+const asked = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2])
+for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (await load()).register(program)
 
 try {
   await program.parseAsync()
