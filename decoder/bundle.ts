@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
-import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/mobilenet-graph.js'
+import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import {
   readSafetensors,
   type SafetensorsFile,

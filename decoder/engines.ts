@@ -1,10 +1,9 @@
+import { BACKENDS, type Backend } from '../engine/backends.js'
 import { unlessMissing } from '../engine/session.js'
-import { BACKENDS, type Backend } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { type Bundle, isGraph } from './bundle.js'
 import { onnxRuntime } from './onnx-runtime.js'
 import type { Runtime } from './runtime.js'
-import { tensorFlowRuntime } from './tensorflow-runtime.js'
 
 /** What a captioner may run on; `auto` is onnxruntime, or TensorFlow.js where that does not load. */
 export const ENGINES = Object.freeze(['auto', 'onnx', ...BACKENDS] as const)
@@ -18,6 +17,8 @@ export async function openRuntime(
   if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
   const onnx = async () => ({ runtime: await onnxRuntime(bundle, threads), engine: 'onnx' })
   const tensorFlow = async (backend: Backend | 'auto', reason = '') => {
+    // Loaded only where it is needed: TensorFlow.js takes a second to load.
+    const { tensorFlowRuntime } = await import('./tensorflow-runtime.js')
     const runtime = await tensorFlowRuntime(bundle, backend)
     return { runtime, engine: `TensorFlow.js ${runtime.engine}${reason}` }
   }

@@ -1,11 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Backend } from '../engine/backends.js'
 import { OnnxOps } from '../engine/onnx.js'
 import { OnnxGraph } from '../engine/onnx-graph.js'
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { openSession, unlessMissing } from '../engine/session.js'
-import { type Backend, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { type Array32, type Encoder, regionsOf } from './encoder.js'
 
 /** An encoder ready to run. */

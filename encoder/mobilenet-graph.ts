@@ -3,35 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { ModelConfig } from '@tensorflow-models/mobilenet'
 import { z } from 'zod'
-import { type Backend, type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import type { Backend } from '../engine/backends.js'
+import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
-import type { EncoderShape } from './encoder.js'
 import type { FeatureExtractor } from './extractor.js'
-
-/** The name of every such encoder. */
-export const MOBILENET_GRAPH = 'mobilenet-graph'
-
-/** The side that @tensorflow-models/mobilenet feeds every graph with. */
-const IMAGE_SIZE = 224
-
-/** An encoder that is a graph of its own, of which no `Ops` definition exists: TensorFlow.js alone runs it. */
-export interface GraphShape extends EncoderShape {
-  readonly name: typeof MOBILENET_GRAPH
-  /** What the graph expects of a pixel: black, white. */
-  readonly inputRange: readonly [number, number]
-}
+import { type GraphShape, graphShape, IMAGE_SIZE } from './graph-shape.js'
 
 export interface MobilenetGraph extends GraphShape, FeatureExtractor {
   /** Of what decides the features: `model.json`, the shards in its order, the input range. */
   readonly sha256: string
   /** `model.json` and its shards, by name. */
   readonly files: ReadonlyMap<string, Uint8Array>
-}
-
-/** What is the same for all of them, and what differs. */
-export function graphShape(differs: Pick<GraphShape, 'grid' | 'channels' | 'inputRange'>): GraphShape {
-  const { grid, channels, inputRange } = differs
-  return { name: MOBILENET_GRAPH, imageSize: IMAGE_SIZE, grid, channels, range: [0, 6], inputRange }
 }
 
 /**

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Backend } from './backends.js'
 import { cases as images } from './fixtures/images.js'
 import { cases as operations } from './fixtures/operations.js'
 import type { Case, Values } from './fixtures/values.js'
@@ -10,7 +11,7 @@ import { OnnxGraph } from './onnx-graph.js'
 import type { DType } from './ops.js'
 import { readSafetensors, type SafetensorsInput, writeSafetensors } from './safetensors.js'
 import { openSession } from './session.js'
-import { type Backend, TensorFlowOps, useBackend } from './tensorflow.js'
+import { TensorFlowOps, useBackend } from './tensorflow.js'
 
 /*
  * What every engine must agree on: each operation against its definition written as loops over indices.

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { ShowtellError } from '../errors.js'
+import { BACKENDS, type Backend } from './backends.js'
 import { registerGradients } from './gradients.js'
 import type { Convolution, Ops } from './ops.js'
 
@@ -243,10 +244,6 @@ function padImage(x: tf.Tensor, [top, bottom, left, right]: Convolution['padding
     [0, 0],
   ])
 }
-
-/** The backends of TensorFlow.js, fastest first. */
-export const BACKENDS = Object.freeze(['native', 'wasm', 'cpu'] as const)
-export type Backend = (typeof BACKENDS)[number]
 
 /**
  * Makes a backend current and returns its name. `auto` takes the first of native, wasm and cpu that loads.
