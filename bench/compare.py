@@ -3,6 +3,7 @@
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,10 @@ def latency(
         times["total"] = sum(times.values())
         if run >= warm_up:
             found.append(times)
-    return {name: statistics.median(times[name] for times in found) for name in found[0]}
+    medians = {name: statistics.median(times[name] for times in found) for name in found[0]}
+    told = ", ".join(f"{name} {value:.1f}" for name, value in medians.items())
+    print(f"batch {batch}: {told} ms a photo", file=sys.stderr, flush=True)
+    return medians
 
 
 def folder_rate(captioner: Captioner, files: list[Path], pool: ThreadPoolExecutor) -> float:
