@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { open, readFile, stat, truncate } from 'node:fs/promises'
-import type { Command } from 'commander'
+import { open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { type Command, Option } from 'commander'
 import { glob } from 'tinyglobby'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
@@ -8,6 +8,7 @@ import { captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
+import { type CaptionFormat, type CaptionLine, checkImageIds, FORMATS } from './caption-formats.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
@@ -20,10 +21,11 @@ const BATCH = 16
 export function register(program: Command): void {
   const command = program
     .command('caption')
-    .description('caption photos: files, globs or folders; with --out resumable, one JSON object a line')
+    .description('caption photos: files, globs or folders; with --output resumable')
     .argument('<photos...>', 'files, globs or folders')
     .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
-    .option('--out <file>', 'JSON lines file; photos it already has are passed over')
+    .option('--output <file>', 'file to write; the same command goes on with one that was interrupted')
+    .addOption(new Option('--format <name>', 'of the file').choices(Object.keys(FORMATS)).default('jsonl'))
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
   addCaptionOptions(command).action(caption)
@@ -31,7 +33,8 @@ export function register(program: Command): void {
 
 interface Options {
   bundle?: string
-  out?: string
+  output?: string
+  format: CaptionFormat
   engine: CaptionEngine
   threads?: number
   [option: string]: unknown
@@ -41,6 +44,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   const request = captionRequest(options)
   validate(captionOptionsSchema, request)
   const files = await photosOf(inputs)
+  if (options.format === 'coco') checkImageIds(files)
   const signal = interruptible()
   const captioner = await loadCaptioner(options.bundle, {
     engine: options.engine,
@@ -48,8 +52,12 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    if (options.out === undefined) await print(captioner, files, request, signal)
-    else await append(captioner, files, request, options.out, signal)
+    if (options.output === undefined) return await print(captioner, files, request, signal)
+    // The other formats are whole or nothing: their lines are gathered beside them first.
+    const lines = options.format === 'jsonl' ? options.output : `${options.output}.part`
+    await append(captioner, files, request, lines, signal)
+    if (lines !== options.output && !signal.aborted)
+      await finish(lines, files, options.output, options.format)
   } finally {
     await captioner.close()
   }
@@ -84,7 +92,7 @@ async function append(
   path: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const done = await doneOf(path)
+  const done = await linesOf(path)
   const remaining = files.filter((file) => !done.has(file))
   const out = await open(path, 'a')
   let count = files.length - remaining.length
@@ -138,22 +146,37 @@ async function* captionAll(
   }
 }
 
-/** Files of a JSON lines file; a last line that a killed process left half written is cut off. */
-async function doneOf(path: string): Promise<Set<string>> {
-  if (!existsSync(path)) return new Set()
+/** The lines of photos that are done, by file; a last line that a killed process left half written is cut off. */
+async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
+  if (!existsSync(path)) return new Map()
   const text = await readFile(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   await truncate(path, Buffer.byteLength(whole))
   const lines = whole.split('\n').slice(0, -1)
-  return new Set(
-    lines.map((line, i) => {
+  return new Map(
+    lines.map((text, i) => {
       try {
-        return String((JSON.parse(line) as { file: unknown }).file)
+        const line = JSON.parse(text) as CaptionLine
+        return [String(line.file), line]
       } catch {
-        throw expected('a JSON object', `${path}:${i + 1}`, line, 'INVALID_DATA')
+        throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
       }
     }),
   )
+}
+
+/** Gathered lines become the file that was asked for. */
+async function finish(
+  path: string,
+  files: readonly string[],
+  output: string,
+  format: CaptionFormat,
+): Promise<void> {
+  const lines = await linesOf(path)
+  const aside = `${output}.tmp`
+  await writeFile(aside, FORMATS[format](files.map((file) => lines.get(file)!)))
+  await rename(aside, output)
+  await rm(path)
 }
 
 /** Folders become the photos in them, at any depth, and globs what they match; sorted, each once. */

@@ -34,7 +34,7 @@ describe('killed at random moments and started again until it is done', () => {
       await writeBundle(at('bundle'), tinyContent())
       const command = (out: string): string[] => {
         const engine = ['--engine', 'onnx', '--threads', '1', '--count', '2']
-        return ['caption', at('photos'), '--bundle', at('bundle'), '--out', at(out), ...engine]
+        return ['caption', at('photos'), '--bundle', at('bundle'), '--output', at(out), ...engine]
       }
       // 1: a photo was damaged, and this run met it.
       await run(command('whole.jsonl'), [1])

@@ -1,0 +1,38 @@
+import { expect, it } from 'vitest'
+import { checkImageIds, FORMATS, imageIdOf } from './caption-formats.js'
+
+const lines = [
+  { file: 'photos/000000000139.jpg', caption: 'A "red" door, open.', confidence: 0.5 },
+  { file: 'photos/broken.jpg', error: 'decoding failed' },
+  { file: 'photos/cat.jpg', caption: 'A cat.', confidence: 0.25 },
+]
+
+it('takes the image id of COCO from the file name, and other names without their ending', () => {
+  expect(imageIdOf('a/000000000139.jpg')).toBe(139)
+  expect(imageIdOf('COCO_val2014_000000391895.jpg')).toBe(391895)
+  expect(imageIdOf('holiday/cat.final.JPG')).toBe('cat.final')
+  expect(imageIdOf('123.jpg')).toBe('123')
+})
+
+it('writes COCO results of the photos that have captions', () => {
+  expect(JSON.parse(FORMATS.coco(lines))).toEqual([
+    { image_id: 139, caption: 'A "red" door, open.' },
+    { image_id: 'cat', caption: 'A cat.' },
+  ])
+})
+
+it('writes comma-separated values with every photo, quotes doubled', () => {
+  expect(FORMATS.csv(lines).split('\r\n')).toEqual([
+    'file,caption,confidence,error',
+    '"photos/000000000139.jpg","A ""red"" door, open.","0.5",""',
+    '"photos/broken.jpg","","","decoding failed"',
+    '"photos/cat.jpg","A cat.","0.25",""',
+    '',
+  ])
+})
+
+it('names two photos that would have one id', () => {
+  expect(() => checkImageIds(['a/cat.jpg', 'b/cat.png'])).toThrow(
+    'Expected photos with different names for --format coco but received ["a/cat.jpg", "b/cat.png"]',
+  )
+})
