@@ -1,0 +1,83 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readParaphrases } from './paraphrases.js'
+import { loadMeteorResources } from './resources.js'
+
+const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun petit café\n'
+
+async function* pieces(text: string, size: number): AsyncGenerator<Uint8Array> {
+  const bytes = new TextEncoder().encode(text)
+  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
+}
+
+test.each([1, 2, 3, 7, 1000])('a table is read in pieces of %i bytes', async (size) => {
+  const table = await readParaphrases(pieces(TABLE, size), 'table')
+  expect(table.longest).toBe(3)
+  expect(table.of('a lot of')).toEqual(['many', 'plenty of'])
+  expect(table.of('café')).toEqual(['un petit café'])
+  expect(table.of('many')).toEqual([])
+})
+
+test('a table larger than the first store keeps every entry', async () => {
+  const entries = Array.from(
+    { length: 60_000 },
+    (_, index) => `1\nphrase ${index}\nits paraphrase ${index}\n`,
+  )
+  const table = await readParaphrases(pieces(entries.join(''), 65_536), 'table')
+  for (const index of [0, 1, 29_999, 59_999])
+    expect(table.of(`phrase ${index}`)).toEqual([`its paraphrase ${index}`])
+})
+
+test('an empty table knows nothing', async () => {
+  expect((await readParaphrases(pieces('', 1), 'table')).of('a')).toEqual([])
+})
+
+test.each([
+  ['0.5\na\n', 'Expected three lines an entry for table but received "2 lines"'],
+  ['0.5\na\nb', 'Expected three lines an entry for table but received "2 lines"'],
+  [
+    '1\na\nb\n1\nc\nd\n1\na\ne\n',
+    'Expected the paraphrases of a phrase in one place for table but received "a"',
+  ],
+])('%j is refused', async (text, message) => {
+  await expect(readParaphrases(pieces(text, 2), 'table')).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    message,
+  })
+})
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'paraphrases-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+test('a packed table is loaded from a file', async () => {
+  const paraphrases = join(folder, 'table.gz')
+  await writeFile(paraphrases, gzipSync(TABLE))
+  const resources = await loadMeteorResources({ paraphrases })
+  expect(resources.paraphrases?.of('a lot of')).toEqual(['many', 'plenty of'])
+})
+
+test('a missing file, one that is not packed and one that is cut are named', async () => {
+  const missing = join(folder, 'missing.gz')
+  await expect(loadMeteorResources({ paraphrases: missing })).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    where: missing,
+  })
+  const plain = join(folder, 'plain.gz')
+  await writeFile(plain, TABLE)
+  await expect(loadMeteorResources({ paraphrases: plain })).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    where: plain,
+  })
+  const cut = join(folder, 'cut.gz')
+  await writeFile(cut, gzipSync(TABLE).subarray(0, 30))
+  await expect(loadMeteorResources({ paraphrases: cut })).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    where: cut,
+  })
+})
