@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readCaptions } from '../data/captions.js'
 import { tokenize } from '../data/tokenizer.js'
+import { createMeteor } from './meteor/meteor.js'
+import { loadMeteorResources } from './meteor/resources.js'
 import { scoreTokens } from './score.js'
 
 /**
@@ -24,6 +26,9 @@ interface Judged {
   readonly values: readonly number[]
 }
 
+// The published METEOR knows paraphrases, too.
+const paraphrases = process.env.METEOR_PARAPHRASES
+const meteor = createMeteor(await loadMeteorResources(paraphrases === undefined ? {} : { paraphrases }))
 const problems: string[] = []
 const images = await readCaptions(join(folder, 'Flickr8k.token.txt'), {
   onProblem: ({ message }) => problems.push(message),
@@ -51,7 +56,7 @@ function agreement(judged: readonly Judged[], tau: typeof tauB): Record<string, 
   const references = judged.map(({ image }, index) =>
     (captions.get(image) ?? []).filter((reference) => reference !== candidates[index]),
   )
-  const scores = scoreTokens(candidates, references)
+  const scores = scoreTokens(candidates, references, { meteor })
   return Object.fromEntries(
     Object.entries(scores).map(([name, { perImage }]) => {
       const pairs = judged.flatMap(({ values }, index) =>

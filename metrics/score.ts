@@ -2,6 +2,7 @@ import { tokenize } from '../data/tokenizer.js'
 import { expected } from '../errors.js'
 import { scoreBleu } from './bleu.js'
 import { type DocumentFrequencies, scoreCider } from './cider.js'
+import type { Meteor } from './meteor/meteor.js'
 import { scoreRouge } from './rouge.js'
 import { meanScores, type Scores } from './scores.js'
 
@@ -12,9 +13,7 @@ export interface ScoreOptions {
   /** What CIDEr weighs n-grams by; by default the references themselves, which needs many images. */
   readonly documentFrequencies?: DocumentFrequencies
   /** METEOR needs its tables and is scored when it is given. */
-  readonly meteor?: {
-    score(candidates: Captions, references: References): Pick<Scores, 'corpus' | 'perImage'>
-  }
+  readonly meteor?: Meteor
 }
 
 interface Metric {

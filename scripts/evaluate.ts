@@ -1,13 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
 import { tokenize } from '../data/tokenizer.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import { type Candidate, joinReferences, parseCandidates, type ScoredImage } from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import { type Evaluation, evaluate } from '../metrics/evaluation.js'
+import { createMeteor } from '../metrics/meteor/meteor.js'
+import { loadMeteorResources } from '../metrics/meteor/resources.js'
 import { extremes, factRows, htmlReport } from '../metrics/report.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
 import { progressBar } from './progress.js'
@@ -25,6 +27,7 @@ interface Options {
   people?: boolean
   documentFrequencies?: string
   saveDocumentFrequencies?: string
+  paraphrases?: string
   samples: number
   json?: string
   html?: string
@@ -56,6 +59,12 @@ export function register(program: Command): void {
     .option('--people', 'score people on the same photos: one reference against the others')
     .option('--document-frequencies <file>', "what CIDEr weighs words by, instead of these references'")
     .option('--save-document-frequencies <file>', 'write those of the references scored against')
+    .addOption(
+      new Option(
+        '--paraphrases <file>',
+        "METEOR's paraphrase-en.gz; without it METEOR knows no paraphrases",
+      ).env('METEOR_PARAPHRASES'),
+    )
     .option('--samples <n>', 'sets drawn for the intervals', positive('--samples'), 1000)
     .option('--json <file>', 'write corpus, perImage and all else')
     .option('--html <file>', 'write a report')
@@ -83,7 +92,10 @@ async function run(options: Options): Promise<void> {
   const images = joinReferences(candidates, references, where, warn).slice(0, options.limit)
   const compared =
     options.compare === undefined ? undefined : await otherCaptions(options.compare, images, all, warn)
+  const { paraphrases } = options
+  const meteor = createMeteor(await loadMeteorResources(paraphrases === undefined ? {} : { paraphrases }))
   const evaluation = evaluate(images, {
+    meteor,
     samples: options.samples,
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),
