@@ -39,6 +39,8 @@ export interface Sentence {
   readonly spans: readonly Span[]
 }
 
+const NONE: ReadonlyMap<string, number> = new Map()
+
 /** Reads sentences, looking each word and phrase up once. */
 export function sentenceReader({ functionWords, synonyms, paraphrases }: MeteorResources) {
   const words = new Map<string, Word>()
@@ -56,7 +58,8 @@ export function sentenceReader({ functionWords, synonyms, paraphrases }: MeteorR
   function phraseOf(text: string): Phrase {
     let phrase = phrases.get(text)
     if (!phrase) {
-      phrase = { text, ranks: new Map(paraphrases?.of(text).map((paraphrase, rank) => [paraphrase, rank])) }
+      const known = paraphrases?.of(text) ?? []
+      phrase = { text, ranks: known.length === 0 ? NONE : new Map(known.map((one, rank) => [one, rank])) }
       phrases.set(text, phrase)
     }
     return phrase
