@@ -1,33 +1,11 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { tokenize } from '../data/tokenizer.js'
 import { scoreBleu } from './bleu.js'
 import { scoreCider } from './cider.js'
+import { candidates, example, references } from './fixtures/example.js'
 import { scoreRouge } from './rouge.js'
 import type { Scores } from './scores.js'
 
 // pycocoevalcap 1.2's answers, corpus and per image.
-const fixtures = join(process.env.SHOWTELL_SHARED ?? '../shared', 'fixtures/metrics')
-
-interface Example {
-  readonly results: readonly { readonly image_id: number; readonly caption: string }[]
-  readonly references: {
-    readonly annotations: readonly { readonly image_id: number; readonly caption: string }[]
-  }
-  readonly corpus: Readonly<Record<string, number>>
-  readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>
-}
-
-const example: Example = JSON.parse(gunzipSync(readFileSync(join(fixtures, 'example.json.gz'))).toString())
-const candidates = example.results.map(({ caption }) => tokenize(caption))
-const references = example.results.map(({ image_id }) =>
-  example.references.annotations
-    .filter((annotation) => annotation.image_id === image_id)
-    .map(({ caption }) => tokenize(caption)),
-)
-
 test.each<[string, () => Scores | undefined]>([
   ...[1, 2, 3, 4].map((order): [string, () => Scores | undefined] => [
     `Bleu_${order}`,

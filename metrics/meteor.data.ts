@@ -1,31 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { tokenize } from '../../data/tokenizer.js'
-import { createMeteor } from './meteor.js'
-import { loadMeteorResources } from './resources.js'
+import { tokenize } from '../data/tokenizer.js'
+import { candidates, example, fixtures, references } from './fixtures/example.js'
+import { createMeteor } from './meteor/meteor.js'
+import { loadMeteorResources } from './meteor/resources.js'
 
 // Answers of meteor-1.5.jar through pycocoevalcap 1.2, corpus and per image.
-const fixtures = join(process.env.SHOWTELL_SHARED ?? '../shared', 'fixtures/metrics')
-
-interface Example {
-  readonly results: readonly { readonly image_id: number; readonly caption: string }[]
-  readonly references: {
-    readonly annotations: readonly { readonly image_id: number; readonly caption: string }[]
-  }
-  readonly corpus: Readonly<Record<string, number>>
-  readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>
-}
-
-const example: Example = JSON.parse(gunzipSync(readFileSync(join(fixtures, 'example.json.gz'))).toString())
-const candidates = example.results.map(({ caption }) => tokenize(caption))
-const references = example.results.map(({ image_id }) =>
-  example.references.annotations
-    .filter((annotation) => annotation.image_id === image_id)
-    .map(({ caption }) => tokenize(caption)),
-)
-
 function expectAnswers(name: string, { corpus, perImage }: { corpus: number; perImage: number[] }): void {
   expect(Math.abs(corpus - (example.corpus[name] ?? Number.NaN))).toBeLessThan(1e-6)
   example.results.forEach(({ image_id, caption }, index) => {
