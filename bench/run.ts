@@ -52,8 +52,8 @@ async function captionsOf(captioner: Captioner, files: readonly string[]) {
   const results = await captioner.caption(files, { beamSize: 3 })
   return results.map((result, i) => {
     if (result instanceof Error) throw result
-    const [{ words, logProb }] = result.captions as [(typeof result.captions)[0]]
-    return { file: basename(files[i]!), words, logProb }
+    const [{ tokens, logProb }] = result.captions as [(typeof result.captions)[0]]
+    return { file: basename(files[i]!), tokens, logProb }
   })
 }
 

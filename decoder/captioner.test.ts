@@ -101,15 +101,15 @@ describe('a captioner', () => {
 
   it('bans words', async () => {
     const [before] = await captions([CAT], { count: 3 })
-    const bannedWords = [...new Set(before!.flatMap(({ words }) => words))]
+    const bannedWords = [...new Set(before!.flatMap(({ tokens }) => tokens))]
     const [after] = await captions([CAT], { count: 3, bannedWords })
-    expect(after!.flatMap(({ words }) => words).filter((word) => bannedWords.includes(word))).toEqual([])
+    expect(after!.flatMap(({ tokens }) => tokens).filter((word) => bannedWords.includes(word))).toEqual([])
   })
 
   it('says where it looked: a row a word over all regions, summing to 1', async () => {
     const found = await captions([CAT, FLOWER], { attention: true, count: 2 })
-    for (const { words, attention } of found.flat()) {
-      expect(attention).toHaveLength(words.length)
+    for (const { tokens, attention } of found.flat()) {
+      expect(attention).toHaveLength(tokens.length)
       for (const row of attention!) {
         expect(row).toHaveLength(49)
         expect(row.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5)

@@ -81,16 +81,16 @@ describe('Captioning', () => {
             expect(found.map(({ score }) => score)).toEqual(
               found.map(({ score }) => score).sort((a, b) => b - a),
             )
-            for (const { text, words, logProb, score, confidence } of found) {
-              expect(text).toBe(toSentence(words))
-              expect(words.length).toBeLessThanOrEqual(options.maxLength)
-              expect(words.length).toBeGreaterThanOrEqual(options.minLength)
-              expect(words.filter((word) => banned.includes(word))).toEqual([])
-              expect(words.filter((word) => VOCABULARY.idOf(word) === undefined)).toEqual([])
-              const content = words.filter(isContentWord)
+            for (const { text, tokens, logProb, score, confidence } of found) {
+              expect(text).toBe(toSentence(tokens))
+              expect(tokens.length).toBeLessThanOrEqual(options.maxLength)
+              expect(tokens.length).toBeGreaterThanOrEqual(options.minLength)
+              expect(tokens.filter((word) => banned.includes(word))).toEqual([])
+              expect(tokens.filter((word) => VOCABULARY.idOf(word) === undefined)).toEqual([])
+              const content = tokens.filter(isContentWord)
               if (options.noRepeatContentWord) expect(new Set(content).size).toBe(content.length)
-              expect(score).toBeCloseTo(logProb / Math.max(1, words.length) ** options.lengthPenalty, 9)
-              expect(confidence).toBe(confidenceOf(CONFIDENCE, logProb, words.length))
+              expect(score).toBeCloseTo(logProb / Math.max(1, tokens.length) ** options.lengthPenalty, 9)
+              expect(confidence).toBe(confidenceOf(CONFIDENCE, logProb, tokens.length))
             }
           }
         },
@@ -110,8 +110,8 @@ describe('Captioning', () => {
 
   it('says where the model looked only when asked', async () => {
     expect((await captions([1]))[0]![0]).not.toHaveProperty('attention')
-    const { words, attention } = (await captions([1], { attention: true }))[0]![0]!
-    expect(attention).toHaveLength(words.length)
+    const { tokens, attention } = (await captions([1], { attention: true }))[0]![0]!
+    expect(attention).toHaveLength(tokens.length)
     expect(attention!.every((row) => row.length === 3)).toBe(true)
   })
 
@@ -138,6 +138,6 @@ describe('Captioning', () => {
 
   it('finds something to say though every word is banned', async () => {
     const [caption] = (await captions([1], { bannedWords: [...VOCABULARY.toJSON().words] }))[0]!
-    expect(caption).toMatchObject({ text: '', words: [] })
+    expect(caption).toMatchObject({ text: '', tokens: [] })
   })
 })

@@ -68,15 +68,15 @@ export class Captioning {
     }
   }
 
-  private asCaption({ tokens, logProb, score, alignment }: Hypothesis): Caption {
+  private asCaption({ tokens: ids, logProb, score, alignment }: Hypothesis): Caption {
     const { vocabulary, config } = this.bundle
-    const words = vocabulary.decode(tokens)
+    const tokens = vocabulary.decode(ids)
     return {
-      text: toSentence(words),
-      words,
+      text: toSentence(tokens),
+      tokens,
       logProb,
       score,
-      confidence: confidenceOf(config.confidence, logProb, words.length),
+      confidence: confidenceOf(config.confidence, logProb, tokens.length),
       ...(alignment === undefined ? {} : { attention: alignment.map((row) => Array.from(row)) }),
     }
   }

@@ -107,11 +107,11 @@ it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, an
   expect(results).toHaveLength(examples.length)
   for (const [i, result] of results.entries()) {
     if (result instanceof Error) throw result
-    const { text, words } = result.captions[0]!
+    const { text, tokens } = result.captions[0]!
     process.stdout.write(`${examples[i]}: ${text}\n`)
     expect(text).toMatch(/^\p{L}.*\.$/u)
-    expect(words.length).toBeGreaterThanOrEqual(4)
-    for (const word of words) expect(vocabulary.idOf(word)).toBeGreaterThanOrEqual(vocabulary.firstWord)
+    expect(tokens.length).toBeGreaterThanOrEqual(4)
+    for (const word of tokens) expect(vocabulary.idOf(word)).toBeGreaterThanOrEqual(vocabulary.firstWord)
   }
   took(`bundle and ${examples.length} captions, ${captioner.model.engine}`)
 })

@@ -6,7 +6,8 @@ export type ImageInput = string | Uint8Array
 export interface Caption {
   /** As people read it: first letter upper case, full stop, no spaces before punctuation. */
   readonly text: string
-  readonly words: readonly string[]
+  /** The words, as the metrics see them: lower case, apart ("man", "'s"). */
+  readonly tokens: readonly string[]
   /** Sum of the log-probabilities of the words and the end, nats. */
   readonly logProb: number
   /** logProb after length normalisation; captions are sorted by it. */

@@ -46,10 +46,10 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
         )
         for (const [i, photo] of photos.entries()) {
           if (photo instanceof Error) throw photo
-          const { words, logProb } = photo.captions[0]!
+          const { tokens, logProb } = photo.captions[0]!
           const references = batch[i]!.captions.map((caption) => tokenize(caption))
-          const right = scoreObjects([words], [references]).unsupportedCaptions === 0
-          examples.push({ logProb, words: words.length, right })
+          const right = scoreObjects([tokens], [references]).unsupportedCaptions === 0
+          examples.push({ logProb, words: tokens.length, right })
         }
         bar.update(Math.min(from + BATCH, validation.length))
       }

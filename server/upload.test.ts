@@ -13,7 +13,7 @@ describe('the photos and options of a request', () => {
       model: 'fake',
       requestId: response.headers.get('x-request-id'),
       results: [
-        { file: 'a.jpg', captions: [{ text: 'A cat.', confidence: 0.5, words: ['a', 'cat'] }] },
+        { file: 'a.jpg', captions: [{ text: 'A cat.', confidence: 0.5, tokens: ['a', 'cat'] }] },
         { file: 'b.jpg', error: { code: 'INVALID_IMAGE', message: 'Expected a whole image in b.jpg' } },
         { file: 'c.jpg', captions: [{ text: 'A dog.' }], timing: { decode: 1, encode: 2, search: 3 } },
       ],

@@ -86,7 +86,7 @@ export class Card {
   }
 
   /** The caption; each of its words turns the light to where the model looked when it said it. */
-  #sentence({ text, words, attention }: Caption, grid: Grid): HTMLElement[] {
+  #sentence({ text, tokens, attention }: Caption, grid: Grid): HTMLElement[] {
     if (attention === undefined) return [make('h3', { className: 'caption', textContent: text })]
     const sentence = make('div', { className: 'caption' })
     sentence.setAttribute('role', 'toolbar')
@@ -99,8 +99,8 @@ export class Card {
     }
     const rows = new Map<HTMLButtonElement, readonly number[]>()
     const rest = (): void => show(pinned && rows.get(pinned))
-    for (const piece of piecesOf(text, words)) {
-      const row = piece.word === undefined ? undefined : attention[piece.word]
+    for (const piece of piecesOf(text, tokens)) {
+      const row = piece.token === undefined ? undefined : attention[piece.token]
       if (row === undefined) {
         sentence.append(piece.text)
         continue

@@ -3,7 +3,7 @@ import { commaSeparated, type Entry, jsonLines } from './files.js'
 
 const caption = (text: string, confidence: number) => ({
   text,
-  words: [],
+  tokens: [],
   logProb: -2,
   score: -1,
   confidence,

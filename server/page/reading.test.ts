@@ -4,12 +4,12 @@ import { piecesOf, sureness, whereLooked } from './reading.js'
 describe('piecesOf', () => {
   it('finds the words in the sentence, marks and spaces between them', () => {
     expect(piecesOf("A man's dog.", ['a', 'man', "'s", 'dog'])).toEqual([
-      { text: 'A', word: 0 },
+      { text: 'A', token: 0 },
       { text: ' ' },
-      { text: 'man', word: 1 },
-      { text: "'s", word: 2 },
+      { text: 'man', token: 1 },
+      { text: "'s", token: 2 },
       { text: ' ' },
-      { text: 'dog', word: 3 },
+      { text: 'dog', token: 3 },
       { text: '.' },
     ])
   })
@@ -17,7 +17,7 @@ describe('piecesOf', () => {
   it('loses no text where a word is not found', () => {
     const pieces = piecesOf('Two dogs run.', ['two', 'cats', 'run'])
     expect(pieces.map(({ text }) => text).join('')).toBe('Two dogs run.')
-    expect(pieces.filter(({ word }) => word !== undefined).map(({ word }) => word)).toEqual([0, 2])
+    expect(pieces.filter(({ token }) => token !== undefined).map(({ token }) => token)).toEqual([0, 2])
   })
 })
 

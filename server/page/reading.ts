@@ -1,21 +1,21 @@
 /** A part of a caption: a word with its row of alignments, or what stands between two words. */
 export interface Piece {
   readonly text: string
-  /** Position in the list of words; absent for spaces and marks. */
-  readonly word?: number
+  /** Position in the list of tokens; absent for spaces and marks. */
+  readonly token?: number
 }
 
-/** Cuts a caption as people read it at the words as the model said them. */
-export function piecesOf(text: string, words: readonly string[]): Piece[] {
+/** Cuts a caption as people read it at the tokens as the model said them. */
+export function piecesOf(text: string, tokens: readonly string[]): Piece[] {
   const lower = text.toLowerCase()
   const pieces: Piece[] = []
   let at = 0
-  for (const [i, word] of words.entries()) {
-    const from = lower.indexOf(word.toLowerCase(), at)
+  for (const [i, token] of tokens.entries()) {
+    const from = lower.indexOf(token.toLowerCase(), at)
     if (from < 0) continue
     if (from > at) pieces.push({ text: text.slice(at, from) })
-    at = from + word.length
-    pieces.push({ text: text.slice(from, at), word: i })
+    at = from + token.length
+    pieces.push({ text: text.slice(from, at), token: i })
   }
   if (at < text.length) pieces.push({ text: text.slice(at) })
   return pieces
