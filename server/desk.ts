@@ -3,9 +3,9 @@ import type { CaptionOptions } from '../decoder/options.js'
 import { ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
+import type { UploadedPhoto } from './body.js'
 import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
-import type { UploadedPhoto } from './upload.js'
 
 /** One photo of an answer, and the error behind it, which may hold more than a stranger is told. */
 export interface Result {

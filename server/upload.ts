@@ -1,22 +1,14 @@
 import busboy from 'busboy'
-import express, { type Request, type RequestHandler, type Response } from 'express'
-import { z } from 'zod'
+import express, { type Request, type Response } from 'express'
 import { captionOptionsSchema } from '../decoder/options.js'
-import { validate } from '../decoder/validate.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import { MOST_NAME, parse, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
+import { readJson } from './json-photos.js'
 import { valuesOf } from './values.js'
 
-/** Names of files are repeated in answers and messages; nobody needs longer ones. */
-const MOST_NAME = 255
 const MOST_FIELDS = 100
 const MOST_FIELD_BYTES = 64 * 1024
-
-/** A photo of a request; an error where it is known already that it cannot be captioned. */
-export interface UploadedPhoto {
-  readonly file?: string
-  readonly content: Uint8Array | ShowtellError
-}
 
 export interface Upload {
   readonly photos: readonly UploadedPhoto[]
@@ -64,49 +56,6 @@ async function readRaw(req: Request, res: Response, limits: ServiceOptions): Pro
   if (!(content instanceof Uint8Array) || content.length === 0)
     throw expected('an image', 'the body', 'nothing at all')
   return { content }
-}
-
-const jsonSchema = z.strictObject({
-  images: z
-    .array(z.strictObject({ base64: z.string().min(1), file: z.string().max(MOST_NAME).optional() }))
-    .min(1),
-  options: z.record(z.string(), z.unknown()).optional(),
-})
-
-async function readJson(
-  req: Request,
-  res: Response,
-  limits: ServiceOptions,
-): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
-  await parse(express.json({ limit: limits.maxBodyBytes }), req, res, limits.maxBodyBytes)
-  const { images, options } = validate(jsonSchema, req.body, 'the body')
-  if (images.length > limits.maxImages)
-    throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
-  const photos = images.map(({ base64, file }, i): UploadedPhoto => {
-    const bytes = Buffer.from(base64, 'base64')
-    const where = file ?? `images.${i}`
-    // Node passes over what is not base64, so a shorter result shows that there was some.
-    const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0
-    const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((base64.length - padding) * 3) / 4)
-    const content = !isBase64
-      ? expected('base64', where, base64.slice(0, 20), 'INVALID_IMAGE')
-      : bytes.length > limits.maxImageBytes
-        ? tooLarge(limits.maxImageBytes, where, bytes.length)
-        : bytes
-    return { content, ...(file === undefined ? {} : { file }) }
-  })
-  return { photos, options: options ?? {} }
-}
-
-/** Runs one of express' body parsers. */
-function parse(parser: RequestHandler, req: Request, res: Response, limit: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    parser(req, res, (error?: unknown) => {
-      if (error === undefined) return resolve()
-      const isLarge = (error as { type?: string }).type === 'entity.too.large'
-      reject(isLarge ? tooLarge(limit, 'the body', 'more') : error)
-    })
-  })
 }
 
 function readMultipart(
@@ -188,12 +137,4 @@ function readMultipart(
     })
     req.pipe(parser)
   })
-}
-
-function tooLarge(limit: number, where: string, received: number | string): ShowtellError {
-  return new ShowtellError(
-    'IMAGE_TOO_LARGE',
-    `Expected at most ${limit} bytes for ${where} but received ${received}`,
-    { where },
-  )
 }
