@@ -11,7 +11,8 @@ export interface Cell {
   readonly name: string
   /** Names of the state values; `hidden` is the first. */
   readonly states: readonly string[]
-  parameters(inputs: number, units: number): readonly Parameter[]
+  /** @param forgetBias what the bias of a learnt forget gate starts at, 1 when absent; cells without one ignore it. */
+  parameters(inputs: number, units: number, forgetBias?: number): readonly Parameter[]
   /** x [images, hypotheses, inputs] and the state before → the state after. */
   step<T>(ops: Ops<T>, weights: Weights<T>, x: T, state: CellState<T>): CellState<T>
 }
@@ -28,4 +29,12 @@ export function part<T>(weights: Weights<T>, prefix: string): Weights<T> {
 /** Parameters under `prefix.`. */
 export function prefixed(prefix: string, parameters: readonly Parameter[]): Parameter[] {
   return parameters.map((parameter) => ({ ...parameter, name: `${prefix}.${parameter.name}` }))
+}
+
+/** The matrix and the bias of x · w + b; the bias starts at 0, or at one number a part. */
+export function affine(inputs: number, outputs: number, bias: readonly number[] = [0]): Parameter[] {
+  return [
+    { name: 'w', shape: [inputs, outputs], initializer: 'glorot' },
+    { name: 'b', shape: [outputs], initializer: { parts: bias } },
+  ]
 }

@@ -1,4 +1,4 @@
-import type { Cell } from './cell.js'
+import { affine, type Cell } from './cell.js'
 
 /**
  * Long short-term memory (Hochreiter and Schmidhuber 1997; forget gate of Gers et al. 2000, its bias starting at 1 as
@@ -9,10 +9,7 @@ import type { Cell } from './cell.js'
 export const lstm: Cell = {
   name: 'lstm',
   states: ['hidden', 'cell'],
-  parameters: (inputs, units) => [
-    { name: 'w', shape: [inputs + units, 4 * units], initializer: 'glorot' },
-    { name: 'b', shape: [4 * units], initializer: { parts: [0, 1, 0, 0] } },
-  ],
+  parameters: (inputs, units, forgetBias = 1) => affine(inputs + units, 4 * units, [0, forgetBias, 0, 0]),
   step(ops, weights, x, state) {
     const sum = ops.linear(ops.concat([x, state.hidden!], 2), weights.w!, weights.b!)
     const [i, f, g, o] = ops.split(sum, 4, 2) as [typeof sum, typeof sum, typeof sum, typeof sum]

@@ -1,0 +1,66 @@
+import type { Ops, Parameter, Weights } from '../engine/ops.js'
+import { type CellState, part, prefixed } from './cell.js'
+import { Stack, type StackShape } from './stack.js'
+import { unroll } from './unroll.js'
+
+export interface BidirectionalShape extends StackShape {
+  /** Size of what comes out. */
+  readonly outputs: number
+}
+
+export interface ReadBothWays<T> {
+  /** For each step [images, hypotheses, outputs]. */
+  readonly outputs: T[]
+  /** The state after the last step forward, which has seen the whole sequence. */
+  readonly forward: CellState<T>
+  /** The state after the first step, which has seen the whole sequence from its end. */
+  readonly backward: CellState<T>
+}
+
+/**
+ * Two stacks of layers, one reading forward in time and one backward (Schuster and Paliwal 1997):
+ * o = c + s·v + s'·v_backward, where s and s' are what they give at a step. Both start from zero.
+ */
+export class Bidirectional {
+  readonly stack: Stack
+  readonly parameters: readonly Parameter[]
+
+  constructor({ outputs, ...shape }: BidirectionalShape) {
+    this.stack = new Stack(shape)
+    const { units, parameters } = this.stack
+    this.parameters = [
+      ...prefixed('forward', parameters),
+      ...prefixed('backward', parameters),
+      { name: 'v', shape: [units, outputs], initializer: 'glorot' },
+      { name: 'v_backward', shape: [units, outputs], initializer: 'glorot' },
+      { name: 'c', shape: [outputs], initializer: { parts: [0] } },
+    ]
+  }
+
+  /**
+   * @param inputs for each step [images, hypotheses, inputs].
+   * @param masks as `unroll` takes them: backward, a sequence begins at its own last step.
+   */
+  read<T>(ops: Ops<T>, weights: Weights<T>, inputs: readonly T[], masks?: readonly T[]): ReadBothWays<T> {
+    const start = this.stack.zeros(ops, inputs[0]!)
+    const along = (direction: string, order: <V>(values: readonly V[]) => readonly V[]) => {
+      const held = part(weights, direction)
+      return unroll(
+        ops,
+        (x, state) => this.stack.step(ops, held, x, state),
+        order(inputs),
+        start,
+        masks === undefined ? undefined : order(masks),
+      )
+    }
+    const forward = along('forward', (values) => values)
+    const backward = along('backward', (values) => values.toReversed())
+    // [s, s'] · [v; v_backward]: one product, once for all steps.
+    const both = ops.concat([weights.v!, weights.v_backward!], 0)
+    const seen = backward.outputs.toReversed()
+    const outputs = forward.outputs.map((output, time) =>
+      ops.linear(ops.concat([output, seen[time]!], 2), both, weights.c!),
+    )
+    return { outputs, forward: forward.state, backward: backward.state }
+  }
+}

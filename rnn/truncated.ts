@@ -1,0 +1,63 @@
+import type { Weights } from '../engine/ops.js'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import type { CellState } from './cell.js'
+import type { Stack } from './stack.js'
+
+/** A state as numbers, apart from any tensor: what one piece of a sequence hands to the next. */
+export interface StateValues {
+  readonly images: number
+  readonly hypotheses: number
+  /** By the names of the stack's states, [images, hypotheses, units] each. */
+  readonly values: Readonly<Record<string, Float32Array>>
+}
+
+export interface PieceGradients {
+  readonly loss: number
+  readonly gradients: Record<string, Float32Array>
+  /** The state after the piece. */
+  readonly state: StateValues
+}
+
+/** The state before the first piece. */
+export function zeroState({ states, units }: Stack, images: number, hypotheses = 1): StateValues {
+  const values = states.map((name) => [name, new Float32Array(images * hypotheses * units)] as const)
+  return { images, hypotheses, values: Object.fromEntries(values) }
+}
+
+/** A state as tensors of the scope around. */
+export function tensorsOf(
+  ops: TensorFlowOps,
+  { images, hypotheses, values }: StateValues,
+): CellState<Tensor> {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, data]) => [
+      name,
+      ops.input(data, [images, hypotheses, data.length / (images * hypotheses)]),
+    ]),
+  )
+}
+
+/**
+ * Backpropagation through time over one piece of a longer sequence (Williams and Peng 1990, truncated). The state goes
+ * on from piece to piece as numbers, so that the gradient ends where the piece begins; when the piece is the whole
+ * sequence, it is the full gradient.
+ * @param piece unrolls over the piece; the loss is a scalar.
+ * @throws ShowtellError NUMERIC when the loss is not finite.
+ */
+export function pieceGradients(
+  ops: TensorFlowOps,
+  weights: Weights<Tensor>,
+  before: StateValues,
+  piece: (weights: Weights<Tensor>, state: CellState<Tensor>) => { loss: Tensor; state: CellState<Tensor> },
+): PieceGradients {
+  let values: StateValues['values'] = {}
+  const { loss, gradients } = ops.gradients(weights, (watched) => {
+    const done = piece(watched, tensorsOf(ops, before))
+    // Read here: what the loss leaves behind is freed. A copy, since on cpu it is the tensor's own memory.
+    values = Object.fromEntries(
+      Object.entries(done.state).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
+    )
+    return done.loss
+  })
+  return { loss, gradients, state: { ...before, values } }
+}
