@@ -1,13 +1,4 @@
-const WOMEN = new Set(
-  'woman women girl girls lady ladies female females she her hers herself mother mom grandmother daughter sister wife bride aunt queen actress waitress schoolgirl'.split(
-    ' ',
-  ),
-)
-const MEN = new Set(
-  'man men boy boys guy guys gentleman gentlemen male males he him his himself father dad grandfather son brother husband groom uncle king actor waiter schoolboy'.split(
-    ' ',
-  ),
-)
+import { MEN, WOMEN } from '../data/gender.js'
 
 export type Gender = 'women' | 'men'
 

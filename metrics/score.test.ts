@@ -1,6 +1,15 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { METRICS, scoreCaptions, scoreDiversity, scoreGender, scoreObjects, tokenize } from './index.js'
+import {
+  bootstrapIntervals,
+  METRICS,
+  type Meteor,
+  scoreCaptions,
+  scoreDiversity,
+  scoreGender,
+  scoreObjects,
+  tokenize,
+} from './index.js'
 
 test('captions are tokenized and scored under the names of the COCO evaluation', () => {
   const scores = scoreCaptions(
@@ -15,9 +24,22 @@ test('captions are tokenized and scored under the names of the COCO evaluation',
   expect(Object.isFrozen(METRICS)).toBe(true)
 })
 
-test('METEOR is scored when it is given', () => {
-  const meteor = { score: () => ({ corpus: 0.3, perImage: [0.3] }) }
-  expect(scoreCaptions(['a dog'], [['a dog']], { meteor }).METEOR?.corpus).toBe(0.3)
+test('METEOR is scored when it is given: of the tokens, and what it says is not touched', () => {
+  const seen: unknown[] = []
+  const scores = { corpus: 0.3, perImage: [0.1, 0.8], resample: () => 0.6 }
+  const score: Meteor['score'] = (...received) => {
+    seen.push(received)
+    return scores
+  }
+  const found = scoreCaptions(['A dog.', 'Two!'], [['The dog'], ['a', 'b']], { meteor: { score } })
+  expect(found.METEOR).toBe(scores)
+  expect(seen).toEqual([
+    [
+      [['a', 'dog'], ['two']],
+      [[['the', 'dog']], [['a'], ['b']]],
+    ],
+  ])
+  expect(bootstrapIntervals(found, { samples: 5 }).METEOR).toEqual({ low: 0.6, high: 0.6 })
 })
 
 test('no references or too few are named', () => {

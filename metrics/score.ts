@@ -4,7 +4,7 @@ import { scoreBleu } from './bleu.js'
 import { type DocumentFrequencies, scoreCider } from './cider.js'
 import type { Meteor } from './meteor/meteor.js'
 import { scoreRouge } from './rouge.js'
-import { meanScores, type Scores } from './scores.js'
+import type { Scores } from './scores.js'
 
 type Captions = readonly (readonly string[])[]
 type References = readonly Captions[]
@@ -31,7 +31,7 @@ export const METRICS = Object.freeze({
   meteor: {
     names: ['METEOR'],
     score: (candidates, references, { meteor }) =>
-      meteor === undefined ? [] : [resampled(meteor.score(candidates, references))],
+      meteor === undefined ? [] : [meteor.score(candidates, references)],
   },
   rouge: { names: ['ROUGE_L'], score: (candidates, references) => [scoreRouge(candidates, references)] },
   cider: {
@@ -80,16 +80,6 @@ export function scoreTokens(
     })
   }
   return scores
-}
-
-/** METEOR's corpus score comes from sums that it keeps; drawn sets move it in proportion to the mean over their images. */
-function resampled({ corpus, perImage }: Pick<Scores, 'corpus' | 'perImage'>): Scores {
-  const mean = meanScores(perImage)
-  return {
-    corpus,
-    perImage,
-    resample: (images) => (mean.corpus === 0 ? 0 : (corpus * mean.resample(images)) / mean.corpus),
-  }
 }
 
 /** The COCO evaluation counts a token with a space inside (`1 1/2`, whose space does not break) as two words here. */

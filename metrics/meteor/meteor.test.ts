@@ -29,6 +29,22 @@ test('the corpus score comes from summed statistics', () => {
   expect(perImage).toHaveLength(candidates.length)
 })
 
+test('a drawn set scores as METEOR of its own would, which is not the mean of its images', () => {
+  const { corpus, perImage, resample } = meteor.score(candidates, references)
+  const drawing = fc.array(fc.nat(candidates.length - 1), { minLength: 1, maxLength: 2 * candidates.length })
+  fc.assert(
+    fc.property(drawing, (drawn) => {
+      const alone = meteor.score(
+        drawn.map((image) => candidates[image]!),
+        drawn.map((image) => references[image]!),
+      )
+      expect(resample(drawn)).toBe(alone.corpus)
+    }),
+  )
+  const mean = perImage.reduce((sum, score) => sum + score, 0) / perImage.length
+  expect(Math.abs(corpus - mean)).toBeGreaterThan(0.001)
+})
+
 test('with paraphrases the scores are METEOR 1.5 with all four modules', async () => {
   const paraphrases = await readParaphrases(bytes(observed.paraphrases), 'fixture')
   const { corpus, perImage } = createMeteor({ ...resources, paraphrases }).score(candidates, references)
@@ -51,7 +67,7 @@ test('every score is a number from 0 to 1, and a sentence scores 1 against itsel
       }
     }),
   )
-  expect(meteor.score([['a', 'dog']], [[['x'], ['a', 'dog']]])).toEqual({ corpus: 1, perImage: [1] })
+  expect(meteor.score([['a', 'dog']], [[['x'], ['a', 'dog']]])).toMatchObject({ corpus: 1, perImage: [1] })
 })
 
 test('one more reference never lowers the score of an image', () => {
@@ -65,7 +81,7 @@ test('one more reference never lowers the score of an image', () => {
 })
 
 test('no images score 0, and references that do not belong are refused', () => {
-  expect(meteor.score([], [])).toEqual({ corpus: 0, perImage: [] })
+  expect(meteor.score([], [])).toMatchObject({ corpus: 0, perImage: [] })
   expect(() => meteor.score([['a']], [])).toThrow(
     'Expected references of 1 images for references but received 0',
   )

@@ -1,4 +1,5 @@
 import { expected } from '../../errors.js'
+import type { Scores } from '../scores.js'
 import { align, MODULE_WEIGHTS } from './align.js'
 import { type MeteorResources, type Sentence, sentenceReader } from './sentence.js'
 
@@ -10,21 +11,18 @@ const DELTA = 0.75
 
 /** Counts of one side: words, matched words and, as the formula weighs them, both again. */
 interface Side {
-  readonly words: number
-  readonly matched: number
-  readonly weight: number
-  readonly matchedWeight: number
+  words: number
+  matched: number
+  weight: number
+  matchedWeight: number
 }
 
 /** What a corpus score is the sum of. */
 interface Statistics {
   readonly candidate: Side
   readonly reference: Side
-  readonly chunks: number
+  chunks: number
 }
-
-const EMPTY: Side = { words: 0, matched: 0, weight: 0, matchedWeight: 0 }
-const NOTHING: Statistics = { candidate: EMPTY, reference: EMPTY, chunks: 0 }
 
 export interface Meteor {
   /**
@@ -36,7 +34,7 @@ export interface Meteor {
   score(
     candidates: readonly (readonly string[])[],
     references: readonly (readonly (readonly string[])[])[],
-  ): { corpus: number; perImage: number[] }
+  ): Scores
 }
 
 /**
@@ -57,7 +55,8 @@ export function createMeteor(resources: MeteorResources): Meteor {
           .map((reference) => statistics(sentence, read(reference)))
           .reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a))
       })
-      return { corpus: scoreOf(best.reduce(sum, NOTHING)), perImage: best.map(scoreOf) }
+      const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(best, images))
+      return { corpus: resample(best.map((_, image) => image)), perImage: best.map(scoreOf), resample }
     },
   }
 }
@@ -111,19 +110,21 @@ function scoreOf({ candidate, reference, chunks }: Statistics): number {
   return (1 - GAMMA * fragmentation ** BETA) * mean
 }
 
-function sum(a: Statistics, b: Statistics): Statistics {
-  return {
-    candidate: sumSides(a.candidate, b.candidate),
-    reference: sumSides(a.reference, b.reference),
-    chunks: a.chunks + b.chunks,
+function sumOf(statistics: readonly Statistics[], images: ArrayLike<number>): Statistics {
+  const empty = (): Side => ({ words: 0, matched: 0, weight: 0, matchedWeight: 0 })
+  const sum: Statistics = { candidate: empty(), reference: empty(), chunks: 0 }
+  for (let i = 0; i < images.length; i++) {
+    const one = statistics[images[i]!]!
+    add(sum.candidate, one.candidate)
+    add(sum.reference, one.reference)
+    sum.chunks += one.chunks
   }
+  return sum
 }
 
-function sumSides(a: Side, b: Side): Side {
-  return {
-    words: a.words + b.words,
-    matched: a.matched + b.matched,
-    weight: a.weight + b.weight,
-    matchedWeight: a.matchedWeight + b.matchedWeight,
-  }
+function add(sum: Side, side: Side): void {
+  sum.words += side.words
+  sum.matched += side.matched
+  sum.weight += side.weight
+  sum.matchedWeight += side.matchedWeight
 }
