@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toSentence } from '../data/detokenizer.js'
 import { isContentWord } from '../data/function-words.js'
+import { withoutGender } from '../data/gender.js'
 import { ToyModel } from '../search/toy.test.model.js'
 import type { Bundle } from './bundle.js'
 import { Captioning } from './captioning.js'
@@ -12,6 +13,8 @@ import type { Runtime } from './runtime.js'
 
 const { config } = tinyContent()
 const CONFIDENCE = config.confidence
+const WORDS = VOCABULARY.toJSON().words
+const SAYABLE = new Set([...WORDS, ...WORDS.map(withoutGender)])
 
 /** Photos are one byte each: the seed of what a toy model says of them. */
 class ToyRuntime implements Runtime {
@@ -58,6 +61,7 @@ const requests: fc.Arbitrary<CaptionRequest> = fc.record(
     temperature: fc.constantFrom(0, 0.5, 1.5),
     seed: fc.integer({ min: 0, max: 3 }),
     style: fc.constantFrom('plain', 'ornate'),
+    genderNeutral: fc.boolean(),
   },
   { requiredKeys: [] },
 )
@@ -86,7 +90,9 @@ describe('Captioning', () => {
               expect(tokens.length).toBeLessThanOrEqual(options.maxLength)
               expect(tokens.length).toBeGreaterThanOrEqual(options.minLength)
               expect(tokens.filter((word) => banned.includes(word))).toEqual([])
-              expect(tokens.filter((word) => VOCABULARY.idOf(word) === undefined)).toEqual([])
+              expect(tokens.filter((word) => !SAYABLE.has(word))).toEqual([])
+              if (options.genderNeutral)
+                expect(tokens.filter((word) => withoutGender(word) !== word)).toEqual([])
               const content = tokens.filter(isContentWord)
               if (options.noRepeatContentWord) expect(new Set(content).size).toBe(content.length)
               expect(score).toBeCloseTo(logProb / Math.max(1, tokens.length) ** options.lengthPenalty, 9)
@@ -102,6 +108,23 @@ describe('Captioning', () => {
   it('speaks the default style when none is asked for', async () => {
     expect(await captions([1])).toEqual(await captions([1], { style: 'plain' }))
     expect(await captions([1])).not.toEqual(await captions([1], { style: 'ornate' }))
+  })
+
+  it('hedges below the confidence that was asked for, and only there', async () => {
+    const [plain] = await captions([1], { count: 4 })
+    const confidences = plain!.map(({ confidence }) => confidence).sort((a, b) => a - b)
+    const minConfidence = confidences[2]!
+    const [hedged] = await captions([1], { count: 4, minConfidence })
+    expect(hedged!.map(({ text }) => text.startsWith('Possibly '))).toEqual(
+      plain!.map(({ confidence }) => confidence < minConfidence),
+    )
+    expect(hedged!.map(({ tokens }) => tokens)).toEqual(plain!.map(({ tokens }) => tokens))
+  })
+
+  it('bans a neutral word in all its disguises', async () => {
+    const [found] = await captions([1], { count: 10, genderNeutral: true, bannedWords: ['person', 'Child'] })
+    const said = new Set(found!.flatMap(({ tokens }) => tokens))
+    expect(['person', 'child', 'man', 'woman', 'boy', 'girl'].filter((word) => said.has(word))).toEqual([])
   })
 
   it('gives as many captions as were asked for though the beam is narrower', async () => {
@@ -137,7 +160,7 @@ describe('Captioning', () => {
   })
 
   it('finds something to say though every word is banned', async () => {
-    const [caption] = (await captions([1], { bannedWords: [...VOCABULARY.toJSON().words] }))[0]!
+    const [caption] = (await captions([1], { bannedWords: [...WORDS] }))[0]!
     expect(caption).toMatchObject({ text: '', tokens: [] })
   })
 })

@@ -1,5 +1,6 @@
 import { toSentence } from '../data/detokenizer.js'
 import { isContentWord, isDangling } from '../data/function-words.js'
+import { withoutGender } from '../data/gender.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
@@ -19,6 +20,9 @@ export interface CaptionedBatch {
   readonly encode: number
   readonly search: number
 }
+
+/** Said first of what is not sure. */
+const HEDGE = 'possibly'
 
 /** Captions decoded photos: encoder, search, words. The one path from pixels to captions, on every engine. */
 export class Captioning {
@@ -47,7 +51,7 @@ export class Captioning {
         count: options.count,
         lengthPenalty: options.lengthPenalty,
         alignment: options.attention,
-        same: (tokens: Int32Array) => toSentence(vocabulary.decode(tokens)),
+        same: (tokens: Int32Array) => toSentence(this.say(tokens, options)),
       }
       const hypotheses =
         options.temperature > 0
@@ -59,7 +63,7 @@ export class Captioning {
             })
           : await beamSearch(model, { ...shared, beamSize: Math.max(options.beamSize, options.count) })
       return {
-        captions: hypotheses.map((found) => found.map((hypothesis) => this.asCaption(hypothesis))),
+        captions: hypotheses.map((found) => found.map((hypothesis) => this.asCaption(hypothesis, options))),
         encode: encoded - began,
         search: performance.now() - encoded,
       }
@@ -68,24 +72,34 @@ export class Captioning {
     }
   }
 
-  private asCaption({ tokens: ids, logProb, score, alignment }: Hypothesis): Caption {
-    const { vocabulary, config } = this.bundle
-    const tokens = vocabulary.decode(ids)
+  private asCaption(
+    { tokens: ids, logProb, score, alignment }: Hypothesis,
+    options: CaptionOptions,
+  ): Caption {
+    const tokens = this.say(ids, options)
+    const confidence = confidenceOf(this.bundle.config.confidence, logProb, tokens.length)
     return {
-      text: toSentence(tokens),
+      text: toSentence(tokens.length > 0 && confidence < options.minConfidence ? [HEDGE, ...tokens] : tokens),
       tokens,
       logProb,
       score,
-      confidence: confidenceOf(config.confidence, logProb, tokens.length),
+      confidence,
       ...(alignment === undefined ? {} : { attention: alignment.map((row) => Array.from(row)) }),
     }
   }
 
+  private say(ids: Int32Array, options: CaptionOptions): string[] {
+    return this.bundle.vocabulary.decode(ids).map((word) => spoken(word, options) ?? word)
+  }
+
   private constraintsFor(options: CaptionOptions): Constraints {
-    const { minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords } = options
+    const { minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords, genderNeutral } = options
     if (minLength > maxLength)
       throw expected(`an integer up to maxLength ${maxLength}`, 'minLength', minLength)
-    const key = JSON.stringify([minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords])
+    const key = JSON.stringify([
+      [minLength, maxLength, noRepeatNgram, noRepeatContentWord, genderNeutral],
+      bannedWords,
+    ])
     const known = this.constraints.get(key)
     if (known !== undefined) return known
     // Options come from strangers: the cache must not grow with them.
@@ -96,27 +110,40 @@ export class Captioning {
   }
 }
 
+/** The word that stands for one of the vocabulary; none where it may not be said. */
+function spoken(word: string, options: CaptionOptions): string | undefined {
+  return options.genderNeutral ? withoutGender(word) : word
+}
+
 /** What no caption may say, in the token ids of a vocabulary. Words that the vocabulary has not are banned already. */
 function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
   const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
   const isWord = (token: number): boolean => token >= vocabulary.firstWord
-  const banned = options.bannedWords.flatMap((word) => vocabulary.idOf(word.toLowerCase()) ?? [])
+  const banned = new Set(options.bannedWords.map((word) => word.toLowerCase()))
+  const isBanned = (token: number): boolean => {
+    if (!isWord(token)) return token !== vocabulary.end
+    const word = vocabulary.word(token)
+    const said = spoken(word, options)
+    return said === undefined || banned.has(word) || banned.has(said)
+  }
+  // Words that are said alike count as one: no "a person and a person".
+  const groups = new Map<string, number>()
+  const groupOf = (token: number): number => {
+    const said = isWord(token) ? spoken(vocabulary.word(token), options) : undefined
+    if (said === undefined || !isContentWord(said)) return 0
+    if (!groups.has(said)) groups.set(said, token)
+    return groups.get(said)!
+  }
   return new Constraints({
     vocabularySize: vocabulary.size,
     end: vocabulary.end,
     minLength: options.minLength,
     maxLength: options.maxLength,
     noRepeatNgram: options.noRepeatNgram,
-    banned: [...tokens.filter((token) => !isWord(token) && token !== vocabulary.end), ...banned],
+    banned: tokens.filter(isBanned),
     notLast: Uint8Array.from(tokens, (token) =>
       isWord(token) && isDangling(vocabulary.word(token)) ? 1 : 0,
     ),
-    ...(options.noRepeatContentWord
-      ? {
-          exclusive: Int32Array.from(tokens, (token) =>
-            isWord(token) && isContentWord(vocabulary.word(token)) ? token : 0,
-          ),
-        }
-      : {}),
+    ...(options.noRepeatContentWord ? { exclusive: Int32Array.from(tokens, groupOf) } : {}),
   })
 }

@@ -34,6 +34,16 @@ export const captionOptionsSchema = z.strictObject({
     .max(40)
     .optional()
     .describe('Which data set to sound like, one of the styles of the model'),
+  genderNeutral: z
+    .boolean()
+    .default(false)
+    .describe('Say person, people or child, and no word that names a gender'),
+  minConfidence: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('Below this confidence the wording says "Possibly …"'),
   attention: z.boolean().default(false).describe('Return where the model looked at each word'),
 })
 

@@ -16,6 +16,8 @@ const FLAGS = {
   topP: '--top-p <x>',
   seed: '--seed <n>',
   style: '--style <name>',
+  genderNeutral: '--gender-neutral',
+  minConfidence: '--min-confidence <x>',
 } as const satisfies Partial<Record<keyof CaptionRequest, string>>
 
 type Flag = keyof typeof FLAGS
