@@ -74,7 +74,7 @@ describe('a bundle', () => {
 
   it('has a card that names its parts', async () => {
     const card = await readFile(join(whole, 'README.md'), 'utf8')
-    for (const part of ['# tiny', 'efficientnet-lite0', 'lstm', 'plain, ornate', 'Limits'])
+    for (const part of ['# tiny', 'efficientnet-lite0', 'lstm', 'plain, ornate', 'For tests.', 'Limits'])
       expect(card).toContain(part)
   })
 })

@@ -54,6 +54,8 @@ const configSchema = z.strictObject({
   confidence: z
     .strictObject({ weights: z.tuple([z.number(), z.number(), z.number()]), calibration: z.string() })
     .optional(),
+  /** What it may be used for, given what it learnt from: a sentence or two for people. */
+  terms: z.string().min(1).optional(),
   /** How it was trained, for people. */
   training: z.record(z.string(), z.unknown()),
   /** sha256 of each other file. */

@@ -53,6 +53,7 @@ describe('a captioner', () => {
       vocabularySize: VOCABULARY.size,
       grid: [7, 7],
       engine: 'onnx',
+      terms: 'For tests.',
     })
   })
 

@@ -21,6 +21,10 @@ Captions photos in English. Made by [showtell](https://www.npmjs.com/package/sho
 |---|---|
 ${rows.join('\n')}
 
+## Terms
+
+${config.terms ?? 'None were stated when it was made.'}
+
 ## Limits
 
 It names what is common in its training photos and guesses the rest: rare objects, text, numbers, relations and people's

@@ -36,6 +36,8 @@ export interface ModelDescription {
   readonly grid: readonly [number, number]
   /** `onnx` or the TensorFlow.js backend in use, and why if it is a fallback. */
   readonly engine: string
+  /** What it may be used for, given what it learnt from; absent where its maker stated none. */
+  readonly terms?: string
 }
 
 export interface Captioner {

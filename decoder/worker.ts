@@ -68,6 +68,7 @@ if (parentPort !== null) {
         vocabularySize: vocabulary.size,
         grid: encoder.grid,
         engine,
+        ...(config.terms === undefined ? {} : { terms: config.terms }),
       },
     })
   } catch (error) {

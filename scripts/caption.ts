@@ -10,6 +10,7 @@ import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { type CaptionFormat, type CaptionLine, checkImageIds, FORMATS } from './caption-formats.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
+import { termsOfShipped } from './caption-terms.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -29,6 +30,7 @@ export function register(program: Command): void {
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
   addCaptionOptions(command).action(caption)
+  for (const shown of [program, command]) shown.addHelpText('after', termsOfShipped)
 }
 
 interface Options {

@@ -37,8 +37,9 @@ byId('jsonl').addEventListener('click', () =>
 void introduce()
 
 async function introduce(): Promise<void> {
-  const { name, encoder, cell } = await describeModel()
+  const { name, encoder, cell, terms = '' } = await describeModel()
   byId('model').textContent = `Captions by ${name} (${encoder}, ${cell}). They can be wrong; look twice.`
+  byId('terms').textContent = terms
 }
 
 function add(files: FileList | undefined | null): void {
