@@ -1,8 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { at, total, type Values } from '../engine/fixtures/values.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type LoopState, linear, sigmoid, softmax, stackLoop } from '../rnn/fixtures/loops.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
-import { TINY, tinyFeatures, tinyWeights, VARIANTS } from './fixtures/tiny.js'
+import { EVERY_VARIANT, inWords, TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'
+
+const VARIANTS = EVERY_VARIANT.map(
+  (variant) => [inWords(variant), new Decoder({ ...TINY, ...variant })] as const,
+)
 
 /** Tokens [images, hypotheses] that are fed one after the other. */
 const FED = [
@@ -19,49 +24,43 @@ interface Said {
 
 /** The decoder of Xu et al. written out for one photo and one hypothesis, in double precision. */
 function writtenOut(
-  { config }: Decoder,
+  { config, states }: Decoder,
   weights: Record<string, Values>,
   regions: number[][],
   tokens: number[],
 ): Said[] {
-  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
-  const linear = (x: readonly number[], w: string, b?: string) =>
-    Array.from(
-      { length: weights[w]!.dims[1]! },
-      (_, j) =>
-        (b === undefined ? 0 : at(weights[b]!, j)) + total(x.length, (i) => x[i]! * at(weights[w]!, i, j)),
-    )
-  const softmax = (x: readonly number[]) =>
-    x.map((value) => Math.exp(value) / total(x.length, (i) => Math.exp(x[i]!)))
-  const seen = regions.map((region) => linear(region, 'region.w', 'region.b').map((x) => Math.max(0, x)))
+  const through = (x: readonly number[], name: string) => linear(weights, x, `${name}.w`, `${name}.b`)
+  const seen = regions.map((region) => through(region, 'region').map((x) => Math.max(0, x)))
   const mean = seen[0]!.map((_, i) => total(seen.length, (r) => seen[r]![i]!) / seen.length)
-  let hidden = linear(mean, 'initial.hidden.w', 'initial.hidden.b').map(Math.tanh)
-  let cell = config.cell === 'lstm' ? linear(mean, 'initial.cell.w', 'initial.cell.b').map(Math.tanh) : []
+  let state: LoopState = Object.fromEntries(
+    states.map((name) => [name, through(mean, `initial.${name}`).map(Math.tanh)]),
+  )
+  /** How well a region answers what is asked. */
+  const score = (asked: readonly number[], region: readonly number[]): number => {
+    const key = linear(weights, region, 'attention.w_key')
+    if (config.attention === 'dot')
+      return total(key.length, (i) => key[i]! * asked[i]!) / Math.sqrt(config.attentionUnits)
+    const b = weights['attention.b']!
+    return linear(
+      weights,
+      key.map((value, i) => Math.tanh(value + asked[i]! + at(b, i))),
+      'attention.v',
+    )[0]!
+  }
   return tokens.map((token) => {
     const word = Array.from({ length: config.embeddingSize }, (_, i) => at(weights.embedding!, token, i))
     let context: number[] = []
     let alignment: number[] = []
-    if (config.attention === 'additive') {
-      const asked = linear(hidden, 'attention.w_query')
-      alignment = softmax(
-        seen.map((region) => {
-          const key = linear(region, 'attention.w_key', 'attention.b')
-          return linear(
-            key.map((value, i) => Math.tanh(value + asked[i]!)),
-            'attention.v',
-          )[0]!
-        }),
-      )
-      const gate = linear(hidden, 'gate.w', 'gate.b').map(sigmoid)
+    if (config.attention !== 'none') {
+      const hidden = state[config.layers === 1 ? 'hidden' : `hidden${config.layers}`]!
+      const asked = linear(weights, hidden, 'attention.w_query')
+      alignment = softmax(seen.map((region) => score(asked, region)))
+      const gate = through(hidden, 'gate').map(sigmoid)
       context = gate.map((share, i) => share * total(seen.length, (r) => alignment[r]! * seen[r]![i]!))
     }
-    const sum = linear([...word, ...context, ...hidden], 'cell.w', 'cell.b')
-    if (config.cell === 'lstm') {
-      const n = config.units
-      cell = cell.map((c, u) => sigmoid(sum[n + u]!) * c + sigmoid(sum[u]!) * Math.tanh(sum[2 * n + u]!))
-      hidden = cell.map((c, u) => sigmoid(sum[3 * n + u]!) * Math.tanh(c))
-    } else hidden = sum.map(Math.tanh)
-    const output = linear([...hidden, ...context, ...word], 'output.w', 'output.b').map(Math.tanh)
+    const stepped = stackLoop(config, weights, 'cell.', [...word, ...context], state)
+    state = stepped.state
+    const output = through([...stepped.output, ...context, ...word], 'output').map(Math.tanh)
     const scores = Array.from(
       { length: config.vocabularySize },
       (_, id) =>
@@ -142,6 +141,23 @@ describe('Decoder', () => {
     expect(names.some((name) => name.startsWith('attention.') || name.startsWith('gate.'))).toBe(attends)
   })
 
+  it('of one layer has the names of parameters and states that bundles have', () => {
+    const { parameters, states } = new Decoder(TINY)
+    expect(states).toEqual(['hidden', 'cell'])
+    expect(parameters.map(({ name }) => name)).toEqual([
+      ...['embedding', 'bias', 'region.w', 'region.b'],
+      ...['initial.hidden.w', 'initial.hidden.b', 'initial.cell.w', 'initial.cell.b', 'cell.w', 'cell.b'],
+      ...['output.w', 'output.b', 'attention.w_query', 'attention.w_key', 'attention.b', 'attention.v'],
+      ...['gate.w', 'gate.b'],
+    ])
+  })
+
+  it('refuses a connection where there is nothing to connect', () => {
+    expect(() => new Decoder({ ...TINY, connection: 'highway' })).toThrow(
+      'Expected 2 layers or more for layers with connection highway but received 1',
+    )
+  })
+
   it('counts its parameters as the formula does', () => {
     const size = new Decoder({ ...TINY, cell: 'lstm', attention: 'additive' }).parameters.reduce(
       (sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1),
@@ -173,9 +189,17 @@ describe('decoderConfigSchema', () => {
     expect(decoderConfigSchema.safeParse({ ...TINY, attention: 'none', cell: 'rnn' }).success).toBe(true)
   })
 
+  it('takes one from before there were layers as one layer', () => {
+    const { layers, connection, ...before } = TINY
+    expect([layers, connection]).toEqual([1, 'plain'])
+    expect(decoderConfigSchema.parse(before)).toEqual(TINY)
+  })
+
   it.each([
     { cell: 'toString' },
     { attention: 'constructor' },
+    { layers: 0 },
+    { connection: 'valueOf' },
     { units: 0 },
     { regions: 1.5 },
     { vocabularySize: 3 },

@@ -1,12 +1,17 @@
 import { z } from 'zod'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { ATTENTIONS } from '../rnn/attention.js'
-import { type CellState, part, prefixed } from '../rnn/cell.js'
+import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
 import { CELLS } from '../rnn/cells.js'
+import { CONNECTIONS } from '../rnn/connections.js'
+import { Stack } from '../rnn/stack.js'
 
 /** The shape of a decoder; what a bundle's `config.json` holds under `decoder`. */
 export const decoderConfigSchema = z.strictObject({
   cell: z.enum(Object.keys(CELLS) as [string, ...string[]]),
+  /** Layers of cells above each other, and how each is joined with its input. */
+  layers: z.int().min(1).default(1),
+  connection: z.enum(Object.keys(CONNECTIONS) as [string, ...string[]]).default('plain'),
   attention: z.enum(['none', ...Object.keys(ATTENTIONS)]),
   vocabularySize: z.int().min(4),
   regions: z.int().min(1),
@@ -37,17 +42,20 @@ export interface DecoderStep<T> {
 
 /**
  * The recurrent decoder (after Xu et al. 2015, "Show, attend and tell", soft attention): the photo's mean sets the
- * first state; at each word it attends over the regions with the state before, a sigmoid gate scales the context, and
- * a cell takes word and context; the output layer sees state, context and word and shares the word vectors
- * (Press and Wolf 2017). Regions are first projected to `regionSize`, once a photo.
+ * first state; at each word it attends over the regions with the last layer's state before, a sigmoid gate scales the
+ * context, and the cells take word and context; the output layer sees their output, context and word and shares the
+ * word vectors (Press and Wolf 2017). Regions are first projected to `regionSize`, once a photo.
  *
  * `start` and `advance` are the only definition of the recurrence: teacher forcing, search and export all call them.
  */
 export class Decoder {
-  constructor(readonly config: DecoderConfig) {}
+  private readonly stack: Stack
 
-  private get cell() {
-    return CELLS[this.config.cell]!
+  /** @throws ShowtellError INVALID_ARGUMENT for a connection where there is nothing to connect. */
+  constructor(readonly config: DecoderConfig) {
+    const { cell, layers, connection, embeddingSize, regionSize, units } = config
+    const seen = this.attention === undefined ? 0 : regionSize
+    this.stack = new Stack({ cell, layers, connection, inputs: embeddingSize + seen, units })
   }
 
   private get attention() {
@@ -56,23 +64,21 @@ export class Decoder {
 
   /** Names of the state values, in the order of the exported graph. */
   get states(): readonly string[] {
-    return this.cell.states
+    return this.stack.states
   }
 
   get parameters(): readonly Parameter[] {
     const { vocabularySize, channels, embeddingSize, units, regionSize, attentionUnits } = this.config
-    const { attention, cell } = this
+    const { attention, stack } = this
     const seen = attention === undefined ? 0 : regionSize
-    const linear = (name: string, inputs: number, outputs: number): Parameter[] => [
-      { name: `${name}.w`, shape: [inputs, outputs], initializer: 'glorot' },
-      { name: `${name}.b`, shape: [outputs], initializer: { parts: [0] } },
-    ]
+    const linear = (name: string, inputs: number, outputs: number): Parameter[] =>
+      prefixed(name, affine(inputs, outputs))
     return [
       { name: 'embedding', shape: [vocabularySize, embeddingSize], initializer: { uniform: 0.1 } },
       { name: 'bias', shape: [vocabularySize], initializer: { parts: [0] } },
       ...linear('region', channels, regionSize),
-      ...cell.states.flatMap((state) => linear(`initial.${state}`, regionSize, units)),
-      ...prefixed('cell', cell.parameters(embeddingSize + seen, units)),
+      ...stack.states.flatMap((state) => linear(`initial.${state}`, regionSize, units)),
+      ...prefixed('cell', stack.parameters),
       ...linear('output', units + seen + embeddingSize, embeddingSize),
       ...(attention === undefined
         ? []
@@ -119,16 +125,18 @@ export class Decoder {
     memory: Memory<T>,
     before: CellState<T>,
   ): DecoderStep<T> {
-    const hidden = before.hidden!
-    if (this.attention === undefined || memory.keys === undefined) {
-      const state = this.cell.step(ops, part(weights, 'cell'), word, before)
-      return { output: this.output(ops, weights, [state.hidden!, word]), state }
+    const { attention, stack } = this
+    const cell = part(weights, 'cell')
+    if (attention === undefined || memory.keys === undefined) {
+      const { output, state } = stack.step(ops, cell, word, before)
+      return { output: this.output(ops, weights, [output, word]), state }
     }
-    const alignment = this.attention.align(ops, part(weights, 'attention'), hidden, memory.keys)
+    const hidden = before[stack.top]!
+    const alignment = attention.align(ops, part(weights, 'attention'), hidden, memory.keys)
     const gate = ops.sigmoid(ops.linear(hidden, weights['gate.w']!, weights['gate.b']!))
     const context = ops.mul(gate, ops.matMul(alignment, memory.regions))
-    const state = this.cell.step(ops, part(weights, 'cell'), ops.concat([word, context], 2), before)
-    return { output: this.output(ops, weights, [state.hidden!, context, word]), state, alignment }
+    const { output, state } = stack.step(ops, cell, ops.concat([word, context], 2), before)
+    return { output: this.output(ops, weights, [output, context, word]), state, alignment }
   }
 
   /** Outputs [..., embedding size] → a score for every word of the vocabulary. */

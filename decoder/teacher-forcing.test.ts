@@ -244,7 +244,7 @@ describe('teacher forcing', () => {
     ])
     const features = tinyFeatures(learner, 3)
     const shapes = new Map(learner.parameters.map(({ name, shape }) => [name, shape]))
-    const steps = 50
+    const steps = 80
     const optimiser = new AdamW(
       {
         learningRate: 0.05,

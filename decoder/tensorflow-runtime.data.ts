@@ -50,6 +50,8 @@ it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, an
   )
   const decoder = new Decoder({
     cell: 'lstm',
+    layers: 1,
+    connection: 'plain',
     attention: 'additive',
     vocabularySize: vocabulary.size,
     regions: regionsOf(graph),

@@ -24,6 +24,12 @@ export class OnnxOps implements Ops<OnnxValue> {
     return { ...this.elementwise('Cast', [x], { to: ELEMENT_TYPES[dtype] }), dtype }
   }
 
+  width(weight: OnnxValue): number {
+    const width = weight.shape?.at(-1)
+    if (width === undefined) throw expected('a weight or constant', 'a width', weight.name)
+    return width
+  }
+
   add(a: OnnxValue, b: OnnxValue): OnnxValue {
     return this.elementwise('Add', [a, b])
   }

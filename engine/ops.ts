@@ -42,6 +42,8 @@ export interface Ops<T> {
   /** A constant held in the graph: numbers row by row. Meant for a few values, not for weights. */
   constant(values: readonly number[], shape: readonly number[], dtype: 'float32' | 'int32'): T
   cast(x: T, dtype: 'float32' | 'int32'): T
+  /** The size of the last axis of a weight or constant, known before anything runs (no other size is). */
+  width(weight: T): number
 
   add(a: T, b: T): T
   sub(a: T, b: T): T

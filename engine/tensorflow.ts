@@ -44,6 +44,10 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     return tf.cast(x, dtype)
   }
 
+  width(weight: tf.Tensor): number {
+    return weight.shape.at(-1)!
+  }
+
   add(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
     return tf.add(a, b)
   }

@@ -34,5 +34,25 @@ export const additive: Attention = {
   },
 }
 
+/**
+ * alignment = softmax((query·w_query) · (regions·w_key) / √attention units), the scaled dot product (Vaswani et al. 2017,
+ * section 3.2.1; unscaled and with one matrix Luong et al. 2015, section 3.1, "general").
+ */
+export const dot: Attention = {
+  name: 'dot',
+  parameters: (channels, units, attentionUnits) => [
+    { name: 'w_query', shape: [units, attentionUnits], initializer: 'glorot' },
+    { name: 'w_key', shape: [channels, attentionUnits], initializer: 'glorot' },
+  ],
+  keys(ops, weights, regions) {
+    return ops.expand(ops.linear(regions, weights.w_key!), 1)
+  },
+  align(ops, weights, query, keys) {
+    const scale = ops.constant([1 / Math.sqrt(ops.width(weights.w_query!))], [], 'float32')
+    const asked = ops.mul(ops.linear(query, weights.w_query!), scale)
+    return ops.softmax(ops.sum(ops.mul(ops.expand(asked, 2), keys), 3))
+  },
+}
+
 /** Every attention; the name in a config is the key. `none` has no row: such a decoder sees the photo only at the start. */
-export const ATTENTIONS: Readonly<Record<string, Attention>> = Object.freeze({ additive })
+export const ATTENTIONS: Readonly<Record<string, Attention>> = Object.freeze({ additive, dot })
