@@ -3,11 +3,13 @@ import express, { type Express } from 'express'
 import { type Logger, pino } from 'pino'
 import type { Captioner } from '../decoder/types.js'
 import { Batcher } from './batcher.js'
+import { guardBodies } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { Desk } from './desk.js'
 import { answerErrors, notFound } from './failure.js'
 import { secureHeaders } from './headers.js'
 import { logRequests } from './log.js'
+import { Memory } from './memory.js'
 import { createMetrics } from './metrics.js'
 import { captions } from './routes/captions.js'
 import { health } from './routes/health.js'
@@ -45,6 +47,7 @@ export function createApp({
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))
   // Guards of everything else, one a line: who may ask, from where, how often.
+  app.use(guardBodies(options, new Memory(options.maxHeldBytes)))
   app.use(captions(service))
   app.use(models(service))
   app.use(express.static(PAGE))

@@ -1,8 +1,15 @@
+import { type Readable, Transform } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
 import type { Request, RequestHandler, Response } from 'express'
-import { ShowtellError } from '../errors.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
+import type { ServiceOptions } from './config.js'
+import type { Memory } from './memory.js'
 
 /** Names of files are repeated in answers and messages; nobody needs longer ones. */
 export const MOST_NAME = 255
+
+/** Values, lists and objects of a JSON body. Millions of them fit into a body and would keep the parser for seconds. */
+const MOST_JSON_VALUES = 10_000
 
 /** A photo of a request; an error where it is known already that it cannot be captioned. */
 export interface UploadedPhoto {
@@ -11,17 +18,55 @@ export interface UploadedPhoto {
 }
 
 /**
- * Runs one of express' body parsers.
- * @throws ShowtellError IMAGE_TOO_LARGE beyond `limit` bytes, or what the parser throws.
+ * Refuses what is too large by its own word, or compressed, before anything of it is read. The routes after this read
+ * bodies by `bodyOf` and those made of it, and by nothing else.
  */
-export function parse(parser: RequestHandler, req: Request, res: Response, limit: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    parser(req, res, (error?: unknown) => {
-      if (error === undefined) return resolve()
-      const isLarge = (error as { type?: string }).type === 'entity.too.large'
-      reject(isLarge ? tooLarge(limit, 'the body', 'more') : error)
+export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHandler {
+  return (req, res, next) => {
+    const declared = Number(req.headers['content-length'] ?? 0)
+    if (declared > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes, 'the body', declared)
+    const encoding = req.headers['content-encoding'] ?? 'identity'
+    if (encoding !== 'identity')
+      throw expected('no compression', 'Content-Encoding', encoding, 'UNSUPPORTED_IMAGE')
+    memory.admit(declared)
+    res.locals.body = (limit = limits.maxBodyBytes) => receive(req, res, limit, limits.uploadTimeout, memory)
+    next()
+  }
+}
+
+/**
+ * The body of a request, once. Its bytes count as held until the request is answered.
+ * @param limit most bytes; those of any request when absent.
+ * @throws in the stream: ShowtellError IMAGE_TOO_LARGE, OVERLOADED, SLOW_BODY, or ABORTED when the client went away.
+ */
+export function bodyOf(res: Response, limit?: number): Readable {
+  return (res.locals.body as (limit?: number) => Readable)(limit)
+}
+
+/** The whole body. @throws ShowtellError as `bodyOf`. */
+export function readBytes(res: Response, limit?: number): Promise<Buffer> {
+  return buffer(bodyOf(res, limit))
+}
+
+/** A JSON body. @throws ShowtellError as `bodyOf`, and INVALID_ARGUMENT where it is none. */
+export async function readJsonBody(res: Response, limit?: number): Promise<unknown> {
+  return parseJson(await readBytes(res, limit))
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT where it is no JSON, or JSON of very many values. */
+export function parseJson(bytes: Buffer): unknown {
+  let values = 0
+  for (const sign of ',[{')
+    for (let at = bytes.indexOf(sign); at >= 0; at = bytes.indexOf(sign, at + 1))
+      if (++values > MOST_JSON_VALUES)
+        throw expected(`at most ${MOST_JSON_VALUES} values`, 'the body', 'more')
+  try {
+    return JSON.parse(bytes.toString())
+  } catch (error) {
+    throw new ShowtellError('INVALID_ARGUMENT', `Expected JSON for the body but ${messageOf(error)}`, {
+      where: 'the body',
     })
-  })
+  }
 }
 
 /** More bytes than the limit; `received` is their number where it is known. */
@@ -31,4 +76,48 @@ export function tooLarge(limit: number, where: string, received: number | string
     `Expected at most ${limit} bytes for ${where} but received ${received}`,
     { where },
   )
+}
+
+function receive(req: Request, res: Response, limit: number, timeout: number, memory: Memory): Readable {
+  let received = 0
+  let held = 0
+  const body = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      received += chunk.length
+      if (received > limit) return done(tooLarge(limit, 'the body', 'more'))
+      try {
+        memory.hold(chunk.length)
+      } catch (error) {
+        return done(error as ShowtellError)
+      }
+      held += chunk.length
+      done(null, chunk)
+    },
+  })
+  const timer = setTimeout(() => {
+    // The rest of other refused bodies is read and dropped; this client would take as long for it.
+    res.set('Connection', 'close')
+    body.destroy(
+      new ShowtellError('SLOW_BODY', `Expected the whole body within ${timeout} ms but it took longer`),
+    )
+  }, timeout)
+  const leave = (): void => {
+    body.destroy(new ShowtellError('ABORTED', 'Expected the whole body but the client went away'))
+  }
+  const onClose = (): void => {
+    if (!req.complete) leave()
+  }
+  req.once('close', onClose)
+  res.once('close', () => memory.release(held))
+  body.once('close', () => {
+    clearTimeout(timer)
+    req.off('close', onClose)
+    // So that the client, who may still be sending, gets to see the answer.
+    req.unpipe(body)
+    req.resume()
+  })
+  if (res.closed) leave()
+  const declared = Number(req.headers['content-length'] ?? 0)
+  if (declared > limit) body.destroy(tooLarge(limit, 'the body', declared))
+  return req.pipe(body)
 }

@@ -15,6 +15,12 @@ export const serviceOptionsSchema = z.strictObject({
     .min(1)
     .default(64 * 2 ** 20)
     .describe('Largest request, bytes'),
+  maxHeldBytes: z
+    .int()
+    .min(1)
+    .default(256 * 2 ** 20)
+    .describe('Most bytes of requests held at once, over all of them; beyond it requests are refused'),
+  uploadTimeout: z.int().min(1).default(60_000).describe('Longest time for a client to send its body, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
@@ -42,6 +48,10 @@ export const serveConfigSchema = z
   .refine(({ queueSize, maxImages }) => queueSize >= maxImages, {
     path: ['queueSize'],
     message: 'Expected at least maxImages for queueSize: a full request could never be taken',
+  })
+  .refine(({ maxHeldBytes, maxBodyBytes }) => maxHeldBytes >= maxBodyBytes, {
+    path: ['maxHeldBytes'],
+    message: 'Expected at least maxBodyBytes for maxHeldBytes: a full request could never be taken',
   })
 export type ServeConfig = z.output<typeof serveConfigSchema>
 

@@ -1,8 +1,8 @@
-import express, { type Request, type Response } from 'express'
+import type { Response } from 'express'
 import { z } from 'zod'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
-import { MOST_NAME, parse, tooLarge, type UploadedPhoto } from './body.js'
+import { MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 
 const jsonSchema = z.strictObject({
@@ -14,12 +14,10 @@ const jsonSchema = z.strictObject({
 
 /** Reads the photos and options of a JSON body. */
 export async function readJson(
-  req: Request,
   res: Response,
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
-  await parse(express.json({ limit: limits.maxBodyBytes }), req, res, limits.maxBodyBytes)
-  const { images, options } = validate(jsonSchema, req.body, 'the body')
+  const { images, options } = validate(jsonSchema, await readJsonBody(res), 'the body')
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
   const photos = images.map(({ base64, file }, i): UploadedPhoto => {
