@@ -6,21 +6,17 @@ import { ENCODERS } from '../encoder/encoders.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
-import { ATTENTIONS } from '../rnn/attention.js'
-import { CELLS } from '../rnn/cells.js'
 import { Captioning } from './captioning.js'
 import { openRuntime } from './engines.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
-import { importedWeights, RANDOM_ENCODERS } from './fixtures/encoders.js'
+import { importedWeights, RANDOM_ENCODERS, type RandomEncoder, smallEncoder } from './fixtures/encoders.js'
+import { EVERY_VARIANT, inWords } from './fixtures/tiny.js'
 import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
-const VARIANTS = Object.keys(CELLS).flatMap((cell) =>
-  ['none', ...Object.keys(ATTENTIONS)].map((attention) => ({ cell, attention })),
-)
 
 let folder: string
 beforeAll(async () => {
@@ -33,45 +29,54 @@ it('covers every encoder', () => {
   expect(Object.keys(RANDOM_ENCODERS)).toEqual(Object.keys(ENCODERS))
 })
 
-describe.each(Object.keys(RANDOM_ENCODERS))('%s', (name) => {
-  const random = RANDOM_ENCODERS[name]!()
+describe('both engines say the same', () => {
+  it.each(Object.keys(RANDOM_ENCODERS))('of what %s sees', (name) =>
+    expectAgreement(RANDOM_ENCODERS[name]!(), {}),
+  )
+
+  it.each(EVERY_VARIANT.map((variant) => [inWords(variant), variant] as const))('as %s', (_, variant) =>
+    expectAgreement(smallEncoder(), variant),
+  )
+})
+
+/** Log-probabilities, alignments and captions, together and alone, in onnxruntime and in TensorFlow.js. */
+async function expectAgreement(
+  random: RandomEncoder,
+  variant: Parameters<typeof tinyConfig>[1],
+): Promise<void> {
   const { encoder } = random
-  const encoderWeights = importedWeights(random)
   const pixels = drawnPixels(PHOTOS, encoder.imageSize)
   const photo = pixels.length / PHOTOS
+  const config = tinyConfig(encoder, variant)
+  const bundle = await looseBundle(join(folder, 'bundle'), encoder, importedWeights(random), config)
+  const onnx = (await openRuntime(bundle, { engine: 'onnx', threads: 1 })).runtime
+  const before = tensorCount()
+  const wasm = (await openRuntime(bundle, { engine: 'wasm', threads: 1 })).runtime
 
-  it.each(VARIANTS)('says the same on both engines: $cell, attention $attention', async (variant) => {
-    const path = join(folder, `${name}-${variant.cell}-${variant.attention}`)
-    const bundle = await looseBundle(path, encoder, encoderWeights, tinyConfig(encoder, variant))
-    const onnx = (await openRuntime(bundle, { engine: 'onnx', threads: 1 })).runtime
-    const before = tensorCount()
-    const wasm = (await openRuntime(bundle, { engine: 'wasm', threads: 1 })).runtime
+  const theirs = await forced(wasm, pixels, config.attention !== 'none')
+  const ours = await forced(onnx, pixels, config.attention !== 'none')
+  expect(largestDifference(ours.logProbs, theirs.logProbs)).toBeLessThan(1e-4)
+  expect(largestDifference(ours.alignment, theirs.alignment)).toBeLessThan(1e-4)
+  // Otherwise any decoder would pass.
+  expect(spread(ours.logProbs)).toBeGreaterThan(1)
 
-    const theirs = await forced(wasm, pixels, variant.attention !== 'none')
-    const ours = await forced(onnx, pixels, variant.attention !== 'none')
-    expect(largestDifference(ours.logProbs, theirs.logProbs)).toBeLessThan(1e-4)
-    expect(largestDifference(ours.alignment, theirs.alignment)).toBeLessThan(1e-4)
-    // Otherwise any decoder would pass.
-    expect(spread(ours.logProbs)).toBeGreaterThan(1)
-
-    const options = captionOptionsSchema.parse({ beamSize: 3, count: 3 })
-    const captions = []
-    for (const runtime of [onnx, wasm]) {
-      const captioning = new Captioning(bundle, runtime)
-      const together = texts((await captioning.caption(pixels.slice(), PHOTOS, options)).captions)
-      const alone = []
-      for (let i = 0; i < PHOTOS; i++) {
-        const one = await captioning.caption(pixels.slice(i * photo, (i + 1) * photo), 1, options)
-        alone.push(...texts(one.captions))
-      }
-      expect(alone).toEqual(together)
-      captions.push(together)
-      await runtime.close()
+  const options = captionOptionsSchema.parse({ beamSize: 3, count: 3 })
+  const captions = []
+  for (const runtime of [onnx, wasm]) {
+    const captioning = new Captioning(bundle, runtime)
+    const together = texts((await captioning.caption(pixels.slice(), PHOTOS, options)).captions)
+    const alone = []
+    for (let i = 0; i < PHOTOS; i++) {
+      const one = await captioning.caption(pixels.slice(i * photo, (i + 1) * photo), 1, options)
+      alone.push(...texts(one.captions))
     }
-    expect(captions[0]).toEqual(captions[1])
-    expect(tensorCount()).toBe(before)
-  })
-})
+    expect(alone).toEqual(together)
+    captions.push(together)
+    await runtime.close()
+  }
+  expect(captions[0]).toEqual(captions[1])
+  expect(tensorCount()).toBe(before)
+}
 
 describe('openRuntime', () => {
   const random = RANDOM_ENCODERS['vgg16-fc7']!()
