@@ -29,7 +29,13 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
     if (encoding !== 'identity')
       throw expected('no compression', 'Content-Encoding', encoding, 'UNSUPPORTED_IMAGE')
     memory.admit(declared)
-    res.locals.body = (limit = limits.maxBodyBytes) => receive(req, res, limit, limits.uploadTimeout, memory)
+    let held = 0
+    res.locals.hold = (bytes: number) => {
+      memory.hold(bytes)
+      held += bytes
+    }
+    res.once('close', () => memory.release(held))
+    res.locals.body = (limit = limits.maxBodyBytes) => receive(req, res, limit, limits.uploadTimeout)
     next()
   }
 }
@@ -41,6 +47,16 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
  */
 export function bodyOf(res: Response, limit?: number): Readable {
   return (res.locals.body as (limit?: number) => Readable)(limit)
+}
+
+/**
+ * Counts bytes as held until the request is answered.
+ * @throws ShowtellError OVERLOADED, or ABORTED when the client went away.
+ */
+export function hold(res: Response, bytes: number): void {
+  if (res.closed) throw new ShowtellError('ABORTED', 'Expected the whole body but the client went away')
+  const take = res.locals.hold as (bytes: number) => void
+  take(bytes)
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */
@@ -78,20 +94,18 @@ export function tooLarge(limit: number, where: string, received: number | string
   )
 }
 
-function receive(req: Request, res: Response, limit: number, timeout: number, memory: Memory): Readable {
+function receive(req: Request, res: Response, limit: number, timeout: number): Readable {
   let received = 0
-  let held = 0
   const body = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       received += chunk.length
-      if (received > limit) return done(tooLarge(limit, 'the body', 'more'))
       try {
-        memory.hold(chunk.length)
+        if (received > limit) throw tooLarge(limit, 'the body', 'more')
+        hold(res, chunk.length)
+        done(null, chunk)
       } catch (error) {
-        return done(error as ShowtellError)
+        done(error as ShowtellError)
       }
-      held += chunk.length
-      done(null, chunk)
     },
   })
   const timer = setTimeout(() => {
@@ -101,14 +115,11 @@ function receive(req: Request, res: Response, limit: number, timeout: number, me
       new ShowtellError('SLOW_BODY', `Expected the whole body within ${timeout} ms but it took longer`),
     )
   }, timeout)
-  const leave = (): void => {
-    body.destroy(new ShowtellError('ABORTED', 'Expected the whole body but the client went away'))
-  }
   const onClose = (): void => {
-    if (!req.complete) leave()
+    if (!req.complete)
+      body.destroy(new ShowtellError('ABORTED', 'Expected the whole body but the client went away'))
   }
   req.once('close', onClose)
-  res.once('close', () => memory.release(held))
   body.once('close', () => {
     clearTimeout(timer)
     req.off('close', onClose)
@@ -116,8 +127,8 @@ function receive(req: Request, res: Response, limit: number, timeout: number, me
     req.unpipe(body)
     req.resume()
   })
-  if (res.closed) leave()
   const declared = Number(req.headers['content-length'] ?? 0)
   if (declared > limit) body.destroy(tooLarge(limit, 'the body', declared))
+  else if (req.destroyed) onClose()
   return req.pipe(body)
 }

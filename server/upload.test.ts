@@ -67,7 +67,7 @@ describe('the photos and options of a request', () => {
       400,
     ],
     ['broken JSON', '{"images":[', { 'Content-Type': 'application/json' }, 400],
-    ['JSON of another shape', '{"image":"x"}', { 'Content-Type': 'application/json' }, 400],
+    ['JSON of another shape', '{"photo":"x"}', { 'Content-Type': 'application/json' }, 400],
     ['another type of body', 'cat', { 'Content-Type': 'text/plain' }, 415],
   ])('refuses %s', async (_what, body, headers, status) => {
     const { post } = await listen()

@@ -1,0 +1,242 @@
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { ShowtellError } from '../errors.js'
+import { type FetchLimits, fetchUrl, isPublic } from './fetch-url.js'
+
+/** What the system's resolver answers, by name; a name with several answers gives them one call after the other. */
+const names = vi.hoisted(() => new Map<string, { address: string; family: number }[][]>())
+const lookups = vi.hoisted((): string[] => [])
+vi.mock('node:dns', () => ({
+  lookup: (
+    name: string,
+    _options: unknown,
+    done: (error: Error | null, addresses?: { address: string; family: number }[]) => void,
+  ) => {
+    lookups.push(name)
+    const answers = names.get(name)
+    const answer = answers !== undefined && answers.length > 1 ? answers.shift() : answers?.[0]
+    if (answer === undefined) done(new Error(`getaddrinfo ENOTFOUND ${name}`))
+    else done(null, answer)
+  },
+}))
+
+const ended: (() => void)[] = []
+afterEach(() => {
+  for (const end of ended.splice(0)) end()
+  names.clear()
+  lookups.length = 0
+})
+
+/** A server in this machine; to be reached, its address has to be allowed. */
+async function serve(answer: RequestListener): Promise<{ port: number; asked: string[] }> {
+  const asked: string[] = []
+  const server = createServer((req, res) => {
+    asked.push(`${req.headers.host} ${req.url}`)
+    answer(req, res)
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  ended.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, asked }
+}
+
+const LIMITS: FetchLimits = {
+  bytes: 1000,
+  timeout: 10_000,
+  hold: () => {},
+  // As if the machine stood in the Internet.
+  allows: (address) => address === '127.0.0.1' || isPublic(address),
+}
+const fetched = (url: string, limits: Partial<FetchLimits> = {}) =>
+  fetchUrl(url, 'photo 1', { ...LIMITS, ...limits })
+
+describe('isPublic', () => {
+  // The registries of special-purpose addresses (RFC 6890 and its successors), and what clouds answer with keys.
+  it.each([
+    ['this host', '0.0.0.0', '0.1.2.3', '::'],
+    ['loopback', '127.0.0.1', '127.255.0.1', '::1'],
+    ['private', '10.1.2.3', '172.16.0.1', '172.31.255.255', '192.168.0.1', 'fc00::1', 'fd12::1'],
+    ['carrier-grade NAT', '100.64.0.1', '100.127.255.255'],
+    ['link-local', '169.254.0.1', 'fe80::1', 'fe80::1%eth0', 'fec0::1'],
+    ['metadata', '169.254.169.254', '100.100.100.200', '192.0.0.192', '168.63.129.16', 'fd00:ec2::254'],
+    ['IPv4 in IPv6', '::ffff:127.0.0.1', '::ffff:8.8.8.8', '::127.0.0.1', '::ffff:0:127.0.0.1'],
+    ['NAT64', '64:ff9b::7f00:1', '64:ff9b:1::a00:1'],
+    ['tunnels', '2002:7f00:1::', '2001::1', '192.88.99.1'],
+    ['documentation', '192.0.2.1', '198.51.100.1', '203.0.113.1', '2001:db8::1', '3fff::1'],
+    ['benchmarking', '198.18.0.1', '198.19.255.255'],
+    ['multicast and broadcast', '224.0.0.1', '255.255.255.255', 'ff02::1'],
+    ['reserved', '240.0.0.1', '100::1', '4000::1', '5f00::1', '8000::1'],
+    ['no address', '', 'localhost', '1.2.3', '::g'],
+  ])('is none of %s', (_kind, ...addresses) => {
+    expect(addresses.filter(isPublic)).toEqual([])
+  })
+
+  it('is what anybody can reach', () => {
+    const addresses = ['8.8.8.8', '1.1.1.1', '172.32.0.1', '100.63.0.1', '169.253.1.1', '2606:4700::1111']
+    expect(addresses.filter((address) => !isPublic(address))).toEqual([])
+  })
+})
+
+describe('fetchUrl', () => {
+  it('fetches bytes, and asks with nothing of its own', async () => {
+    const { port } = await serve((req, res) => res.end(JSON.stringify(req.headers)))
+    names.set('photos.example', [[{ address: '127.0.0.1', family: 4 }]])
+    const bytes = await fetched(`http://photos.example:${port}/cat.jpg`)
+    expect(Object.keys(JSON.parse(Buffer.from(bytes).toString()) as object).sort()).toEqual([
+      'accept',
+      'connection',
+      'host',
+      'user-agent',
+    ])
+  })
+
+  it.each([
+    'file:///etc/passwd',
+    'ftp://photos.example/a.jpg',
+    'data:image/png;base64,AAAA',
+    'javascript:alert(1)',
+    'http://user:secret@photos.example/',
+    '//photos.example/a.jpg',
+    'photo.jpg',
+    'http://',
+    '',
+  ])('refuses the address %j', async (url) => {
+    await expect(fetched(url)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', where: 'url of photo 1' })
+    expect(lookups).toEqual([])
+  })
+
+  it.each([
+    ['a number', '127.0.0.1'],
+    ['an octal number', '0177.0.0.1'],
+    ['a hexadecimal number', '0x7f000001'],
+    ['one number', '2130706433'],
+    ['a short number', '127.1'],
+    ['a number with a dot', '127.0.0.1.'],
+    ['full-width digits', '１２７.０.０.１'],
+    ['IPv6', '[::1]'],
+    ['IPv4 in IPv6', '[::ffff:127.0.0.1]'],
+    ['metadata', '169.254.169.254'],
+  ])('connects to no private address, given as %s', async (_how, host) => {
+    const { port, asked } = await serve((_req, res) => res.end('secret'))
+    await expect(fetched(`http://${host}:${port}/`, { allows: isPublic })).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: 'Expected to fetch photo 1 but no public server answered',
+    })
+    expect(asked).toEqual([])
+  })
+
+  it('connects to no name with a private address, not even beside a public one, and tells no more', async () => {
+    const { port, asked } = await serve((_req, res) => res.end('secret'))
+    names.set('inside.example', [[{ address: '127.0.0.1', family: 4 }]])
+    names.set('both.example', [
+      [
+        { address: '8.8.8.8', family: 4 },
+        { address: '127.0.0.1', family: 4 },
+      ],
+    ])
+    for (const name of ['inside.example', 'both.example', 'nothing.example', 'localhost'])
+      await expect(fetched(`http://${name}:${port}/`, { allows: isPublic })).rejects.toMatchObject({
+        message: 'Expected to fetch photo 1 but no public server answered',
+      })
+    expect(asked).toEqual([])
+  })
+
+  it('connects to the address that was checked, whatever the name resolves to next', async () => {
+    const { port, asked } = await serve((_req, res) => res.end('photo'))
+    names.set('rebinding.example', [
+      [{ address: '127.0.0.1', family: 4 }],
+      [{ address: '169.254.169.254', family: 4 }],
+    ])
+    const url = `http://rebinding.example:${port}/`
+    expect(Buffer.from(await fetched(url)).toString()).toBe('photo')
+    expect(lookups).toEqual(['rebinding.example'])
+    await expect(fetched(url)).rejects.toMatchObject({ code: 'INVALID_IMAGE' })
+    expect(asked).toHaveLength(1)
+  })
+
+  it('follows redirects, three at most, and checks each', async () => {
+    const inside = await serve((_req, res) => res.end('secret'))
+    const { port, asked } = await serve((req, res) => {
+      const to: Record<string, string> = {
+        '/once': '/photo',
+        '/round': '/round',
+        '/inside': `http://inside.example:${inside.port}/`,
+        '/number': `http://[::1]:${inside.port}/`,
+        '/file': 'file:///etc/passwd',
+      }
+      const location = to[req.url ?? '']
+      if (location === undefined) res.end('photo')
+      else res.writeHead(302, { Location: location }).end()
+    })
+    names.set('photos.example', [[{ address: '127.0.0.1', family: 4 }]])
+    names.set('inside.example', [[{ address: '10.0.0.1', family: 4 }]])
+    const base = `http://photos.example:${port}`
+    expect(Buffer.from(await fetched(`${base}/once`)).toString()).toBe('photo')
+    asked.length = 0
+    await expect(fetched(`${base}/round`)).rejects.toThrow('it leads on more than 3 times')
+    expect(asked).toHaveLength(4)
+    for (const path of ['/inside', '/number'])
+      await expect(fetched(base + path)).rejects.toThrow('no public server answered')
+    await expect(fetched(`${base}/file`)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(inside.asked).toEqual([])
+  })
+
+  it('stops at the limit of bytes, whatever the server says of their number', async () => {
+    const { port } = await serve((_req, res) => {
+      const more = (): boolean => res.write(Buffer.alloc(100))
+      const timer = setInterval(more, 1)
+      res.once('close', () => clearInterval(timer))
+    })
+    names.set('endless.example', [[{ address: '127.0.0.1', family: 4 }]])
+    const held: number[] = []
+    const url = `http://endless.example:${port}/`
+    await expect(fetched(url, { hold: (bytes) => held.push(bytes) })).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      where: 'photo 1',
+    })
+    expect(held.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThanOrEqual(LIMITS.bytes)
+  })
+
+  it('holds what it keeps, and goes no further without room', async () => {
+    const { port } = await serve((_req, res) => res.end('photo'))
+    names.set('photos.example', [[{ address: '127.0.0.1', family: 4 }]])
+    const hold = (): void => {
+      throw new ShowtellError('OVERLOADED', 'full')
+    }
+    await expect(fetched(`http://photos.example:${port}/`, { hold })).rejects.toMatchObject({
+      code: 'OVERLOADED',
+    })
+  })
+
+  it.each<[string, RequestListener]>([
+    ['never answers', () => {}],
+    ['never ends', (_req, res) => void res.write('x')],
+  ])('gives up when the server %s', async (_what, answer) => {
+    const { port } = await serve(answer)
+    names.set('slow.example', [[{ address: '127.0.0.1', family: 4 }]])
+    await expect(fetched(`http://slow.example:${port}/`, { timeout: 50 })).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: 'Expected to fetch photo 1 but it took longer than 50 ms',
+    })
+  })
+
+  it.each<[string, RequestListener, string]>([
+    ['404', (_req, res) => void res.writeHead(404).end(), 'its server answered 404'],
+    ['a broken answer', (req) => void req.socket.end('nonsense\r\n\r\n'), 'no public server answered'],
+    [
+      'half of it',
+      (_req, res) => void res.writeHead(200, { 'Content-Length': 9 }).write('x', () => res.destroy()),
+      'no public server answered',
+    ],
+  ])('says what became of %s', async (_what, answer, why) => {
+    const { port } = await serve(answer)
+    names.set('photos.example', [[{ address: '127.0.0.1', family: 4 }]])
+    await expect(fetched(`http://photos.example:${port}/`)).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: `Expected to fetch photo 1 but ${why}`,
+    })
+  })
+})

@@ -1,0 +1,124 @@
+import { type LookupAddress, lookup as resolve } from 'node:dns'
+import { once } from 'node:events'
+import { get as httpGet, type IncomingMessage } from 'node:http'
+import { get as httpsGet } from 'node:https'
+import { isIP, type LookupFunction } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { expected, ShowtellError } from '../errors.js'
+import { tooLarge } from './body.js'
+
+const MOST_REDIRECTS = 3
+const REDIRECTS: ReadonlySet<number | undefined> = new Set([301, 302, 303, 307, 308])
+
+/** Answers virtual machines of a cloud with their keys, though by its number it is an address like any other. */
+const AZURE_METADATA = '168.63.129.16'
+
+export interface FetchLimits {
+  /** Most bytes of the photo. */
+  readonly bytes: number
+  /** Most ms from the first connection to the last byte, redirects included. */
+  readonly timeout: number
+  /** Told of bytes before they are kept; throws where there is no room for them. */
+  readonly hold: (bytes: number) => void
+  /** Which addresses may be connected to. */
+  readonly allows?: (address: string) => boolean
+}
+
+/**
+ * The bytes at an http or https address that somebody unknown gave, fetched from public addresses only. Each name is
+ * looked up once, here and for each redirect, and what is connected to is what was checked: a name that resolves to
+ * something else a moment later (DNS rebinding) gains nothing. No key, cookie or proxy goes along.
+ * @param where the name of the photo in errors.
+ * @throws ShowtellError INVALID_ARGUMENT for another kind of address, INVALID_IMAGE when nothing can be had there,
+ * IMAGE_TOO_LARGE, or what `hold` throws.
+ */
+export async function fetchUrl(address: string, where: string, limits: FetchLimits): Promise<Uint8Array> {
+  const signal = AbortSignal.timeout(limits.timeout)
+  let url = webAddress(address, where)
+  try {
+    for (let redirects = 0; ; redirects++) {
+      const response = await open(url, signal, limits.allows ?? isPublic)
+      try {
+        if (response.statusCode === 200) return await collect(response, where, limits)
+        const { location } = response.headers
+        if (!REDIRECTS.has(response.statusCode) || location === undefined)
+          throw unreachable(where, `its server answered ${response.statusCode}`)
+        if (redirects === MOST_REDIRECTS)
+          throw unreachable(where, `it leads on more than ${MOST_REDIRECTS} times`)
+        url = webAddress(location, where, url)
+      } finally {
+        response.destroy()
+      }
+    }
+  } catch (error) {
+    if (error instanceof ShowtellError) throw error
+    // No more than this: whether a name exists inside, or what is wrong there, is nothing for strangers.
+    throw unreachable(
+      where,
+      signal.aborted ? `it took longer than ${limits.timeout} ms` : 'no public server answered',
+      error,
+    )
+  }
+}
+
+/** Whether an address is one of the public Internet: no network of one's own, no host itself, no way around either. */
+export function isPublic(address: string): boolean {
+  if (isIP(address) === 0 || address === AZURE_METADATA) return false
+  const parsed = ipaddr.parse(address)
+  // Of IPv6, 2000::/3 alone has been given out (RFC 4291, section 2.4), tunnels and documentation excepted.
+  const isGiven = parsed instanceof ipaddr.IPv4 || parsed.match(ipaddr.IPv6.parseCIDR('2000::/3'))
+  return isGiven && parsed.range() === 'unicast'
+}
+
+function webAddress(address: string, where: string, base?: URL): URL {
+  const url = URL.canParse(address, base?.href) ? new URL(address, base) : undefined
+  const isWeb = url?.protocol === 'http:' || url?.protocol === 'https:'
+  if (url === undefined || !isWeb || url.username !== '' || url.password !== '')
+    throw expected('an http or https address without a password', `url of ${where}`, address)
+  return url
+}
+
+async function open(
+  url: URL,
+  signal: AbortSignal,
+  allows: (address: string) => boolean,
+): Promise<IncomingMessage> {
+  // A number in place of a name is connected to without being looked up.
+  const host = url.hostname.replace(/^\[|\]$/g, '')
+  if (isIP(host) !== 0 && !allows(host)) throw new Error(`${host} is not public`)
+  const lookup: LookupFunction = (name, options, done) =>
+    resolve(name, { ...options, all: true }, (error, addresses: LookupAddress[] = []) => {
+      const closed = addresses.find(({ address }) => !allows(address))
+      const [first] = addresses
+      if (error !== null || closed !== undefined || first === undefined)
+        return done(error ?? new Error(`${closed?.address ?? 'nothing'} is not public`), [])
+      if (options.all === true) done(null, addresses)
+      else done(null, first.address, first.family)
+    })
+  const request = (url.protocol === 'https:' ? httpsGet : httpGet)(url, {
+    agent: false,
+    lookup,
+    signal,
+    headers: { Accept: 'image/*', 'User-Agent': 'showtell' },
+  })
+  // What goes wrong after the head is an error of the response; here it would end the process.
+  request.on('error', () => {})
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  return response
+}
+
+async function collect(response: IncomingMessage, where: string, limits: FetchLimits): Promise<Uint8Array> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > limits.bytes) throw tooLarge(limits.bytes, where, 'more')
+    limits.hold(chunk.length)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
+}
+
+function unreachable(where: string, why: string, cause?: unknown): ShowtellError {
+  return new ShowtellError('INVALID_IMAGE', `Expected to fetch ${where} but ${why}`, { where, cause })
+}
