@@ -1,11 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../engine/fixtures/backends.js'
 import { differentiate } from '../engine/fixtures/differences.js'
-import type { Values } from '../engine/fixtures/values.js'
+import { at, fill, floats, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
-import { type Tensor, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import type { Cell } from './cell.js'
 import { CELLS } from './cells.js'
+import { elmanWith } from './elman.js'
 import { withGraph } from './fixtures/graph.js'
+import { CELL_LOOPS } from './fixtures/loops.js'
 import { atTime, expectClose, REFERENCE_CELLS, type Reference, readReference } from './fixtures/reference.js'
 
 let reference: Reference
@@ -91,6 +94,113 @@ describe.each(REFERENCE_CELLS)('cell %s', (name) => {
   })
 })
 
+describe('the constant error carousel', () => {
+  it.each(backends)(
+    'is the LSTM whose forget gates are wide open, in values and gradients on %s',
+    async (backend) => {
+      await useBackend(backend)
+      const [inputs, units] = [3, 4]
+      const own = { w: floats(inputs + units, 3 * units), b: floats(3 * units) }
+      // i, g, o between which the forget gate goes; σ(60) is 1 in float32.
+      const from = (column: number) => (column < units ? column : column - units)
+      const forget = (column: number) => column >= units && column < 2 * units
+      const theirs = {
+        w: fill([inputs + units, 4 * units], (r, c) => (forget(c!) ? 0 : at(own.w, r!, from(c!)))),
+        b: fill([4 * units], (c) => (forget(c!) ? 60 : at(own.b, from(c!)))),
+      }
+      const given = { x: floats(2, 3, inputs), hidden: floats(2, 3, units), cell: floats(2, 3, units) }
+      const run = (name: string, weights: Record<string, Values>) =>
+        differentiate({ ...weights, ...given }, (ops, all) => {
+          let state: Record<string, Tensor> = { hidden: all.hidden!, cell: all.cell! }
+          for (let t = 0; t < 5; t++) state = { ...CELLS[name]!.step(ops, all, all.x!, state) }
+          return ops.sum(ops.reshape(ops.mul(state.hidden!, state.cell!), [-1]), 0)
+        })
+      const [carousel, lstm] = [run('lstm-carousel', own), run('lstm', theirs)]
+      expectClose([carousel.loss], [lstm.loss], 'the loss')
+      for (const name of ['x', 'hidden', 'cell'])
+        expectClose(carousel.gradients[name]!, lstm.gradients[name]!, `the gradient of ${name}`)
+      for (const name of ['w', 'b'])
+        expectClose(
+          carousel.gradients[name]!,
+          lstm.gradients[name]!.filter((_, i) => !forget(i % (4 * units))),
+          `the gradient of ${name}`,
+        )
+    },
+  )
+
+  it('equals loops in onnxruntime', async () => {
+    const cell = CELLS['lstm-carousel']!
+    const weights = { w: floats(7, 12), b: floats(12) }
+    const given = { x: floats(1, 1, 3), hidden: floats(1, 1, 4), cell: floats(1, 1, 4) }
+    const plain = Object.fromEntries(Object.entries(given).map(([name, { data }]) => [name, [...data]]))
+    const truth = CELL_LOOPS['lstm-carousel']!(weights, '', plain.x!, plain)
+    await withGraph(
+      weights,
+      { x: 3, hidden: 3, cell: 3 },
+      (ops, held, { x, ...state }) => ({ ...cell.step(ops, held, x!, state) }),
+      async (run) => {
+        const after = await run(given)
+        for (const name of cell.states) expectClose(after[name]!.data, truth[name]!, name)
+      },
+    )
+  })
+})
+
+/*
+ * The plain recurrent network lies inside the LSTM. The gates have no weights here and fixed biases:
+ *
+ *   forget gate 0, nothing of the cell before is kept:         c = σ(i)·tanh(g)
+ *   output gate 1, all of the cell is shown:                   h = tanh(c)
+ *   input gate 1, all of the new is let in:                    h = tanh(tanh(g))
+ *
+ * which is the plain network, g = [x, h]·w + b, but for a second tanh on the way out. That one is the identity for small
+ * values: with the input gate at a small ε it is h = tanh(ε·tanh(g)) = ε·tanh(g), and with the rows of the state in w
+ * divided by ε, so that g is what it was, ε·h of the plain network.
+ */
+describe('the plain network from the LSTM by fixing its gates', () => {
+  const [inputs, units, steps] = [3, 4, 6]
+  const weights = { w: floats(inputs + units, units), b: floats(units) }
+  const xs = Array.from({ length: steps }, () => floats(2, 3, inputs))
+  const zeros = fill([2, 3, units], () => 0)
+
+  /** σ(100) is 1 in float32 and σ(−100) so small that nothing remains. */
+  const fixed = (inputGate: number, scale: number): Record<string, Values> => ({
+    w: fill([inputs + units, 4 * units], (r, c) =>
+      c! < 2 * units || c! >= 3 * units ? 0 : at(weights.w, r!, c! % units) / (r! < inputs ? 1 : scale),
+    ),
+    b: fill([4 * units], (c) => [inputGate, -100, at(weights.b, c! % units), 100][Math.floor(c! / units)]!),
+  })
+
+  /** The hidden states of all steps, one after the other. */
+  function hiddens(cell: Cell, held: Record<string, Values>): number[] {
+    const ops = new TensorFlowOps()
+    return ops.scope(() => {
+      const tensorOf = ({ data, dims }: Values) => ops.input(data as Float32Array, dims)
+      const tensors = Object.fromEntries(Object.entries(held).map(([key, values]) => [key, tensorOf(values)]))
+      let state = Object.fromEntries(cell.states.map((key) => [key, tensorOf(zeros)]))
+      return xs.flatMap((x) => {
+        state = { ...cell.step(ops, tensors, tensorOf(x), state) }
+        return [...ops.read(state.hidden!)]
+      })
+    })
+  }
+
+  beforeAll(async () => {
+    await useBackend('cpu')
+  })
+
+  it('with input gate 1: its activation is tanh of tanh', () => {
+    const twice = elmanWith('tanh of tanh', (ops, sum) => ops.tanh(ops.tanh(sum)))
+    expectClose(hiddens(CELLS.lstm!, fixed(100, 1)), hiddens(twice, weights), 'hidden')
+  })
+
+  it('with a small input gate: the plain network itself, scaled by the gate', () => {
+    const gate = 2 ** -10
+    const ours = hiddens(CELLS.lstm!, fixed(Math.log(gate / (1 - gate)), gate)).map((h) => h / gate)
+    expectClose(ours, hiddens(CELLS.rnn!, weights), 'hidden')
+  })
+})
+
 describe('CELLS', () => {
   it('names each cell as its row is named', () => {
     for (const [name, cell] of Object.entries(CELLS)) expect(cell.name).toBe(name)
@@ -99,5 +209,10 @@ describe('CELLS', () => {
   it('starts the LSTM with open forget gates: bias 1, the others 0', () => {
     const { b } = initialize(CELLS.lstm!.parameters(2, 3), 1)
     expect([...b!]).toEqual([0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+  })
+
+  it.each(['lstm', 'lstm-peephole'])('starts the forget gates of %s as one asks', (name) => {
+    const { b } = initialize(CELLS[name]!.parameters(2, 2, -3), 1)
+    expect([...b!]).toEqual([0, 0, -3, -3, 0, 0, 0, 0])
   })
 })
