@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import express, { type Express } from 'express'
 import { type Logger, pino } from 'pino'
 import type { Captioner } from '../decoder/types.js'
+import { access } from './access.js'
 import { Batcher } from './batcher.js'
 import { guardBodies } from './body.js'
 import type { ServiceOptions } from './config.js'
@@ -40,6 +41,7 @@ export function createApp({
   const desk = new Desk(batcher, metrics, options)
   const service: Service = { captioner, desk, metrics, options, isReady }
   const app = express()
+  app.set('trust proxy', options.trustProxy)
 
   app.use(logRequests(logger))
   app.use(secureHeaders())
@@ -47,6 +49,7 @@ export function createApp({
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))
   // Guards of everything else, one a line: who may ask, from where, how often.
+  app.use(access(options))
   app.use(guardBodies(options, new Memory(options.maxHeldBytes)))
   app.use(captions(service))
   app.use(models(service))

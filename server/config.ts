@@ -1,3 +1,4 @@
+import express from 'express'
 import { z } from 'zod'
 import { ENGINES } from '../decoder/engines.js'
 import { validate, wantedBy } from '../decoder/validate.js'
@@ -25,6 +26,34 @@ export const serviceOptionsSchema = z.strictObject({
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
   batchDelay: z.int().min(0).max(1000).default(4).describe('Longest wait for more photos to join, ms'),
+  allowUrls: z.boolean().default(false).describe('Whether photos may be given by their address'),
+  urlTimeout: z.int().min(1).default(10_000).describe('Longest time to fetch a photo by its address, ms'),
+  apiKeys: z
+    .array(z.string())
+    .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,}$/.test(key)), {
+      message: 'Expected at least 16 visible ASCII characters for each of apiKeys',
+    })
+    .default([])
+    .describe('Keys, one of which a request for captions has to bring; without any nobody needs one'),
+  rateLimit: z
+    .int()
+    .min(0)
+    .default(0)
+    .describe('Most requests a minute of a key or else of an address; 0 for no limit'),
+  corsOrigins: z
+    .array(z.string())
+    .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), {
+      message: 'Expected * or origins such as https://example.org for corsOrigins',
+    })
+    .default([])
+    .describe('Origins whose pages may ask for captions; * for all'),
+  trustProxy: z
+    .array(z.string())
+    .refine(areProxies, {
+      message: 'Expected addresses, networks, loopback, linklocal or uniquelocal for trustProxy',
+    })
+    .default([])
+    .describe('Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, uniquelocal'),
   deadline: z.int().min(1).default(30_000).describe('Longest time from upload to answer, ms'),
 })
 export type ServiceOptions = z.output<typeof serviceOptionsSchema>
@@ -54,6 +83,19 @@ export const serveConfigSchema = z
     message: 'Expected at least maxBodyBytes for maxHeldBytes: a full request could never be taken',
   })
 export type ServeConfig = z.output<typeof serveConfigSchema>
+
+function isOrigin(text: string): boolean {
+  return URL.canParse(text) && new URL(text).origin === text
+}
+
+function areProxies(list: readonly string[]): boolean {
+  try {
+    express().set('trust proxy', list)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /** `maxImageBytes` is `SHOWTELL_MAX_IMAGE_BYTES`. */
 function variableOf(name: string): string {
