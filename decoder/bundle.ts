@@ -228,6 +228,11 @@ export async function readBundle(place: string): Promise<Bundle> {
   return { path, config, vocabulary, decoder, weights, encoder }
 }
 
+/** Twelve hexadecimal digits that are equal for equal weights, vocabulary and settings. */
+export function versionOf(config: BundleConfig): string {
+  return createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 12)
+}
+
 /** The values of the weights under `prefix.`, by their names without it. */
 export function weightsOf(file: SafetensorsFile, prefix: 'encoder' | 'decoder'): Record<string, Array32> {
   return Object.fromEntries(

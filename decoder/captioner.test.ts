@@ -46,6 +46,7 @@ describe('a captioner', () => {
   it('describes its model', () => {
     expect(captioner.model).toEqual({
       name: 'tiny',
+      version: expect.stringMatching(/^[0-9a-f]{12}$/),
       encoder: 'efficientnet-lite0',
       cell: 'lstm',
       attention: 'additive',

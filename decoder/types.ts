@@ -27,6 +27,8 @@ export interface CaptionedPhoto {
 
 export interface ModelDescription {
   readonly name: string
+  /** Tells bundles of the same name apart: of their sums and settings. */
+  readonly version: string
   readonly encoder: string
   readonly cell: string
   readonly attention: string

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
 import { captionOptionsSchema } from './options.js'
 import { validate } from './validate.js'
 
@@ -31,5 +32,22 @@ describe('validate', () => {
     expect(() => validate(captionOptionsSchema, { seed: -1, beams: 3 })).toThrow(
       /for seed but received -1; Expected one of count, beamSize, .* for a name in the options but received "beams"/,
     )
+  })
+
+  it('of several ways to be right speaks of the one that was meant', () => {
+    const schema = z.strictObject({ photo: z.union([z.string().min(1), z.strictObject({ width: z.int() })]) })
+    const wrong = (photo: unknown): string => {
+      try {
+        return JSON.stringify(validate(schema, { photo }))
+      } catch (error) {
+        return (error as Error).message
+      }
+    }
+    expect(wrong({ width: 'x' })).toBe('Expected an integer for photo.width but received "x"')
+    expect(wrong({ width: 1, depth: 2 })).toBe(
+      'Expected one of width for a name in photo but received "depth"',
+    )
+    expect(wrong('')).toBe('Expected text of at least 1 characters or an object for photo but received ""')
+    expect(wrong(3)).toBe('Expected text of at least 1 characters or an object for photo but received 3')
   })
 })

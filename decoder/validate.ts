@@ -15,6 +15,7 @@ export interface Wanted {
   readonly minItems?: number
   readonly maxItems?: number
   readonly items?: Wanted
+  readonly anyOf?: readonly Wanted[]
   readonly properties?: Readonly<Record<string, Wanted>>
 }
 
@@ -31,11 +32,13 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const wanted = wantedBy(schema)
-  const errors = parsed.error.issues.flatMap((issue) => {
+  const errors = parsed.error.issues.flatMap(closest).flatMap((issue) => {
     const { at, received } = follow(wanted, value, issue.path)
     const where = issue.path.join('.') || what
     if (issue.code === 'unrecognized_keys') {
-      const names = Object.keys(at?.properties ?? {}).join(', ')
+      const names = waysOf(at)
+        .flatMap((way) => Object.keys(way?.properties ?? {}))
+        .join(', ')
       return issue.keys.map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
     }
     if (issue.code === 'custom') return [new ShowtellError('INVALID_ARGUMENT', issue.message, { where })]
@@ -47,6 +50,19 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 
   })
 }
 
+/** Of the ways to be right those that the value came closest to: whose type it has. */
+function closest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const near = issue.errors.filter((errors) =>
+    errors.every(({ code, path }) => code !== 'invalid_type' || path.length > 0),
+  )
+  if (near.length === 0) return [issue]
+  return near
+    .flat()
+    .flatMap(closest)
+    .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
+}
+
 function follow(
   wanted: Wanted,
   value: unknown,
@@ -55,15 +71,23 @@ function follow(
   let at: Wanted | undefined = wanted
   let received = value
   for (const key of path) {
-    at = typeof key === 'number' ? at?.items : at?.properties?.[String(key)]
+    at = waysOf(at)
+      .map((way) => (typeof key === 'number' ? way?.items : way?.properties?.[String(key)]))
+      .find(Boolean)
     received = (received as Record<PropertyKey, unknown> | null | undefined)?.[key]
   }
   return { at, received }
 }
 
+/** Where there are several ways to be right, all of them. */
+function waysOf(wanted: Wanted | undefined): readonly (Wanted | undefined)[] {
+  return wanted?.anyOf ?? [wanted]
+}
+
 /** `an integer from 1 to 20`. */
 function inWords(wanted: Wanted | undefined): string {
   if (wanted?.enum !== undefined) return `one of ${wanted.enum.join(', ')}`
+  if (wanted?.anyOf !== undefined) return wanted.anyOf.map(inWords).join(' or ')
   switch (wanted?.type) {
     case 'integer':
       return `an integer${range(wanted)}`

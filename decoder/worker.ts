@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { messageOf, ShowtellError } from '../errors.js'
-import { readBundle } from './bundle.js'
+import { readBundle, versionOf } from './bundle.js'
 import { type CaptionedBatch, Captioning } from './captioning.js'
 import { type CaptionEngine, openRuntime } from './engines.js'
 import type { CaptionOptions } from './options.js'
@@ -61,6 +61,7 @@ if (parentPort !== null) {
       imageSize: encoder.imageSize,
       model: {
         name: config.name,
+        version: versionOf(config),
         encoder: encoder.name,
         cell: config.decoder.cell,
         attention: config.decoder.attention,

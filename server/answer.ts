@@ -1,25 +1,64 @@
-import type { CaptionedPhoto } from '../decoder/types.js'
-import type { ErrorCode } from '../errors.js'
+import { z } from 'zod'
+import { CODES } from './status.js'
 
-/** One photo of the answer: its captions, or why there are none. `file` is the name that came with it. */
-export type PhotoResult =
-  | ({ readonly file?: string } & CaptionedPhoto)
-  | { readonly file?: string; readonly error: { readonly code: ErrorCode; readonly message: string } }
+/** The schemas of our own answers: the types follow from them, and so does what /openapi.json says. */
+
+export const captionSchema = z.object({
+  text: z.string().describe('As people read it'),
+  tokens: z.array(z.string()).readonly(),
+  logProb: z.number().describe('Sum of the log-probabilities of the tokens and the end, nats'),
+  score: z.number().describe('logProb after length normalisation; captions are sorted by it'),
+  confidence: z.number().describe('Probability that every object named is there'),
+  attention: z
+    .array(z.array(z.number()).readonly())
+    .readonly()
+    .exactOptional()
+    .describe('Where the model looked: a row a token, a share a region'),
+})
+
+const named = { file: z.string().exactOptional().describe('The name that came with the photo') }
+
+export const photoResultSchema = z.union([
+  z.object({
+    ...named,
+    captions: z.array(captionSchema).readonly().describe('Best first'),
+    timing: z
+      .object({ decode: z.number(), encode: z.number(), search: z.number() })
+      .describe('Milliseconds of the batch a photo; 0 where the answer was known'),
+  }),
+  z.object({ ...named, error: z.object({ code: z.enum(CODES), message: z.string() }) }),
+])
+/** One photo of the answer: its captions, or why there are none. */
+export type PhotoResult = Readonly<z.output<typeof photoResultSchema>>
 
 /** The answer to `POST /v1/captions`: one result a photo, in the order of the request. */
-export interface CaptionsAnswer {
-  readonly model: string
-  readonly requestId: string
-  readonly results: readonly PhotoResult[]
-}
+export const captionsAnswerSchema = z.object({
+  model: z.string(),
+  requestId: z.string(),
+  results: z.array(photoResultSchema).readonly(),
+})
+export type CaptionsAnswer = Readonly<z.output<typeof captionsAnswerSchema>>
 
 /** The answer to a request that failed as a whole. */
-export interface ErrorAnswer {
-  readonly error: {
-    readonly code: ErrorCode
-    readonly message: string
-    /** The option, part or file that the message speaks of. */
-    readonly where?: string
-    readonly requestId: string
-  }
-}
+export const errorAnswerSchema = z.object({
+  error: z.object({
+    code: z.enum(CODES),
+    message: z.string(),
+    where: z.string().exactOptional().describe('The option, part or file that the message speaks of'),
+    requestId: z.string(),
+  }),
+})
+export type ErrorAnswer = Readonly<z.output<typeof errorAnswerSchema>>
+
+export const modelSchema = z.object({
+  name: z.string(),
+  version: z.string().describe('Tells models of the same name apart'),
+  encoder: z.string(),
+  cell: z.string(),
+  attention: z.string(),
+  styles: z.array(z.string()).readonly(),
+  vocabularySize: z.int(),
+  grid: z.tuple([z.int(), z.int()]).readonly().describe('Rows and columns of the regions of attention'),
+  engine: z.string().describe('What runs the model'),
+  terms: z.string().exactOptional().describe('What it may be used for'),
+})

@@ -5,6 +5,7 @@ import type { Captioner } from '../decoder/types.js'
 import { access } from './access.js'
 import { Batcher } from './batcher.js'
 import { guardBodies } from './body.js'
+import { CaptionCache } from './cache.js'
 import type { ServiceOptions } from './config.js'
 import { Desk } from './desk.js'
 import { answerErrors, notFound } from './failure.js'
@@ -14,7 +15,9 @@ import { Memory } from './memory.js'
 import { createMetrics } from './metrics.js'
 import { captions } from './routes/captions.js'
 import { health } from './routes/health.js'
+import { max } from './routes/max.js'
 import { models } from './routes/models.js'
+import { v2, v2Health } from './routes/v2.js'
 import type { Service } from './service.js'
 
 export interface AppSettings {
@@ -36,11 +39,14 @@ export function createApp({
   logger = pino({ level: 'silent' }),
   isReady = () => true,
 }: AppSettings): Express {
-  const metrics = createMetrics(() => batcher.depth)
+  const cache = new CaptionCache(options.cacheBytes)
+  const metrics = createMetrics({ queue: () => batcher.depth, cache: () => cache.bytes })
   const batcher = new Batcher(captioner, options, metrics)
-  const desk = new Desk(batcher, metrics, options)
+  const desk = new Desk(captioner, batcher, cache, metrics, options)
   const service: Service = { captioner, desk, metrics, options, isReady }
   const app = express()
+  // Captions have a tag of their own; nothing else is asked for again and again.
+  app.set('etag', false)
   app.set('trust proxy', options.trustProxy)
 
   app.use(logRequests(logger))
@@ -48,11 +54,14 @@ export function createApp({
   app.use(metrics.middleware)
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))
+  app.use(v2Health(service))
   // Guards of everything else, one a line: who may ask, from where, how often.
   app.use(access(options))
   app.use(guardBodies(options, new Memory(options.maxHeldBytes)))
   app.use(captions(service))
   app.use(models(service))
+  app.use(v2(service))
+  app.use(max(service))
   app.use(express.static(PAGE))
   app.use(notFound, answerErrors)
   return app

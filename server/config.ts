@@ -26,6 +26,11 @@ export const serviceOptionsSchema = z.strictObject({
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
   batchDelay: z.int().min(0).max(1000).default(4).describe('Longest wait for more photos to join, ms'),
+  cacheBytes: z
+    .int()
+    .min(0)
+    .default(64 * 2 ** 20)
+    .describe('Most bytes of answers kept for photos that come again; 0 keeps none'),
   allowUrls: z.boolean().default(false).describe('Whether photos may be given by their address'),
   urlTimeout: z.int().min(1).default(10_000).describe('Longest time to fetch a photo by its address, ms'),
   apiKeys: z

@@ -1,9 +1,11 @@
 import type { Request, Response } from 'express'
 import type { CaptionOptions } from '../decoder/options.js'
+import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import type { UploadedPhoto } from './body.js'
+import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
 import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
 
@@ -13,17 +15,31 @@ export interface Result {
   readonly failure?: ShowtellError
 }
 
+/** The time of what was known already. */
+const NONE: CaptionedPhoto['timing'] = { decode: 0, encode: 0, search: 0 }
+
 /** Where every route hands in the photos of its requests. */
 export class Desk {
   constructor(
+    private readonly captioner: Pick<Captioner, 'model'>,
     private readonly batcher: Batcher,
+    private readonly cache: CaptionCache,
     private readonly metrics: Metrics,
     private readonly limits: { readonly deadline: number },
   ) {}
 
-  /** Before a body is read: what cannot be captioned is not received either. @throws ShowtellError OVERLOADED */
-  admit(): void {
+  /** Reads a body, unless there is no place for what would be in it. @throws ShowtellError OVERLOADED */
+  async receive<Body>(read: () => Promise<Body>): Promise<Body> {
     this.batcher.admit(1)
+    const began = performance.now()
+    const body = await read()
+    this.metrics.onStage('upload', performance.now() - began)
+    return body
+  }
+
+  /** Of the model that is served now. */
+  fingerprints(photos: readonly UploadedPhoto[], options: CaptionOptions): Promise<Fingerprints> {
+    return fingerprintsOf(photos, options, this.captioner.model.version)
   }
 
   /**
@@ -36,10 +52,13 @@ export class Desk {
     res: Response,
     photos: readonly UploadedPhoto[],
     options: CaptionOptions,
+    fingerprints?: Fingerprints,
   ): Promise<readonly Result[]> {
     const { signal, end } = patience(res, this.limits.deadline)
     try {
-      const results = await captionPhotos(this.batcher, photos, options, signal)
+      const prints = fingerprints ?? (await this.fingerprints(photos, options))
+      const outcomes = await this.outcomes(photos, prints, options, signal)
+      const results = outcomes.map((outcome, i) => resultOf(outcome, nameOf(photos, i), photos[i]!.file))
       this.metrics.onResults(results.map(({ answer }) => answer))
       for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
       const [first] = results
@@ -48,6 +67,34 @@ export class Desk {
     } finally {
       end()
     }
+  }
+
+  /** What is known of a photo, else what the captioner says of it. */
+  private async outcomes(
+    photos: readonly UploadedPhoto[],
+    fingerprints: Fingerprints,
+    options: CaptionOptions,
+    signal: AbortSignal,
+  ): Promise<(CaptionedPhoto | Error)[]> {
+    const unknown: { readonly place: number; readonly content: Uint8Array }[] = []
+    const outcomes: (CaptionedPhoto | Error | undefined)[] = photos.map(({ content }, place) => {
+      if (!(content instanceof Uint8Array)) return content
+      const captions = this.cache.get(fingerprints.photos[place]!)
+      this.metrics.onLookUp(captions !== undefined)
+      if (captions !== undefined) return { captions, timing: NONE }
+      unknown.push({ place, content })
+      return undefined
+    })
+    const contents = unknown.map(({ content }) => content)
+    const captioned = contents.length === 0 ? [] : await this.batcher.caption(contents, options, signal)
+    for (const [i, outcome] of captioned.entries()) {
+      const { place } = unknown[i]!
+      outcomes[place] = outcome
+      // While a model is replaced, either may have answered.
+      if (!(outcome instanceof Error) && this.captioner.model.version === fingerprints.model)
+        this.cache.set(fingerprints.photos[place]!, outcome.captions)
+    }
+    return outcomes.map((outcome) => outcome!)
   }
 }
 
@@ -63,7 +110,8 @@ function patience(res: Response, deadline: number): { signal: AbortSignal; end: 
   )
   const onClose = (): void =>
     controller.abort(new ShowtellError('ABORTED', 'Expected a client to answer but it went away'))
-  res.once('close', onClose)
+  if (res.closed) onClose()
+  else res.once('close', onClose)
   return {
     signal: controller.signal,
     end() {
@@ -73,24 +121,15 @@ function patience(res: Response, deadline: number): { signal: AbortSignal; end: 
   }
 }
 
-async function captionPhotos(
-  batcher: Batcher,
-  photos: readonly UploadedPhoto[],
-  options: CaptionOptions,
-  signal: AbortSignal,
-): Promise<Result[]> {
-  const whole = photos.map(({ content }) => content).filter((content) => content instanceof Uint8Array)
-  const captioned = (await batcher.caption(whole, options, signal)).values()
-  return photos.map(({ file, content }, i): Result => {
-    const named = file === undefined ? {} : { file }
-    const outcome = content instanceof Uint8Array ? captioned.next().value! : content
-    if (!(outcome instanceof Error)) return { answer: { ...named, ...outcome } }
-    const failure = renamed(
-      asFailure(outcome),
-      file ?? (photos.length === 1 ? 'the image' : `image ${i + 1}`),
-    )
-    return { answer: { ...named, error: { code: failure.code, message: failure.message } }, failure }
-  })
+function nameOf(photos: readonly UploadedPhoto[], i: number): string {
+  return photos[i]!.file ?? (photos.length === 1 ? 'the image' : `image ${i + 1}`)
+}
+
+function resultOf(outcome: CaptionedPhoto | Error, name: string, file: string | undefined): Result {
+  const named = file === undefined ? {} : { file }
+  if (!(outcome instanceof Error)) return { answer: { ...named, ...outcome } }
+  const failure = renamed(asFailure(outcome), name)
+  return { answer: { ...named, error: { code: failure.code, message: failure.message } }, failure }
 }
 
 /** The captioner names a photo by its place in the batch, which holds the photos of others too. */

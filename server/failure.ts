@@ -1,27 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
-import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import type { ErrorAnswer } from './answer.js'
-
-/** The one place that turns codes into HTTP statuses. */
-const STATUS: Readonly<Record<ErrorCode, number>> = Object.freeze({
-  INVALID_ARGUMENT: 400,
-  INVALID_DATA: 400,
-  UNAUTHORIZED: 401,
-  NOT_FOUND: 404,
-  SLOW_BODY: 408,
-  IMAGE_TOO_LARGE: 413,
-  UNSUPPORTED_IMAGE: 415,
-  INVALID_IMAGE: 422,
-  RATE_LIMITED: 429,
-  // The client has gone; nobody reads this.
-  ABORTED: 499,
-  INVALID_BUNDLE: 500,
-  ENGINE_UNAVAILABLE: 500,
-  NUMERIC: 500,
-  INTERNAL: 500,
-  OVERLOADED: 503,
-  DEADLINE: 504,
-})
+import { STATUS } from './status.js'
 
 /** Seconds after which a client that was refused may try again. */
 const RETRY_AFTER = 1
@@ -47,15 +27,24 @@ export function asFailure(error: unknown): ShowtellError {
   )
 }
 
-/** Answers with an error, `{ error: { code, message, where?, requestId } }`. */
+/** How errors look in the protocols of others; code and request id come on top. */
+const FOREIGN: readonly { readonly path: RegExp; readonly shape: (message: string) => object }[] = [
+  { path: /^\/v2(\/|$)/, shape: (message) => ({ error: message }) },
+  { path: /^\/model\//, shape: (message) => ({ status: 'error', message }) },
+]
+
+/** Answers with an error, `{ error: { code, message, where?, requestId } }`, or as the protocol of the path has it. */
 function answerFailure(res: Response, failure: ShowtellError, status = STATUS[failure.code]): void {
+  const { req } = res
   res.locals.code = failure.code
   if (failure.code === 'OVERLOADED') res.set('Retry-After', String(RETRY_AFTER))
   const { code, message, where } = failure
+  const requestId = String(req.id)
+  const foreign = FOREIGN.find(({ path }) => path.test(req.path))
   const answer: ErrorAnswer = {
-    error: { code, message, ...(where === undefined ? {} : { where }), requestId: String(res.req.id) },
+    error: { code, message, ...(where === undefined ? {} : { where }), requestId },
   }
-  res.status(status).json(answer)
+  res.status(status).json(foreign === undefined ? answer : { ...foreign.shape(message), code, requestId })
 }
 
 /** The last middleware: every error that a route threw becomes an answer. */

@@ -1,37 +1,74 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Response } from 'express'
 import { z } from 'zod'
+import { captionOptionsSchema } from '../decoder/options.js'
 import { validate } from '../decoder/validate.js'
-import { expected } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 
-const jsonSchema = z.strictObject({
-  images: z
-    .array(z.strictObject({ base64: z.string().min(1), file: z.string().max(MOST_NAME).optional() }))
-    .min(1),
-  options: z.record(z.string(), z.unknown()).optional(),
-})
+const base64Schema = z.string().min(1).describe('The file, base64')
+const photoSchema = z.union([
+  base64Schema,
+  z.strictObject({
+    base64: base64Schema,
+    file: z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer'),
+  }),
+])
 
-/** Reads the photos and options of a JSON body. */
+/** The JSON body of `POST /v1/captions`. */
+export const captionsRequestSchema = z
+  .strictObject({
+    image: photoSchema.optional(),
+    images: z.array(photoSchema).min(1).optional(),
+    options: captionOptionsSchema.optional(),
+  })
+  .refine(({ image, images }) => (image === undefined) !== (images === undefined), {
+    path: ['images'],
+    message: 'Expected either image or images for the body',
+  })
+
+/**
+ * Reads the photos and options of a JSON body.
+ * @throws ShowtellError INVALID_ARGUMENT, or as `bodyOf`.
+ */
 export async function readJson(
   res: Response,
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
-  const { images, options } = validate(jsonSchema, await readJsonBody(res), 'the body')
+  const body = await readJsonBody(res)
+  const { image, images = [image!] } = validate(captionsRequestSchema, body, 'the body')
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
-  const photos = images.map(({ base64, file }, i): UploadedPhoto => {
-    const bytes = Buffer.from(base64, 'base64')
-    const where = file ?? `images.${i}`
-    // Node passes over what is not base64, so a shorter result shows that there was some.
-    const padding = base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0
-    const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((base64.length - padding) * 3) / 4)
-    const content = !isBase64
-      ? expected('base64', where, base64.slice(0, 20), 'INVALID_IMAGE')
-      : bytes.length > limits.maxImageBytes
-        ? tooLarge(limits.maxImageBytes, where, bytes.length)
-        : bytes
-    return { content, ...(file === undefined ? {} : { file }) }
-  })
-  return { photos, options: options ?? {} }
+  const photos: UploadedPhoto[] = []
+  for (const [i, photo] of images.entries()) {
+    const { base64, file } = typeof photo === 'string' ? { base64: photo } : photo
+    const named = file === undefined ? {} : { file }
+    photos.push({ ...named, content: decodeBase64(base64, file ?? `images.${i}`, limits) })
+    // Megabytes each: others get their turn in between.
+    await setImmediate()
+  }
+  // As they came: what the query says stands where they say nothing.
+  return { photos, options: (body as { options?: Record<string, unknown> }).options ?? {} }
+}
+
+/** The bytes, or why there are none: INVALID_IMAGE, IMAGE_TOO_LARGE. */
+export function decodeBase64(
+  text: string,
+  where: string,
+  limits: ServiceOptions,
+): Uint8Array | ShowtellError {
+  const bytes = Buffer.from(text, 'base64')
+  // Node passes over what is not base64, so a shorter result shows that there was some.
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
+  const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((text.length - padding) * 3) / 4)
+  return isBase64
+    ? sized(bytes, where, limits)
+    : expected('base64', where, text.slice(0, 20), 'INVALID_IMAGE')
+}
+
+/** The bytes of a photo, or the error that they are none or too many. */
+export function sized(bytes: Uint8Array, where: string, limits: ServiceOptions): Uint8Array | ShowtellError {
+  if (bytes.length === 0) return expected('an image', where, 'nothing at all', 'INVALID_IMAGE')
+  return bytes.length > limits.maxImageBytes ? tooLarge(limits.maxImageBytes, where, bytes.length) : bytes
 }

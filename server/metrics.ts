@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import type { RequestHandler } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { PhotoResult } from './answer.js'
@@ -8,22 +9,40 @@ export interface Metrics extends BatchObserver {
   readonly registry: Registry
   /** Counts and times every request by its route. */
   readonly middleware: RequestHandler
+  /** A stage of a request took so many milliseconds. */
+  onStage(stage: 'upload', time: number): void
+  /** The cache was asked for a photo. */
+  onLookUp(isHit: boolean): void
   onResults(results: readonly PhotoResult[]): void
 }
 
-/** @param queueDepth photos that wait, read when somebody asks. */
-export function createMetrics(queueDepth: () => number): Metrics {
+/** What is read when somebody asks for the metrics. */
+export interface Gauges {
+  /** Photos that wait. */
+  readonly queue: () => number
+  /** Bytes of the answers that are kept. */
+  readonly cache: () => number
+}
+
+/** How often the event loop's delay is looked at, ms. */
+const DELAY_RESOLUTION = 10
+
+export function createMetrics({ queue, cache }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  new Gauge({
-    name: 'showtell_queue_photos',
-    help: 'Photos that wait for a batch',
-    registers,
-    collect() {
-      this.set(queueDepth())
-    },
-  })
+  const gauge = (name: string, help: string, read: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      },
+    })
+  gauge('showtell_queue_photos', 'Photos that wait for a batch', queue)
+  gauge('showtell_cache_bytes', 'Bytes of the answers that are kept', cache)
+  exportDelay(registers)
   const seconds = new Histogram({
     name: 'showtell_request_seconds',
     help: 'Time from the head of a request to the end of its answer',
@@ -33,7 +52,7 @@ export function createMetrics(queueDepth: () => number): Metrics {
   })
   const stages = new Histogram({
     name: 'showtell_stage_seconds',
-    help: 'Time of a photo in each stage; decode, encode and search are its share of the batch',
+    help: 'Time of a photo in each stage: upload is of the whole request; decode, encode and search are its share of the batch',
     labelNames: ['stage'],
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
     registers,
@@ -48,6 +67,12 @@ export function createMetrics(queueDepth: () => number): Metrics {
     name: 'showtell_photos_total',
     help: 'Photos answered, by outcome: captioned, or the code of the error',
     labelNames: ['outcome'],
+    registers,
+  })
+  const lookUps = new Counter({
+    name: 'showtell_cache_photos_total',
+    help: 'Photos looked up in the cache, by result: hit or miss',
+    labelNames: ['result'],
     registers,
   })
   const errors = new Counter({
@@ -71,6 +96,8 @@ export function createMetrics(queueDepth: () => number): Metrics {
       batches.observe(waits.length)
       for (const wait of waits) stages.observe({ stage: 'queue' }, wait)
     },
+    onStage: (stage, time) => stages.observe({ stage }, time / 1000),
+    onLookUp: (isHit) => lookUps.inc({ result: isHit ? 'hit' : 'miss' }),
     onResults(results) {
       for (const result of results) {
         if ('error' in result) {
@@ -78,8 +105,28 @@ export function createMetrics(queueDepth: () => number): Metrics {
           continue
         }
         photos.inc({ outcome: 'captioned' })
+        // What was known already took no time of any stage.
+        if (Object.values(result.timing).every((time) => time === 0)) continue
         for (const [stage, time] of Object.entries(result.timing)) stages.observe({ stage }, time / 1000)
       }
     },
   }
+}
+
+/** How long the event loop kept whoever else waited, since the service began. Node's samples include their interval. */
+function exportDelay(registers: Registry[]): void {
+  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION })
+  delay.enable()
+  new Gauge({
+    name: 'showtell_event_loop_delay_seconds',
+    help: 'Delay of the event loop since the service began, by quantile; 1 is the longest',
+    labelNames: ['quantile'],
+    registers,
+    collect() {
+      for (const quantile of [0.5, 0.99, 1]) {
+        const nanoseconds = quantile === 1 ? delay.max : delay.percentile(quantile * 100)
+        this.set({ quantile }, Math.max(0, nanoseconds / 1e9 - DELAY_RESOLUTION / 1000))
+      }
+    },
+  })
 }

@@ -2,6 +2,7 @@ import { Router } from 'express'
 import { captionOptionsSchema } from '../../decoder/options.js'
 import { validate } from '../../decoder/validate.js'
 import type { CaptionsAnswer } from '../answer.js'
+import { matches, tagOf } from '../cache.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
 import { readUpload } from '../upload.js'
@@ -12,15 +13,21 @@ export function captions({ captioner, desk, options }: Service): Router {
   router
     .route('/v1/captions')
     .post(async (req, res) => {
-      desk.admit()
-      const upload = await readUpload(req, res, options)
+      const upload = await desk.receive(() => readUpload(req, res, options))
       const request = validate(captionOptionsSchema, upload.options)
-      const results = await desk.caption(req, res, upload.photos, request)
+      const fingerprints = await desk.fingerprints(upload.photos, request)
+      const tag = tagOf(fingerprints)
+      // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.
+      if (tag !== undefined && matches(req.get('If-None-Match') ?? '', tag))
+        return void res.status(304).set('ETag', tag).end()
+      const results = await desk.caption(req, res, upload.photos, request, fingerprints)
       const answer: CaptionsAnswer = {
         model: captioner.model.name,
         requestId: String(req.id),
         results: results.map((result) => result.answer),
       }
+      const isWhole = results.every(({ failure }) => failure === undefined)
+      if (tag !== undefined && isWhole) res.set('ETag', tag)
       res.json(answer)
     })
     .all(only('POST'))

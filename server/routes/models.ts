@@ -9,5 +9,9 @@ export function models({ captioner }: Service): Router {
     .route('/v1/model')
     .get((_req, res) => void res.json(captioner.model))
     .all(only('GET'))
+  router
+    .route('/v1/models')
+    .get((_req, res) => void res.json({ models: [captioner.model] }))
+    .all(only('GET'))
   return router
 }

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest'
+import { captionOptionsSchema } from '../decoder/options.js'
+import { CaptionCache, fingerprintsOf, matches, tagOf } from './cache.js'
+import { form, listen } from './fixtures/service.js'
+
+const OPTIONS = captionOptionsSchema.parse({})
+const photos = (...texts: string[]) => texts.map((text) => ({ content: Buffer.from(text) }))
+const caption = (text: string) => ({ text, tokens: [text], logProb: 0, score: 0, confidence: 1 })
+
+describe('fingerprints', () => {
+  it('are equal for equal content, options and model only', async () => {
+    const of = async (text: string, options = OPTIONS, model = 'm') =>
+      (await fingerprintsOf(photos(text), options, model)).photos[0]
+    const seen = [
+      await of('cat'),
+      await of('dog'),
+      await of('cat', { ...OPTIONS, count: 2 }),
+      await of('cat', OPTIONS, 'n'),
+    ]
+    expect(new Set(seen).size).toBe(4)
+    expect(await of('cat')).toBe(seen[0])
+  })
+
+  it('make a tag that depends on the order, and none where a photo is bad', async () => {
+    const tag = async (...texts: string[]) => tagOf(await fingerprintsOf(photos(...texts), OPTIONS, 'm'))
+    expect(await tag('a', 'b')).not.toBe(await tag('b', 'a'))
+    expect(await tag('a', 'b')).toBe(await tag('a', 'b'))
+    expect(tagOf({ model: 'm', photos: ['x', undefined] })).toBeUndefined()
+  })
+})
+
+describe('matches', () => {
+  it.each([
+    ['W/"a"', true],
+    ['"a"', true],
+    ['"b", W/"a"', true],
+    ['"b"', false],
+    ['', false],
+  ])('%s: %s', (header, expected) => expect(matches(header, 'W/"a"')).toBe(expected))
+})
+
+describe('CaptionCache', () => {
+  it('forgets what was not asked for longest, and stays within its bytes', () => {
+    const cache = new CaptionCache(2000)
+    for (let i = 0; i < 20; i++) {
+      cache.set(`key ${i}`, [caption(`caption ${i}`)])
+      expect(cache.get('key 0')).toEqual([caption('caption 0')])
+      expect(cache.bytes).toBeLessThanOrEqual(2000)
+    }
+    expect(cache.get('key 1')).toBeUndefined()
+    expect(cache.get('key 19')).toBeDefined()
+  })
+
+  it('keeps nothing of no bytes', () => {
+    const cache = new CaptionCache(0)
+    cache.set('key', [caption('text')])
+    expect(cache.get('key')).toBeUndefined()
+    expect(cache.bytes).toBe(0)
+  })
+})
+
+describe('answers that come again', () => {
+  it('are known by content and options, whatever came with them, and counted', async () => {
+    const { post, get, captioner } = await listen()
+    const first = await (await post(form({ 'a.jpg': 'cat', 'b.jpg': 'dog' }))).json()
+    const again = await (await post(form({ 'x.jpg': 'dog', 'new.jpg': 'bird', 'bad.jpg': 'damaged' }))).json()
+    expect(again.results).toMatchObject([
+      { file: 'x.jpg', captions: first.results[1].captions, timing: { encode: 0 } },
+      { file: 'new.jpg', captions: [{ text: 'A bird.' }], timing: { encode: 2 } },
+      { file: 'bad.jpg', error: { code: 'INVALID_IMAGE' } },
+    ])
+    await post(form({ 'b.jpg': 'dog' }, { count: '2' }))
+    await post(form({ 'bad.jpg': 'damaged' }))
+    expect(captioner.calls.map(({ images }) => images)).toEqual([
+      ['cat', 'dog'],
+      ['bird', 'damaged'],
+      ['dog'],
+      ['damaged'],
+    ])
+    const text = await (await get('/metrics')).text()
+    expect(text).toContain('showtell_cache_photos_total{result="hit"} 1')
+    expect(text).toContain('showtell_cache_photos_total{result="miss"} 6')
+    expect(text).toMatch(/^showtell_cache_bytes [1-9]\d+$/m)
+  })
+
+  it('are not sent to whoever has them', async () => {
+    const { post, captioner } = await listen()
+    const first = await post(form({ 'a.jpg': 'cat' }))
+    const tag = first.headers.get('etag')!
+    const ask = (text: string) => post(form({ 'a.jpg': text }), undefined, { 'If-None-Match': tag })
+    const known = await ask('cat')
+    expect([known.status, known.headers.get('etag'), await known.text()]).toEqual([304, tag, ''])
+    expect((await ask('dog')).status).toBe(200)
+    expect(captioner.calls).toHaveLength(2)
+  })
+
+  it('have no tag where a photo failed', async () => {
+    const { post } = await listen()
+    const mixed = await post(form({ 'a.jpg': 'cat', 'b.jpg': 'damaged' }))
+    expect(mixed.headers.get('etag')).toBeNull()
+  })
+})

@@ -1,0 +1,75 @@
+import { createHash, webcrypto } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { CaptionOptions } from '../decoder/options.js'
+import type { Caption } from '../decoder/types.js'
+import type { UploadedPhoto } from './body.js'
+
+/** What an entry costs beside its text: the key, and what the cache keeps of it. */
+const ENTRY_BYTES = 256
+
+/** What stands for the photos of a request: equal where content, options and model are, and so the captions. */
+export interface Fingerprints {
+  /** Version of the model. */
+  readonly model: string
+  /** One a photo; none for a photo that is known to be bad. */
+  readonly photos: readonly (string | undefined)[]
+}
+
+/** Hashes photos; the event loop stays free. */
+export async function fingerprintsOf(
+  photos: readonly UploadedPhoto[],
+  options: CaptionOptions,
+  model: string,
+): Promise<Fingerprints> {
+  // Validated options have every name, in one order.
+  const request = JSON.stringify([model, options])
+  const hashed = photos.map(async ({ content }) => {
+    if (!(content instanceof Uint8Array)) return undefined
+    const digest = await webcrypto.subtle.digest('SHA-256', content)
+    return createHash('sha256').update(request).update(new Uint8Array(digest)).digest('base64url')
+  })
+  return { model, photos: await Promise.all(hashed) }
+}
+
+/**
+ * The entity tag of an answer; none where a photo is bad. Weak, since request id and timing differ (RFC 9110, section
+ * 8.8.1).
+ */
+export function tagOf({ photos }: Fingerprints): string | undefined {
+  if (photos.includes(undefined)) return undefined
+  return `W/"${createHash('sha256').update(photos.join()).digest('base64url').slice(0, 27)}"`
+}
+
+/** Whether an If-None-Match header names the tag (RFC 9110, section 13.1.2, weak comparison). */
+export function matches(header: string, tag: string): boolean {
+  const opaque = (text: string): string => text.trim().replace(/^W\//, '')
+  return header.split(',').some((each) => opaque(each) === opaque(tag))
+}
+
+/** Captions of photos seen lately, as JSON, so that their bytes can be counted. */
+export class CaptionCache {
+  readonly #entries: LRUCache<string, string> | undefined
+
+  /** @param bytes most bytes of all entries; 0 keeps nothing. */
+  constructor(bytes: number) {
+    if (bytes > 0)
+      this.#entries = new LRUCache({
+        maxSize: bytes,
+        sizeCalculation: (text) => ENTRY_BYTES + Buffer.byteLength(text),
+      })
+  }
+
+  /** Bytes of all entries. */
+  get bytes(): number {
+    return this.#entries?.calculatedSize ?? 0
+  }
+
+  get(fingerprint: string): Caption[] | undefined {
+    const text = this.#entries?.get(fingerprint)
+    return text === undefined ? undefined : JSON.parse(text)
+  }
+
+  set(fingerprint: string, captions: readonly Caption[]): void {
+    this.#entries?.set(fingerprint, JSON.stringify(captions))
+  }
+}

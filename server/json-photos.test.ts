@@ -1,0 +1,52 @@
+import { describe, expect, it } from 'vitest'
+import type { CaptionsAnswer } from './answer.js'
+import { failure, listen } from './fixtures/service.js'
+
+const TYPE = { 'Content-Type': 'application/json' }
+
+describe('photos in JSON', () => {
+  it('may be one, or several, with names or without', async () => {
+    const { post } = await listen()
+    const send = async (body: unknown) => {
+      const response = await post(JSON.stringify(body), '/v1/captions', TYPE)
+      return ((await response.json()) as CaptionsAnswer).results
+    }
+    const cat = { captions: [{ text: 'A cat.' }] }
+    expect(await send({ image: btoa('cat') })).toMatchObject([cat])
+    expect(await send({ image: { base64: btoa('cat'), file: 'c.png' } })).toMatchObject([
+      { file: 'c.png', ...cat },
+    ])
+    expect(await send({ images: [btoa('cat'), { base64: btoa('dog') }] })).toMatchObject([
+      cat,
+      { captions: [{ text: 'A dog.' }] },
+    ])
+  })
+
+  it('come with options, which win over those of the query', async () => {
+    const { post, captioner } = await listen()
+    const body = JSON.stringify({ image: btoa('cat'), options: { count: 2 } })
+    await post(body, '/v1/captions?count=3&seed=7', TYPE)
+    expect(captioner.calls[0]?.options).toMatchObject({ count: 2, seed: 7 })
+  })
+
+  it.each([
+    [{}, 'Expected either image or images for the body'],
+    [{ image: 'YQ==', images: ['YQ=='] }, 'Expected either image or images for the body'],
+    [{ images: [3] }, 'Expected text of at least 1 characters or an object for images.0 but received 3'],
+    [{ image: { base64: 7 } }, 'Expected text of at least 1 characters for image.base64 but received 7'],
+    [
+      { images: [{ base64: 'YQ==', name: 'x' }] },
+      'Expected one of base64, file for a name in images.0 but received "name"',
+    ],
+    [
+      { image: 'YQ==', options: { count: 99 } },
+      'Expected an integer from 1 to 10 for options.count but received 99',
+    ],
+  ])('says what is wrong with %j', async (body, message) => {
+    const { post } = await listen()
+    expect(await failure(await post(JSON.stringify(body), '/v1/captions', TYPE))).toMatchObject({
+      status: 400,
+      message,
+    })
+  })
+})

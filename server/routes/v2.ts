@@ -1,0 +1,89 @@
+import { createRequire } from 'node:module'
+import { type RequestHandler, Router } from 'express'
+import { ShowtellError } from '../../errors.js'
+import { readBytes } from '../body.js'
+import { only } from '../failure.js'
+import type { Service } from '../service.js'
+import { INPUT, MODEL, OUTPUTS, readInference, VERSION, writeInference } from '../v2.js'
+
+const { name, version } = createRequire(import.meta.url)('showtell/package.json') as Record<
+  'name' | 'version',
+  string
+>
+
+const MODEL_PATH = '/v2/models/:model{/versions/:version}'
+
+/** Whether the server and its model live and are ready, for the clients of the Open Inference Protocol. */
+export function v2Health({ isReady }: Service): Router {
+  const router = Router()
+  // By the protocol a body is empty and "no" is a status of 400 to 499.
+  const ready: RequestHandler = (_req, res) => void res.status(isReady() ? 200 : 400).end()
+  router
+    .route('/v2/health/live')
+    .get((_req, res) => void res.end())
+    .all(only('GET'))
+  router.route('/v2/health/ready').get(ready).all(only('GET'))
+  router.route(`${MODEL_PATH}/ready`).get(known, ready).all(only('GET'))
+  return router
+}
+
+/** The Open Inference Protocol, version 2, as Triton and KServe speak it over HTTP, with binary tensors. */
+export function v2({ desk, isReady, options }: Service): Router {
+  const router = Router()
+  router
+    .route('/v2')
+    .get((_req, res) => void res.json({ name, version, extensions: ['binary_tensor_data'] }))
+    .all(only('GET'))
+  // Triton's way to list the models; what may be asked for in the body changes nothing where there is one.
+  router
+    .route('/v2/repository/index')
+    .post((_req, res) => {
+      const state = isReady() ? 'READY' : 'UNAVAILABLE'
+      res.json([{ name: MODEL, version: VERSION, state }])
+    })
+    .all(only('POST'))
+  router
+    .route(MODEL_PATH)
+    .get(known, (_req, res) => {
+      res.json({
+        name: MODEL,
+        versions: [VERSION],
+        platform: name,
+        inputs: [INPUT],
+        outputs: OUTPUTS,
+      })
+    })
+    .all(only('GET'))
+  router
+    .route(`${MODEL_PATH}/infer`)
+    .post(known, async (req, res) => {
+      const body = await desk.receive(() => readBytes(res))
+      const inference = readInference(body, req.get('Inference-Header-Content-Length'), options)
+      const results = await desk.caption(req, res, inference.photos, inference.options)
+      // The protocol knows no answer for a part of the photos.
+      const captions = results.map(({ answer, failure }) => {
+        if ('captions' in answer) return answer.captions
+        throw failure
+      })
+      const { json, tail } = writeInference(inference, captions, inference.options.count)
+      if (tail === undefined) return void res.type('json').send(json)
+      res.set('Inference-Header-Content-Length', String(json.length))
+      res.type('application/octet-stream').send(Buffer.concat([json, tail]))
+    })
+    .all(only('POST'))
+  return router
+}
+
+/** Lets through what asks for the one model there is. */
+const known: RequestHandler = (req, _res, next) => {
+  const { model, version: wanted } = req.params
+  if (model !== MODEL)
+    throw new ShowtellError('NOT_FOUND', `Expected the model ${MODEL} but received ${model}`, {
+      where: 'model',
+    })
+  if (wanted !== undefined && wanted !== VERSION)
+    throw new ShowtellError('NOT_FOUND', `Expected version ${VERSION} of ${MODEL} but received ${wanted}`, {
+      where: 'version',
+    })
+  next()
+}
