@@ -1,16 +1,17 @@
-import { existsSync } from 'node:fs'
-import { open, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { glob } from 'tinyglobby'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
-import { captionOptionsSchema } from '../decoder/options.js'
+import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
-import { expected } from '../errors.js'
-import { type CaptionFormat, type CaptionLine, checkImageIds, FORMATS } from './caption-formats.js'
+import { expected, messageOf } from '../errors.js'
+import { type CaptionFormat, checkImageIds, FORMATS } from './caption-formats.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
+import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
+import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -27,6 +28,11 @@ export function register(program: Command): void {
     .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
     .option('--output <file>', 'file to write; the same command goes on with one that was interrupted')
     .addOption(new Option('--format <name>', 'of the file').choices(Object.keys(FORMATS)).default('jsonl'))
+    .option(
+      '--xmp',
+      'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
+    )
+    .option('--overwrite', 'replace alt texts that are there')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
   addCaptionOptions(command).action(caption)
@@ -37,6 +43,8 @@ interface Options {
   bundle?: string
   output?: string
   format: CaptionFormat
+  xmp?: true
+  overwrite?: true
   engine: CaptionEngine
   threads?: number
   [option: string]: unknown
@@ -54,83 +62,65 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    if (options.output === undefined) return await print(captioner, files, request, signal)
-    // The other formats are whole or nothing: their lines are gathered beside them first.
-    const lines = options.format === 'jsonl' ? options.output : `${options.output}.part`
-    await append(captioner, files, request, lines, signal)
-    if (lines !== options.output && !signal.aborted)
-      await finish(lines, files, options.output, options.format)
+    const output = options.output === undefined ? SCREEN : await openOutput(options.output, options.format)
+    try {
+      await captionTo(output, captioner, files, request, options, signal)
+    } finally {
+      await output.close()
+    }
   } finally {
     await captioner.close()
   }
 }
 
-type Request = ReturnType<typeof captionRequest>
-
-/** To the screen: a line a photo. */
-async function print(
+/** Captions what the output has not yet. What goes wrong with a photo is told, the others go on, the exit code is 1. */
+async function captionTo(
+  output: Output,
   captioner: Captioner,
   files: readonly string[],
-  request: Request,
+  request: CaptionRequest,
+  options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  let failed = 0
-  for await (const [file, result] of captionAll(captioner, files, request, signal)) {
-    if (result instanceof Error) {
-      failed++
-      process.stderr.write(`skipped ${file}: ${result.message}\n`)
-    } else
-      for (const { text, confidence } of result.captions)
-        process.stdout.write(`${file}\t${text}\t${confidence.toFixed(2)}\n`)
+  const complain = (message: string): void => {
+    process.stderr.write(`${message}\n`)
+    process.exitCode = 1
   }
-  if (failed > 0) process.exitCode = 1
-}
-
-/** To a file that may be interrupted at any moment and gone on with: a photo is done when its line is whole. */
-async function append(
-  captioner: Captioner,
-  files: readonly string[],
-  request: Request,
-  path: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const done = await linesOf(path)
-  const remaining = files.filter((file) => !done.has(file))
-  const out = await open(path, 'a')
+  for (const file of files) {
+    const error = output.done.get(file)?.error
+    if (error !== undefined) complain(`skipped ${file}: ${error}`)
+  }
+  const remaining = files.filter((file) => !output.done.has(file))
   let count = files.length - remaining.length
-  const bar = progressBar('caption', files.length, count)
-  let failed = 0
+  const bar = output === SCREEN ? undefined : progressBar('caption', files.length, count)
   try {
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
-      if (result instanceof Error) {
-        failed++
-        process.stderr.write(`skipped ${file}: ${result.message}\n`)
-        await out.appendFile(`${JSON.stringify({ file, error: result.message })}\n`)
-      } else {
-        const [best, ...others] = result.captions
-        const line = {
-          file,
-          caption: best!.text,
-          confidence: round(best!.confidence),
-          logProb: round(best!.logProb),
-        }
-        const more = others.length === 0 ? {} : { others: others.map(({ text }) => text) }
-        await out.appendFile(`${JSON.stringify({ ...line, ...more })}\n`)
-      }
-      bar.update(++count)
+      if (result instanceof Error) complain(`skipped ${file}: ${result.message}`)
+      else
+        await writeBeside(file, result, options).catch((error) =>
+          complain(`nothing beside ${file}: ${messageOf(error)}`),
+        )
+      await output.write(file, result)
+      bar?.update(++count)
     }
   } finally {
-    await out.close()
-    bar.stop()
+    bar?.stop()
   }
-  if (failed > 0) process.exitCode = 1
+  if (!signal.aborted) await output.finish(files)
+}
+
+/** What is wanted of a photo beside the output; written before its line, which says that it is done. */
+async function writeBeside(file: string, { captions }: CaptionedPhoto, options: Options): Promise<void> {
+  const { text } = captions[0]!
+  if (options.xmp && !(await writeAltText(file, text, options.overwrite ?? false)))
+    process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
 }
 
 /** Captions files in batches; the photos of the next batch are decoded while the model works on this one. */
 async function* captionAll(
   captioner: Captioner,
   files: readonly string[],
-  request: Request,
+  request: CaptionRequest,
   signal: AbortSignal,
 ): AsyncGenerator<readonly [string, CaptionedPhoto | Error]> {
   const start = (from: number) => {
@@ -146,39 +136,6 @@ async function* captionAll(
     const { batch, results } = ahead.shift()!
     for (const [i, result] of (await results).entries()) yield [batch[i]!, result] as const
   }
-}
-
-/** The lines of photos that are done, by file; a last line that a killed process left half written is cut off. */
-async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
-  if (!existsSync(path)) return new Map()
-  const text = await readFile(path, 'utf8')
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  await truncate(path, Buffer.byteLength(whole))
-  const lines = whole.split('\n').slice(0, -1)
-  return new Map(
-    lines.map((text, i) => {
-      try {
-        const line = JSON.parse(text) as CaptionLine
-        return [String(line.file), line]
-      } catch {
-        throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
-      }
-    }),
-  )
-}
-
-/** Gathered lines become the file that was asked for. */
-async function finish(
-  path: string,
-  files: readonly string[],
-  output: string,
-  format: CaptionFormat,
-): Promise<void> {
-  const lines = await linesOf(path)
-  const aside = `${output}.tmp`
-  await writeFile(aside, FORMATS[format](files.map((file) => lines.get(file)!)))
-  await rename(aside, output)
-  await rm(path)
 }
 
 /** Folders become the photos in them, at any depth, and globs what they match; sorted, each once. */
@@ -198,8 +155,4 @@ async function photosOf(inputs: readonly string[]): Promise<string[]> {
     }
   }
   return [...found]
-}
-
-function round(value: number): number {
-  return Math.round(value * 1e4) / 1e4
 }

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs'
+import { open, readFile, rm, truncate } from 'node:fs/promises'
+import type { CaptionedPhoto } from '../decoder/types.js'
+import { expected } from '../errors.js'
+import { type CaptionFormat, type CaptionLine, FORMATS } from './caption-formats.js'
+import { writeWhole } from './whole-file.js'
+
+/** Where captions go. */
+export interface Output {
+  /** The photos that a run before has done, by file. */
+  readonly done: ReadonlyMap<string, CaptionLine>
+  write(file: string, result: CaptionedPhoto | Error): Promise<void>
+  /** Called once all of `files` are done. */
+  finish(files: readonly string[]): Promise<void>
+  close(): Promise<void>
+}
+
+/** The standard output: a line a caption. */
+export const SCREEN: Output = {
+  done: new Map(),
+  async write(file, result) {
+    if (result instanceof Error) return
+    for (const { text, confidence } of result.captions)
+      process.stdout.write(`${file}\t${text}\t${confidence.toFixed(2)}\n`)
+  },
+  finish: async () => {},
+  close: async () => {},
+}
+
+/**
+ * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole.
+ * @throws ShowtellError INVALID_DATA for a line that is no JSON object.
+ */
+export async function openOutput(path: string, format: CaptionFormat): Promise<Output> {
+  // The other formats are whole or nothing: their lines are gathered beside them first.
+  const gathered = format === 'jsonl' ? path : `${path}.lines`
+  const done = await linesOf(gathered)
+  const lines = new Map(done)
+  const out = await open(gathered, 'a')
+  return {
+    done,
+    async write(file, result) {
+      const line = lineOf(file, result)
+      await out.appendFile(FORMATS.jsonl([line]))
+      lines.set(file, line)
+    },
+    async finish(files) {
+      if (gathered === path) return
+      await writeWhole(path, FORMATS[format](files.map((file) => lines.get(file)!)))
+      await rm(gathered)
+    },
+    close: () => out.close(),
+  }
+}
+
+/** The lines of photos that are done, by file; a last line that a killed process left half written is cut off. */
+async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
+  if (!existsSync(path)) return new Map()
+  const text = await readFile(path, 'utf8')
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  await truncate(path, Buffer.byteLength(whole))
+  const lines = whole.split('\n').slice(0, -1)
+  return new Map(
+    lines.map((text, i) => {
+      try {
+        const line = JSON.parse(text) as CaptionLine
+        return [String(line.file), line]
+      } catch {
+        throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
+      }
+    }),
+  )
+}
+
+function lineOf(file: string, result: CaptionedPhoto | Error): CaptionLine {
+  if (result instanceof Error) return { file, error: result.message }
+  const [best, ...others] = result.captions
+  return {
+    file,
+    caption: best!.text,
+    confidence: round(best!.confidence),
+    logProb: round(best!.logProb),
+    ...(others.length === 0 ? {} : { others: others.map(({ text }) => text) }),
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1e4) / 1e4
+}
