@@ -1,11 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
-import { floats, type Values } from '../engine/fixtures/values.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { ATTENTIONS, additive } from './attention.js'
+import { at, fill, floats, scaled, total, type Values } from '../engine/fixtures/values.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { ATTENTIONS, additive, dot } from './attention.js'
 import { withGraph } from './fixtures/graph.js'
+import { softmax } from './fixtures/loops.js'
 import { expectClose, type Reference, readReference } from './fixtures/reference.js'
+import { probed, within } from './fixtures/tensors.js'
 
 let reference: Reference
 beforeAll(async () => {
@@ -67,37 +69,79 @@ describe('additive attention', () => {
       },
     )
   })
+})
+
+describe('dot attention', () => {
+  const weights = { w_query: floats(3, 4), w_key: floats(5, 4) }
+  const given = { query: floats(2, 3, 3), regions: floats(2, 6, 5) }
+  const truth = fill([2, 3, 6], (image, hypothesis, region) => {
+    const project = (x: Values, row: number, w: Values) =>
+      Array.from({ length: 4 }, (_, a) => total(w.dims[0]!, (i) => at(x, image!, row, i) * at(w, i, a)))
+    const asked = project(given.query, hypothesis!, weights.w_query)
+    const scores = Array.from({ length: 6 }, (_, r) => {
+      const key = project(given.regions, r, weights.w_key)
+      return total(4, (a) => asked[a]! * key[a]!) / 2
+    })
+    return softmax(scores)[region!]!
+  })
+
+  it.each(backends)(
+    'is softmax of the products of query and keys over the root of their size on %s',
+    async (backend) => {
+      await useBackend(backend)
+      within({ ...weights, ...given }, (ops, all) => {
+        const alignment = dot.align(ops, all, all.query!, dot.keys(ops, all, all.regions!))
+        expect(alignment.shape).toEqual([2, 3, 6])
+        expectClose(ops.read(alignment), truth.data, 'alignment')
+      })
+    },
+  )
+
+  it('is it in onnxruntime', async () => {
+    await withGraph(
+      weights,
+      { query: 3, regions: 3 },
+      (ops, held, { query, regions }) => ({
+        alignment: dot.align(ops, held, query!, dot.keys(ops, held, regions!)),
+      }),
+      async (run) => {
+        expectClose((await run(given)).alignment!.data, truth.data, 'alignment')
+      },
+    )
+  })
+})
+
+describe.each(Object.keys(ATTENTIONS))('attention %s', (name) => {
+  const attention = ATTENTIONS[name]!
+  const weights = Object.fromEntries(
+    attention
+      .parameters(5, 3, 4)
+      .map((parameter) => [parameter.name, scaled(0.5, floats(...parameter.shape))]),
+  )
+
+  it('is called what its row is called', () => {
+    expect(attention.name).toBe(name)
+  })
 
   it.each(backends)(
     'of many hypotheses has gradients that central differences confirm on %s',
     async (backend) => {
       await useBackend(backend)
-      const weights = { w_query: floats(3, 4), w_key: floats(5, 4), b: floats(4), v: floats(4, 1) }
-      const [probe, query, regions] = [floats(2, 3, 5), floats(2, 3, 3), floats(2, 4, 5)]
-      expectGradients({ ...weights, query, regions }, (ops, all) => {
-        const alignment = additive.align(ops, all, all.query!, additive.keys(ops, all, all.regions!))
-        const context = ops.matMul(alignment, all.regions!)
-        const probed = ops.mul(context, ops.input(probe.data as Float32Array, probe.dims))
-        return ops.sum(ops.reshape(probed, [-1]), 0)
+      const given = { query: floats(2, 3, 3), regions: floats(2, 4, 5) }
+      expectGradients({ ...weights, ...given }, (ops, all) => {
+        const alignment = attention.align(ops, all, all.query!, attention.keys(ops, all, all.regions!))
+        return probed(ops, [ops.matMul(alignment, all.regions!)])
       })
     },
   )
 
   it('gives every hypothesis its own shares, which sum to 1', async () => {
     await useBackend('cpu')
-    const ops = new TensorFlowOps()
-    const weights = { w_query: floats(3, 4), w_key: floats(5, 4), b: floats(4), v: floats(4, 1) }
     const [query, regions] = [floats(2, 3, 3), floats(2, 4, 5)]
     const align = (asked: Values): number[] =>
-      ops.scope(() => {
-        const held: Record<string, Tensor> = Object.fromEntries(
-          Object.entries({ ...weights, regions, asked }).map(([name, { data, dims }]) => [
-            name,
-            ops.input(data as Float32Array, dims),
-          ]),
-        )
-        const keys = additive.keys(ops, held, held.regions!)
-        return [...ops.read(additive.align(ops, held, held.asked!, keys))]
+      within({ ...weights, regions, asked }, (ops, held) => {
+        const keys = attention.keys(ops, held, held.regions!)
+        return [...ops.read(attention.align(ops, held, held.asked!, keys))]
       })
     const together = align(query)
     for (let hypothesis = 0; hypothesis < 3; hypothesis++) {
@@ -113,11 +157,5 @@ describe('additive attention', () => {
         expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 6)
       }
     }
-  })
-})
-
-describe('ATTENTIONS', () => {
-  it('names each attention as its row is named', () => {
-    for (const [name, attention] of Object.entries(ATTENTIONS)) expect(attention.name).toBe(name)
   })
 })

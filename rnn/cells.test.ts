@@ -3,13 +3,14 @@ import { backends } from '../engine/fixtures/backends.js'
 import { differentiate } from '../engine/fixtures/differences.js'
 import { at, fill, floats, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, useBackend } from '../engine/tensorflow.js'
 import type { Cell } from './cell.js'
 import { CELLS } from './cells.js'
 import { elmanWith } from './elman.js'
 import { withGraph } from './fixtures/graph.js'
 import { CELL_LOOPS } from './fixtures/loops.js'
 import { atTime, expectClose, REFERENCE_CELLS, type Reference, readReference } from './fixtures/reference.js'
+import { type Tensors, within } from './fixtures/tensors.js'
 
 let reference: Reference
 beforeAll(async () => {
@@ -173,13 +174,10 @@ describe('the plain network from the LSTM by fixing its gates', () => {
 
   /** The hidden states of all steps, one after the other. */
   function hiddens(cell: Cell, held: Record<string, Values>): number[] {
-    const ops = new TensorFlowOps()
-    return ops.scope(() => {
-      const tensorOf = ({ data, dims }: Values) => ops.input(data as Float32Array, dims)
-      const tensors = Object.fromEntries(Object.entries(held).map(([key, values]) => [key, tensorOf(values)]))
-      let state = Object.fromEntries(cell.states.map((key) => [key, tensorOf(zeros)]))
-      return xs.flatMap((x) => {
-        state = { ...cell.step(ops, tensors, tensorOf(x), state) }
+    return within({ ...held, ...Object.fromEntries(xs.entries()), zeros }, (ops, tensors) => {
+      let state: Tensors = Object.fromEntries(cell.states.map((key) => [key, tensors.zeros!]))
+      return xs.flatMap((_, t) => {
+        state = cell.step(ops, tensors, tensors[t]!, state)
         return [...ops.read(state.hidden!)]
       })
     })

@@ -3,13 +3,13 @@ import { backends } from '../engine/fixtures/backends.js'
 import { expectGradients } from '../engine/fixtures/differences.js'
 import { at, fill, floats, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, type TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { CELLS } from './cells.js'
 import { CONNECTIONS } from './connections.js'
 import { withGraph } from './fixtures/graph.js'
 import { type LoopState, stackLoop } from './fixtures/loops.js'
-import { probed } from './fixtures/probe.js'
 import { expectClose } from './fixtures/reference.js'
+import { probed, type Tensors, within } from './fixtures/tensors.js'
 import { Stack } from './stack.js'
 
 const [IMAGES, HYPOTHESES, INPUTS, UNITS, STEPS] = [2, 3, 5, 4, 4]
@@ -39,7 +39,7 @@ const masksAt = (time: number): number[][] =>
   [0, 1].map((layer) => MASK.map((_, u) => MASK[(u + time + layer) % 4]!))
 
 /** Outputs and states of all steps. */
-function unrolled(ops: TensorFlowOps, stack: Stack, given: Readonly<Record<string, Tensor>>): Tensor[] {
+function unrolled(ops: TensorFlowOps, stack: Stack, given: Tensors): Tensor[] {
   let state = Object.fromEntries(stack.states.map((name) => [name, given[`before.${name}`]!]))
   return Array.from({ length: STEPS }, (_, t) => {
     const masks = masksAt(t).map((mask) => ops.input(Float32Array.from(mask), [UNITS]))
@@ -78,12 +78,8 @@ describe.each(SHAPES)('$layers layers of $cell, $connection', (shape) => {
 
   it.each(backends)('say what the definition says on %s', async (backend) => {
     await useBackend(backend)
-    const ops = new TensorFlowOps()
     const truth = truthOf(shape, stack, given)
-    ops.scope(() => {
-      const held = Object.fromEntries(
-        Object.entries(given).map(([name, { data, dims }]) => [name, ops.input(data as Float32Array, dims)]),
-      )
+    within(given, (ops, held) => {
       for (const [i, value] of unrolled(ops, stack, held).entries())
         expectClose(ops.read(value), truth[i]!.data, `value ${i}`)
     })
@@ -159,11 +155,9 @@ describe('Stack', () => {
 
   it('begins with zeros of as many images and hypotheses as there are', async () => {
     await useBackend('cpu')
-    const ops = new TensorFlowOps()
-    ops.scope(() => {
+    within({ x: floats(2, 3, 5) }, (ops, { x }) => {
       const stack = new Stack({ cell: 'lstm', inputs: 5, units: 4, layers: 2 })
-      const { data, dims } = floats(2, 3, 5)
-      const zeros = stack.zeros(ops, ops.input(data as Float32Array, dims))
+      const zeros = stack.zeros(ops, x!)
       expect(Object.keys(zeros)).toEqual(stack.states)
       for (const zero of Object.values(zeros)) {
         expect(zero.shape).toEqual([2, 3, 4])
