@@ -36,7 +36,12 @@ describe('photos in JSON', () => {
     [{ image: { base64: 7 } }, 'Expected text of at least 1 characters for image.base64 but received 7'],
     [
       { images: [{ base64: 'YQ==', name: 'x' }] },
-      'Expected one of base64, file for a name in images.0 but received "name"',
+      'Expected one of base64, url, file for a name in images.0 but received "name"',
+    ],
+    [{ image: { file: 'x' } }, 'Expected either base64 or url for a photo'],
+    [
+      { image: { url: 'https://example.org/cat.jpg', file: 'cat.jpg' } },
+      'Expected base64, since this service fetches no photos, for cat.jpg but received "a url"',
     ],
     [
       { image: 'YQ==', options: { count: 99 } },
@@ -47,6 +52,23 @@ describe('photos in JSON', () => {
     expect(await failure(await post(JSON.stringify(body), '/v1/captions', TYPE))).toMatchObject({
       status: 400,
       message,
+    })
+  })
+
+  it('are fetched from public addresses only, each with its own error', async () => {
+    const { post } = await listen({ allowUrls: true })
+    const images = [
+      { url: 'http://127.0.0.1:1/cat.jpg', file: 'a' },
+      { url: 'file:///etc/passwd' },
+      btoa('cat'),
+    ]
+    const response = await post(JSON.stringify({ images }), '/v1/captions', TYPE)
+    expect(await response.json()).toMatchObject({
+      results: [
+        { file: 'a', error: { code: 'INVALID_IMAGE' } },
+        { error: { code: 'INVALID_ARGUMENT' } },
+        { captions: [{ text: 'A cat.' }] },
+      ],
     })
   })
 })

@@ -3,17 +3,26 @@ import type { Response } from 'express'
 import { z } from 'zod'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { validate } from '../decoder/validate.js'
-import { expected, type ShowtellError } from '../errors.js'
-import { MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
+import { type ErrorCode, expected, ShowtellError } from '../errors.js'
+import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
+import { fetchUrl } from './fetch-url.js'
+
+/** Errors that are not of the photo being fetched but of the request. */
+const WHOLE: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'ABORTED'])
 
 const base64Schema = z.string().min(1).describe('The file, base64')
 const photoSchema = z.union([
   base64Schema,
-  z.strictObject({
-    base64: base64Schema,
-    file: z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer'),
-  }),
+  z
+    .strictObject({
+      base64: base64Schema.optional(),
+      url: z.string().min(1).max(2048).optional().describe('Where the file is, if this service fetches any'),
+      file: z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer'),
+    })
+    .refine(({ base64, url }) => (base64 === undefined) !== (url === undefined), {
+      message: 'Expected either base64 or url for a photo',
+    }),
 ])
 
 /** The JSON body of `POST /v1/captions`. */
@@ -40,16 +49,42 @@ export async function readJson(
   const { image, images = [image!] } = validate(captionsRequestSchema, body, 'the body')
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
-  const photos: UploadedPhoto[] = []
-  for (const [i, photo] of images.entries()) {
-    const { base64, file } = typeof photo === 'string' ? { base64: photo } : photo
-    const named = file === undefined ? {} : { file }
-    photos.push({ ...named, content: decodeBase64(base64, file ?? `images.${i}`, limits) })
-    // Megabytes each: others get their turn in between.
-    await setImmediate()
-  }
+  const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
+    const { base64, url, file } = typeof photo === 'string' ? { base64: photo } : photo
+    const where = file ?? `images.${i}`
+    const content =
+      base64 === undefined
+        ? await fetched(url!, where, res, limits)
+        : // Megabytes each: others get their turn in between.
+          await setImmediate().then(() => decodeBase64(base64, where, limits))
+    return { content, ...(file === undefined ? {} : { file }) }
+  })
   // As they came: what the query says stands where they say nothing.
-  return { photos, options: (body as { options?: Record<string, unknown> }).options ?? {} }
+  return {
+    photos: await Promise.all(photos),
+    options: (body as { options?: Record<string, unknown> }).options ?? {},
+  }
+}
+
+/** @throws ShowtellError what concerns the whole request: OVERLOADED, ABORTED */
+async function fetched(
+  url: string,
+  where: string,
+  res: Response,
+  limits: ServiceOptions,
+): Promise<Uint8Array | ShowtellError> {
+  if (!limits.allowUrls)
+    return expected('base64, since this service fetches no photos,', where, 'a url', 'INVALID_ARGUMENT')
+  try {
+    return await fetchUrl(url, where, {
+      bytes: limits.maxImageBytes,
+      timeout: limits.urlTimeout,
+      hold: (bytes) => hold(res, bytes),
+    })
+  } catch (error) {
+    if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
+    throw error
+  }
 }
 
 /** The bytes, or why there are none: INVALID_IMAGE, IMAGE_TOO_LARGE. */
