@@ -6,7 +6,9 @@ export function register(program: Command): void {
   const command = program
     .command('serve')
     .description('answer POST /v1/captions over HTTP and show a page to drop photos on')
-  for (const { flag, variable, description } of settings())
-    command.addOption(new Option(`${flag} <value>`, `${description} [${variable}]`))
-  command.action((flags: Record<string, string>) => serve(readConfig(flags, process.env)))
+  for (const { flag, variable, description, isSwitch } of settings())
+    command.addOption(
+      new Option(`${flag} ${isSwitch ? '[value]' : '<value>'}`, `${description} [${variable}]`),
+    )
+  command.action((flags: Record<string, string | true>) => serve(readConfig(flags, process.env)))
 }

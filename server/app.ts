@@ -25,6 +25,7 @@ export interface AppSettings {
   readonly options: ServiceOptions
   readonly logger?: Logger
   readonly isReady?: Service['isReady']
+  readonly reload?: Service['reload']
 }
 
 const PAGE = fileURLToPath(new URL('page', import.meta.url))
@@ -38,12 +39,13 @@ export function createApp({
   options,
   logger = pino({ level: 'silent' }),
   isReady = () => true,
+  reload,
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
   const metrics = createMetrics({ queue: () => batcher.depth, cache: () => cache.bytes })
   const batcher = new Batcher(captioner, options, metrics)
   const desk = new Desk(captioner, batcher, cache, metrics, options)
-  const service: Service = { captioner, desk, metrics, options, isReady }
+  const service: Service = { captioner, desk, metrics, options, isReady, reload }
   const app = express()
   // Captions have a tag of their own; nothing else is asked for again and again.
   app.set('etag', false)

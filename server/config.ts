@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import express from 'express'
 import { z } from 'zod'
 import { ENGINES } from '../decoder/engines.js'
 import { validate, wantedBy } from '../decoder/validate.js'
+import { messageOf, ShowtellError } from '../errors.js'
 import { valuesOf } from './values.js'
 
 /** What a service allows and how it batches. */
@@ -73,6 +75,11 @@ export const serveConfigSchema = z
     threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
     maxPixels: z.int().min(1).default(100_000_000).describe('Most pixels of a photo, width times height'),
     ...serviceOptionsSchema.shape,
+    drainDelay: z
+      .int()
+      .min(0)
+      .default(1000)
+      .describe('Time to go on taking requests after SIGTERM while /readyz says no, ms'),
     drainTimeout: z.int().min(0).default(10_000).describe('Longest wait for open requests at the end, ms'),
     logLevel: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
@@ -82,12 +89,19 @@ export const serveConfigSchema = z
   .refine(({ queueSize, maxImages }) => queueSize >= maxImages, {
     path: ['queueSize'],
     message: 'Expected at least maxImages for queueSize: a full request could never be taken',
+    when: areWhole('queueSize', 'maxImages'),
   })
   .refine(({ maxHeldBytes, maxBodyBytes }) => maxHeldBytes >= maxBodyBytes, {
     path: ['maxHeldBytes'],
     message: 'Expected at least maxBodyBytes for maxHeldBytes: a full request could never be taken',
+    when: areWhole('maxHeldBytes', 'maxBodyBytes'),
   })
 export type ServeConfig = z.output<typeof serveConfigSchema>
+
+/** Settings that depend on each other are looked at whatever is wrong with the others. */
+function areWhole(...names: string[]): (payload: { value: unknown }) => boolean {
+  return ({ value }) => names.every((name) => Number.isInteger((value as Record<string, unknown>)?.[name]))
+}
 
 function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
@@ -107,34 +121,84 @@ function variableOf(name: string): string {
   return `SHOWTELL_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`
 }
 
+/** The setting that says where the others are. */
+const FILE = { name: 'config', description: 'JSON file of settings; the environment and flags win over it' }
+
+interface Setting {
+  readonly name: string
+  readonly flag: string
+  readonly variable: string
+  readonly description: string
+  /** Whether the flag alone means true. */
+  readonly isSwitch: boolean
+}
+
 /** Each setting with its flag, its environment variable and what it means. */
-export function settings(): { name: string; flag: string; variable: string; description: string }[] {
-  return Object.entries(wantedBy(serveConfigSchema).properties ?? {}).map(([name, wanted]) => ({
+export function settings(): Setting[] {
+  const setting = (name: string, description: string, isSwitch = false): Setting => ({
     name,
     flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     variable: variableOf(name),
-    description: [
+    description,
+    isSwitch,
+  })
+  const own = Object.entries(wantedBy(serveConfigSchema).properties ?? {}).map(([name, wanted]) => {
+    const hasDefault = wanted.default !== undefined && String(wanted.default) !== ''
+    const description = [
       wanted.description,
       ...(wanted.enum === undefined ? [] : [`: ${wanted.enum.join(', ')}`]),
-      ...(wanted.default === undefined ? [] : [` (default ${wanted.default})`]),
-    ].join(''),
-  }))
+      ...(hasDefault ? [` (default ${wanted.default})`] : []),
+    ].join('')
+    return setting(name, description, wanted.type === 'boolean')
+  })
+  return [setting(FILE.name, FILE.description), ...own]
 }
 
 /**
- * The settings given as text by flags, else by the environment, else the defaults; `PORT` is heard too, as hosting
- * platforms set it.
+ * The settings given as text by flags, else by the environment, else by a JSON file, else the defaults; `PORT` is heard
+ * too, as hosting platforms set it.
  * @throws ShowtellError INVALID_ARGUMENT naming everything that is wrong.
  */
 export function readConfig(
-  flags: Readonly<Record<string, string>>,
+  flags: Readonly<Record<string, string | boolean>>,
   environment: Readonly<Record<string, string | undefined>>,
 ): ServeConfig {
   const texts: Record<string, string> = {}
   for (const { name, variable } of settings()) {
     const fallback = name === 'port' ? environment.PORT : undefined
     const text = flags[name] ?? environment[variable] ?? fallback
-    if (text !== undefined && text !== '') texts[name] = text
+    if (text !== undefined && text !== '') texts[name] = String(text)
   }
-  return validate(serveConfigSchema, valuesOf(serveConfigSchema, texts), 'the settings')
+  const { [FILE.name]: file, ...given } = texts
+  const problems: ShowtellError[] = []
+  const collect = <R>(read: () => R): R | undefined => {
+    try {
+      return read()
+    } catch (error) {
+      if (!(error instanceof ShowtellError)) throw error
+      problems.push(error)
+      return undefined
+    }
+  }
+  const filed = file === undefined ? {} : collect(() => readFile(file))
+  const config = collect(() =>
+    validate(serveConfigSchema, { ...filed, ...valuesOf(serveConfigSchema, given) }, 'the settings'),
+  )
+  const [first] = problems
+  if (config !== undefined && first === undefined) return config
+  throw new ShowtellError('INVALID_ARGUMENT', problems.map(({ message }) => message).join('; '), {
+    where: first?.where ?? 'the settings',
+  })
+}
+
+function readFile(file: string): Record<string, unknown> {
+  const broken = (why: string): ShowtellError =>
+    new ShowtellError('INVALID_ARGUMENT', `Expected a JSON object in ${file} but ${why}`, { where: file })
+  try {
+    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { ...read }
+  } catch (error) {
+    throw broken(messageOf(error))
+  }
+  throw broken('it holds something else')
 }

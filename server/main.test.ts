@@ -1,5 +1,9 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { ShowtellError } from '../errors.js'
@@ -23,7 +27,7 @@ describe('startService', () => {
     const [first, second] = [gate(), gate()]
     captioner.gate = first.shut
     const port = await freePort()
-    const starting = startService(captioner, readConfig({ port: String(port) }, {}), logger)
+    const starting = startService(captioner, readConfig({ port: String(port), drainDelay: '0' }, {}), logger)
     const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
     await expect.poll(() => captioner.calls.length, SOON).toBe(1)
     expect((await get('/readyz')).status).toBe(503)
@@ -47,9 +51,41 @@ describe('startService', () => {
     await stopping
   })
 
+  it('while it drains goes on answering whoever has not heard of it, and lets them go', async () => {
+    const captioner = new FakeCaptioner()
+    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '1500' }, {}), logger)
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = (path: string, method = 'GET') =>
+      new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
+        const asked = request(`${service.url}${path}`, { agent, method }, (response) => {
+          response.resume()
+          response.once('end', () =>
+            resolve({ status: response.statusCode, connection: response.headers.connection }),
+          )
+        })
+        asked.once('error', reject).end(method === 'POST' ? 'cat' : undefined)
+      })
+    expect(await ask('/livez')).toEqual({ status: 200, connection: 'keep-alive' })
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const begun = ask('/v1/captions', 'POST')
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    const stopping = service.stop()
+    open()
+    expect(await begun).toEqual({ status: 200, connection: 'close' })
+    expect(await ask('/readyz')).toEqual({ status: 503, connection: 'close' })
+    await stopping
+    await expect(ask('/livez')).rejects.toThrow()
+    agent.destroy()
+  })
+
   it('ends what takes longer than the drain timeout', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(captioner, readConfig({ port: '0', drainTimeout: '30' }, {}), logger)
+    const service = await startService(
+      captioner,
+      readConfig({ port: '0', drainDelay: '0', drainTimeout: '30' }, {}),
+      logger,
+    )
     captioner.gate = gate().shut
     const failed = expect(fetch(`${service.url}/v1/captions`, photo)).rejects.toThrow()
     await expect.poll(() => captioner.calls.length, SOON).toBe(2)
@@ -81,6 +117,41 @@ describe('readConfig', () => {
     expect(() => readConfig({ port: '99999', threads: 'two' }, { SHOWTELL_ENGINE: 'gpu' })).toThrow(
       /^Expected an integer from 0 to 65535 for port but received 99999; Expected one of auto, onnx.* for engine but received "gpu"; Expected an integer from 1 to 64 for threads but received "two"$/,
     )
-    expect(() => readConfig({ queueSize: '4' }, {})).toThrow('Expected at least maxImages for queueSize')
+    expect(() => readConfig({ queueSize: '4', port: 'x' }, {})).toThrow(
+      /^Expected an integer from 0 to 65535 for port .*; Expected at least maxImages for queueSize/,
+    )
+  })
+
+  it('takes what a file says, unless the environment or a flag says something else', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'config-'))
+    const file = join(folder, 'showtell.json')
+    await writeFile(file, JSON.stringify({ port: 1, batchSize: 2, deadline: 3, allowUrls: true }))
+    expect(
+      readConfig(
+        { port: '7', apiKeys: 'a-long-enough-key,another-long-key' },
+        {
+          SHOWTELL_CONFIG: file,
+          SHOWTELL_BATCH_SIZE: '8',
+        },
+      ),
+    ).toMatchObject({
+      port: 7,
+      batchSize: 8,
+      deadline: 3,
+      allowUrls: true,
+      apiKeys: ['a-long-enough-key', 'another-long-key'],
+    })
+    expect(readConfig({ config: file, allowUrls: 'false' }, {}).allowUrls).toBe(false)
+    expect(readConfig({ allowUrls: true }, {}).allowUrls).toBe(true)
+    await writeFile(file, JSON.stringify({ ports: 1, threads: 'two' }))
+    expect(() => readConfig({ config: file }, {})).toThrow(
+      /for threads but received "two"; Expected one of host, port, .* but received "ports"$/,
+    )
+    await writeFile(file, '[]')
+    expect(() => readConfig({ config: file, port: 'x' }, {})).toThrow(
+      `Expected a JSON object in ${file} but it holds something else; Expected an integer from 0 to 65535`,
+    )
+    await rm(folder, { recursive: true })
+    expect(() => readConfig({ config: file }, {})).toThrow('no such file')
   })
 })

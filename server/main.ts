@@ -1,26 +1,29 @@
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
-import { ShowtellError } from '../errors.js'
+import { messageOf, ShowtellError } from '../errors.js'
 import { createApp } from './app.js'
 import type { ServeConfig } from './config.js'
+import { ReplaceableCaptioner, warmUp } from './reload.js'
+import type { Service } from './service.js'
 
 export { readConfig, settings } from './config.js'
-
-/** The smallest GIF there is: one white pixel. */
-const PIXEL = Buffer.from('R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=', 'base64')
 
 /** Time for a client to send its whole request, and for its head alone, ms. */
 const REQUEST_TIMEOUT = 60_000
 const HEADERS_TIMEOUT = 10_000
 
 /** A service that answers requests. */
-export interface Service {
+export interface RunningService {
   readonly url: string
-  /** Takes no new request and answers those it has, within the drain timeout. */
+  /**
+   * Stops being ready, takes what still comes for the drain delay and answers what it has within the drain timeout.
+   * Every answer from now on ends its connection, so that nobody sends a request into one that is being closed.
+   */
   stop(): Promise<void>
 }
 
@@ -29,18 +32,28 @@ export async function startService(
   captioner: Captioner,
   config: ServeConfig,
   logger: Logger,
-): Promise<Service> {
+  reload?: Service['reload'],
+): Promise<RunningService> {
   let ready = false
-  const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT, headersTimeout: HEADERS_TIMEOUT },
-    createApp({ captioner, options: config, logger, isReady: () => ready }),
-  )
+  let stopping = false
+  const open = new Set<ServerResponse>()
+  const app = createApp({ captioner, options: config, logger, reload, isReady: () => ready })
+  const limits = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: HEADERS_TIMEOUT }
+  const server = createServer(limits, (req, res) => {
+    if (stopping) res.setHeader('Connection', 'close')
+    open.add(res)
+    res.once('close', () => open.delete(res))
+    app(req, res)
+  })
   server.listen(config.port, config.host)
   await once(server, 'listening')
   const { address, family, port } = server.address() as AddressInfo
   const url = `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   const stop = async (): Promise<void> => {
     ready = false
+    stopping = true
+    for (const res of open) if (!res.headersSent) res.setHeader('Connection', 'close')
+    if (config.drainDelay > 0) await wait(config.drainDelay)
     const closed = once(server, 'close')
     server.close()
     // Connections that are kept alive end when their last answer is through.
@@ -51,10 +64,10 @@ export async function startService(
     clearTimeout(limit)
   }
   try {
-    const [first] = await captioner.caption([PIXEL])
-    if (first instanceof Error) throw first
+    await warmUp(captioner)
   } catch (error) {
-    await stop()
+    server.close()
+    server.closeAllConnections()
     throw error
   }
   ready = true
@@ -62,31 +75,51 @@ export async function startService(
 }
 
 /**
- * `showtell serve`: runs until SIGTERM or SIGINT and then finishes what it has; a second signal ends it at once.
+ * `showtell serve`: runs until SIGTERM or SIGINT and then finishes what it has; a second signal ends it at once. SIGHUP
+ * loads the bundle again.
  * @throws ShowtellError when the captioner cannot be loaded or the address not be had.
  */
 export async function serve(config: ServeConfig): Promise<void> {
   const logger = pino({ level: config.logLevel })
-  const captioner = await loadCaptioner(config.bundle, {
-    engine: config.engine,
-    pixelLimit: config.maxPixels,
-    ...(config.threads === undefined ? {} : { threads: config.threads }),
-  })
-  try {
-    const service = await startService(captioner, config, logger).catch((error: NodeJS.ErrnoException) => {
-      if (error.syscall !== 'listen') throw error
-      const where = `${config.host}:${config.port}`
-      throw new ShowtellError('INVALID_ARGUMENT', `Expected to listen at ${where} but ${error.message}`, {
-        where,
-      })
+  const load = (): Promise<Captioner> =>
+    loadCaptioner(config.bundle, {
+      engine: config.engine,
+      pixelLimit: config.maxPixels,
+      ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
-    const { name, engine } = captioner.model
-    logger.info({ url: service.url, model: name, engine }, 'ready')
+  const captioner = new ReplaceableCaptioner(await load(), load)
+  const reload = async (): ReturnType<ReplaceableCaptioner['reload']> => {
+    const before = captioner.model
+    try {
+      const model = await captioner.reload()
+      logger.info({ model: model.name, version: model.version, before: before.version }, 'reloaded')
+      return model
+    } catch (error) {
+      logger.error({ model: before.name, version: before.version, error: messageOf(error) }, 'not reloaded')
+      throw error
+    }
+  }
+  // Logged already; the model before goes on.
+  const onHangUp = (): void => void reload().catch(() => {})
+  process.on('SIGHUP', onHangUp)
+  try {
+    const service = await startService(captioner, config, logger, reload).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.syscall !== 'listen') throw error
+        const where = `${config.host}:${config.port}`
+        throw new ShowtellError('INVALID_ARGUMENT', `Expected to listen at ${where} but ${error.message}`, {
+          where,
+        })
+      },
+    )
+    const { name, version, engine } = captioner.model
+    logger.info({ url: service.url, model: name, version, engine }, 'ready')
     process.stderr.write(`showtell serves ${name} (${engine}) at ${service.url}\n`)
     const signal = await nextSignal()
     logger.info({ signal }, 'draining')
     await service.stop()
   } finally {
+    process.off('SIGHUP', onHangUp)
     await captioner.close()
   }
 }

@@ -1,4 +1,4 @@
-import type { Captioner } from '../decoder/types.js'
+import type { Captioner, ModelDescription } from '../decoder/types.js'
 import type { ServiceOptions } from './config.js'
 import type { Desk } from './desk.js'
 import type { Metrics } from './metrics.js'
@@ -11,4 +11,6 @@ export interface Service {
   readonly options: ServiceOptions
   /** Whether to be sent requests: not before the first caption, and not while shutting down. */
   readonly isReady: () => boolean
+  /** Loads the bundle again; absent where it cannot be. */
+  readonly reload?: (() => Promise<ModelDescription>) | undefined
 }

@@ -1,9 +1,11 @@
 import { Router } from 'express'
+import { ShowtellError } from '../../errors.js'
+import { requireKey } from '../access.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
 
 /** What captions the photos. */
-export function models({ captioner }: Service): Router {
+export function models({ captioner, reload }: Service): Router {
   const router = Router()
   router
     .route('/v1/model')
@@ -13,5 +15,14 @@ export function models({ captioner }: Service): Router {
     .route('/v1/models')
     .get((_req, res) => void res.json({ models: [captioner.model] }))
     .all(only('GET'))
+  // Without keys in the settings nobody has one.
+  router
+    .route('/v1/models/reload')
+    .post(requireKey, async (_req, res) => {
+      if (reload === undefined)
+        throw new ShowtellError('NOT_FOUND', 'Expected a bundle to load again but this service has none')
+      res.json(await reload())
+    })
+    .all(only('POST'))
   return router
 }

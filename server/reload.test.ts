@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest'
+import type { Captioner } from '../decoder/types.js'
+import { ShowtellError } from '../errors.js'
+import { FakeCaptioner, failure, gate, listen } from './fixtures/service.js'
+import { ReplaceableCaptioner } from './reload.js'
+
+const CAT = [Buffer.from('cat')]
+
+/** One captioner after the other, each with its own version. */
+class Loads {
+  readonly made: (FakeCaptioner & { closed: number })[] = []
+  prepare: (captioner: FakeCaptioner) => void = () => {}
+
+  readonly next = async (): Promise<Captioner> => {
+    const captioner = Object.assign(new FakeCaptioner(`v${this.made.length}`), { closed: 0 })
+    captioner.close = async () => {
+      captioner.closed++
+    }
+    this.prepare(captioner)
+    this.made.push(captioner)
+    return captioner
+  }
+}
+
+async function replaceable() {
+  const loads = new Loads()
+  const captioner = new ReplaceableCaptioner(await loads.next(), loads.next)
+  return { loads, captioner, closed: () => loads.made.map(({ closed }) => closed) }
+}
+
+describe('ReplaceableCaptioner', () => {
+  it('captions with the new one after a reload, and closes the old one', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    expect((await captioner.reload()).version).toBe('v1')
+    expect(captioner.model.version).toBe('v1')
+    await captioner.caption(CAT)
+    expect(loads.made.map(({ calls }) => calls.length)).toEqual([0, 2])
+    expect(closed()).toEqual([1, 0])
+  })
+
+  it('lets the old one finish what it has begun', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    const { shut, open } = gate()
+    loads.made[0]!.gate = shut
+    const begun = captioner.caption(CAT)
+    await captioner.reload()
+    expect(closed()).toEqual([0, 0])
+    open()
+    expect(await begun).toMatchObject([{ captions: [{ text: 'A cat.' }] }])
+    expect(closed()).toEqual([1, 0])
+  })
+
+  it('keeps the old one where the new one does not load', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    loads.prepare = () => {
+      throw new ShowtellError('NOT_FOUND', 'no bundle there')
+    }
+    await expect(captioner.reload()).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      message: 'no bundle there',
+    })
+    expect(await captioner.caption(CAT)).toMatchObject([{ captions: [{}] }])
+    expect([captioner.model.version, closed()]).toEqual(['v0', [0]])
+  })
+
+  it('keeps the old one where the new one does not caption, and frees that', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    loads.prepare = (next) => {
+      next.caption = async () => [new Error('NaN')]
+    }
+    await expect(captioner.reload()).rejects.toThrow('NaN')
+    expect([captioner.model.version, closed()]).toEqual(['v0', [0, 1]])
+  })
+
+  it('replaces one after the other when asked twice', async () => {
+    const { captioner, closed } = await replaceable()
+    const models = await Promise.all([captioner.reload(), captioner.reload()])
+    expect(models.map(({ version }) => version)).toEqual(['v1', 'v2'])
+    expect(closed()).toEqual([1, 1, 0])
+    await captioner.close()
+    expect(closed()).toEqual([1, 1, 1])
+  })
+})
+
+describe('POST /v1/models/reload', () => {
+  const apiKeys = ['a-key-of-somebody']
+  const key = { Authorization: `Bearer ${apiKeys[0]}` }
+
+  it('wants a key, even where captions want none', async () => {
+    let reloads = 0
+    const reload = async () => {
+      reloads++
+      return new FakeCaptioner('v2').model
+    }
+    const open = await listen({}, { reload })
+    expect(await failure(await open.post('', '/v1/models/reload', key))).toMatchObject({ status: 401 })
+    const { post } = await listen({ apiKeys }, { reload })
+    expect((await post('', '/v1/models/reload')).status).toBe(401)
+    expect(reloads).toBe(0)
+    const response = await post('', '/v1/models/reload', key)
+    expect([response.status, (await response.json()).version]).toEqual([200, 'v2'])
+    expect(reloads).toBe(1)
+  })
+
+  it('says why a bundle is refused', async () => {
+    const { post, get } = await listen(
+      { apiKeys },
+      { reload: () => Promise.reject(new ShowtellError('INVALID_BUNDLE', 'Expected sha256 1')) },
+    )
+    expect(await failure(await post('', '/v1/models/reload', key))).toMatchObject({
+      status: 500,
+      code: 'INVALID_BUNDLE',
+      message: 'Expected sha256 1',
+    })
+    expect((await get('/readyz')).status).toBe(200)
+  })
+})

@@ -1,0 +1,83 @@
+import type { CaptionRequest } from '../decoder/options.js'
+import type { CaptionedPhoto, Captioner, ImageInput, ModelDescription } from '../decoder/types.js'
+import { ShowtellError } from '../errors.js'
+
+/** The smallest GIF there is: one white pixel. */
+const PIXEL = Buffer.from('R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=', 'base64')
+
+/** Captions a first picture, which takes the longest. @throws why it cannot */
+export async function warmUp(captioner: Pick<Captioner, 'caption'>): Promise<void> {
+  const [first] = await captioner.caption([PIXEL])
+  if (first instanceof Error) throw first
+}
+
+/** A captioner that can be replaced while it works: what has begun ends with the old one, what comes after is the new one's. */
+export class ReplaceableCaptioner implements Captioner {
+  #current: Captioner
+  /** Captioners in use, with the batches they have under way. */
+  readonly #busy = new Map<Captioner, number>()
+  #last: Promise<unknown> = Promise.resolve()
+
+  /** @param load makes the next one, from where the first came from. */
+  constructor(
+    first: Captioner,
+    private readonly load: () => Promise<Captioner>,
+  ) {
+    this.#current = first
+  }
+
+  get model(): ModelDescription {
+    return this.#current.model
+  }
+
+  async caption(
+    images: readonly ImageInput[],
+    options?: CaptionRequest,
+  ): Promise<(CaptionedPhoto | Error)[]> {
+    const captioner = this.#current
+    this.#busy.set(captioner, (this.#busy.get(captioner) ?? 0) + 1)
+    try {
+      return await captioner.caption(images, options)
+    } finally {
+      const left = this.#busy.get(captioner)! - 1
+      if (left > 0) this.#busy.set(captioner, left)
+      else {
+        this.#busy.delete(captioner)
+        if (captioner !== this.#current) void captioner.close()
+      }
+    }
+  }
+
+  /**
+   * Loads the bundle again and puts it in the place of the one before, one call after the other.
+   * @throws ShowtellError INVALID_BUNDLE, or why it does not work; the one before stays then.
+   */
+  reload(): Promise<ModelDescription> {
+    const next = this.#last.then(() => this.#replace())
+    this.#last = next.catch(() => {})
+    return next
+  }
+
+  async #replace(): Promise<ModelDescription> {
+    const next = await this.load().catch((error) => {
+      // That there is none is no news about the path of a request.
+      if (!(error instanceof ShowtellError) || error.code !== 'NOT_FOUND') throw error
+      throw new ShowtellError('INVALID_BUNDLE', error.message, { cause: error })
+    })
+    try {
+      await warmUp(next)
+    } catch (error) {
+      await next.close()
+      throw error
+    }
+    const old = this.#current
+    this.#current = next
+    if (!this.#busy.has(old)) await old.close()
+    return next.model
+  }
+
+  async close(): Promise<void> {
+    await this.#last
+    await Promise.all([this.#current, ...this.#busy.keys()].map((captioner) => captioner.close()))
+  }
+}
