@@ -1,3 +1,4 @@
+import { clipping } from '../engine/clipping.js'
 import { expected } from '../errors.js'
 
 export interface OptimiserOptions {
@@ -54,11 +55,10 @@ export class AdamW {
 
   /** Changes the weights in place. Returns the norm of the gradient before clipping. */
   update(gradients: Readonly<Record<string, Float32Array>>): number {
-    const norm = Math.sqrt(Object.values(gradients).reduce((sum, values) => sum + squares(values), 0))
+    const { norm, scale } = clipping(gradients, this.options.clipNorm)
     if (!Number.isFinite(norm)) throw expected('a finite gradient', `step ${this.step}`, norm, 'NUMERIC')
-    const { betas, weightDecay, clipNorm, averageDecay } = this.options
+    const { betas, weightDecay, averageDecay } = this.options
     const [beta1, beta2] = betas
-    const scale = norm > clipNorm ? clipNorm / norm : 1
     const rate = this.learningRate
     this.step++
     const correction1 = 1 - beta1 ** this.step
@@ -112,10 +112,4 @@ export class AdamW {
     for (const [values, saved] of pairs) values.set(saved)
     this.step = step
   }
-}
-
-function squares(values: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < values.length; i++) sum += values[i]! * values[i]!
-  return sum
 }
