@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
-import { open, readFile, rm, truncate } from 'node:fs/promises'
+import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
 import type { CaptionedPhoto } from '../decoder/types.js'
-import { expected } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 import { type CaptionFormat, type CaptionLine, FORMATS } from './caption-formats.js'
 import { writeWhole } from './whole-file.js'
 
@@ -27,13 +27,26 @@ export const SCREEN: Output = {
   close: async () => {},
 }
 
+/** What decides how an output comes out: bundle and options, by name. */
+export type Run = Readonly<Record<string, unknown>>
+
 /**
- * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole.
- * @throws ShowtellError INVALID_DATA for a line that is no JSON object.
+ * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole. The record
+ * beside it, `….run.json`, says which run made it, so that no file holds the captions of two kinds of run.
+ * @param overwrite begin anew whatever is there.
+ * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a line that is no JSON object.
  */
-export async function openOutput(path: string, format: CaptionFormat): Promise<Output> {
+export async function openOutput(
+  path: string,
+  format: CaptionFormat,
+  run: Run,
+  overwrite: boolean,
+): Promise<Output> {
   // The other formats are whole or nothing: their lines are gathered beside them first.
   const gathered = format === 'jsonl' ? path : `${path}.lines`
+  if (overwrite) await rm(gathered, { force: true })
+  else await checkSame(path, gathered, run)
+  await writeWhole(recordOf(path), `${JSON.stringify(run, null, 2)}\n`)
   const done = await linesOf(gathered)
   const lines = new Map(done)
   const out = await open(gathered, 'a')
@@ -51,6 +64,31 @@ export async function openOutput(path: string, format: CaptionFormat): Promise<O
     },
     close: () => out.close(),
   }
+}
+
+function recordOf(path: string): string {
+  return `${path}.run.json`
+}
+
+async function checkSame(path: string, gathered: string, run: Run): Promise<void> {
+  const sizes = await Promise.all([path, gathered].map((file) => stat(file).catch(() => ({ size: 0 }))))
+  if (sizes.every(({ size }) => size === 0)) return
+  const refuse = (wanted: string, received: string): never => {
+    throw new ShowtellError(
+      'INVALID_ARGUMENT',
+      `Expected a new file, --overwrite or ${wanted} for --output but received ${received}`,
+      { where: '--output' },
+    )
+  }
+  const record = recordOf(path)
+  if (!existsSync(record)) refuse(`${record}, which says what made it,`, path)
+  const before = JSON.parse(await readFile(record, 'utf8')) as Run
+  const now = JSON.parse(JSON.stringify(run)) as Run
+  const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  const other = [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
+  const told = (run: Run): string =>
+    other.map((name) => `${name} ${JSON.stringify(run[name]) ?? 'none'}`).join(', ')
+  if (other.length > 0) refuse(`what ${path} was begun with (${told(before)})`, told(now))
 }
 
 /** The lines of photos that are done, by file; a last line that a killed process left half written is cut off. */

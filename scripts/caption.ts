@@ -26,13 +26,16 @@ export function register(program: Command): void {
     .description('caption photos: files, globs or folders; with --output resumable')
     .argument('<photos...>', 'files, globs or folders')
     .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
-    .option('--output <file>', 'file to write; the same command goes on with one that was interrupted')
+    .option(
+      '--output <file>',
+      'file to write; the same command goes on with one that was interrupted, any other is refused',
+    )
     .addOption(new Option('--format <name>', 'of the file').choices(Object.keys(FORMATS)).default('jsonl'))
     .option(
       '--xmp',
       'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
     )
-    .option('--overwrite', 'replace alt texts that are there')
+    .option('--overwrite', 'begin the output anew, and replace alt texts that are there')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
   addCaptionOptions(command).action(caption)
@@ -52,7 +55,7 @@ interface Options {
 
 async function caption(inputs: string[], options: Options): Promise<void> {
   const request = captionRequest(options)
-  validate(captionOptionsSchema, request)
+  const all = validate(captionOptionsSchema, request)
   const files = await photosOf(inputs)
   if (options.format === 'coco') checkImageIds(files)
   const signal = interruptible()
@@ -62,7 +65,10 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    const output = options.output === undefined ? SCREEN : await openOutput(options.output, options.format)
+    const { name, version } = captioner.model
+    const { output: path, format, xmp = false, overwrite = false } = options
+    const run = { bundle: `${name} ${version}`, format, xmp, ...all }
+    const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
       await captionTo(output, captioner, files, request, options, signal)
     } finally {
@@ -101,12 +107,15 @@ async function captionTo(
           complain(`nothing beside ${file}: ${messageOf(error)}`),
         )
       await output.write(file, result)
-      bar?.update(++count)
+      count++
+      bar?.update(count)
     }
   } finally {
     bar?.stop()
   }
-  if (!signal.aborted) await output.finish(files)
+  if (count === files.length) return output.finish(files)
+  process.stderr.write(`stopped after ${count} of ${files.length} photos; the same command goes on\n`)
+  process.exitCode = 130
 }
 
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -34,17 +34,19 @@ describe('killed at random moments and started again until it is done', () => {
       await writeBundle(at('bundle'), tinyContent())
       const command = (out: string): string[] => {
         const engine = ['--engine', 'onnx', '--threads', '1', '--count', '2']
-        return ['caption', at('photos'), '--bundle', at('bundle'), '--output', at(out), ...engine]
+        return ['caption', at('photos'), '--bundle', at('bundle'), '--output', at(out), '--xmp', ...engine]
       }
-      // 1: a photo was damaged, and this run met it.
+      const sidecars = async () => (await readdir(at('photos'))).filter((name) => name.endsWith('.xmp'))
+      // 1: a photo was damaged.
       await run(command('whole.jsonl'), [1])
+      for (const name of await sidecars()) await rm(at(`photos/${name}`))
       let killed = 0
       for (let i = 0; i < KILLS; i++)
         if (await killAtWork(command('killed.jsonl'), at('killed.jsonl'), 1200)) killed++
       expect(killed).toBeGreaterThan(0)
       // What a kill in the middle of a write leaves, which is too short to be hit by chance.
       await appendFile(at('killed.jsonl'), '{"file":"half')
-      await run(command('killed.jsonl'), [0, 1])
+      await run(command('killed.jsonl'), [1])
 
       const read = async (file: string) =>
         (await readFile(at(file), 'utf8'))
@@ -57,11 +59,15 @@ describe('killed at random moments and started again until it is done', () => {
       expect(whole.filter(({ error }) => error !== undefined)).toMatchObject([{ file: at('photos/33.jpg') }])
       // A photo may have been in a batch of another size, which rounds its probabilities otherwise.
       // And libvips mixes up why it could not read a file when it reads several at once.
-      const words = ({ file, caption, others, error }: Record<string, string | number>) =>
+      const said = ({ file, caption, others, error }: Record<string, string | number>) =>
         error === undefined ? { file, caption, others } : { file, failed: true }
-      expect(again.map(words)).toEqual(whole.map(words))
+      expect(again.map(said)).toEqual(whole.map(said))
       for (const [i, { logProb }] of whole.entries())
         if (logProb !== undefined) expect(again[i]!.logProb).toBeCloseTo(Number(logProb), 3)
+      expect(await sidecars()).toHaveLength(47)
+      for (const { file, caption, error } of again)
+        if (error === undefined) expect(await readFile(`${file}.xmp`, 'utf8')).toContain(`>${caption}<`)
+      expect((await readdir(folder)).filter((name) => name.endsWith('.part'))).toEqual([])
     },
     5 * MINUTES,
   )

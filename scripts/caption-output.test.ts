@@ -1,0 +1,94 @@
+import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { CaptionedPhoto } from '../decoder/types.js'
+import type { CaptionFormat } from './caption-formats.js'
+import { openOutput } from './caption-output.js'
+
+let folder: string
+let path: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'output-'))
+  path = join(folder, 'captions')
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+const RUN = { bundle: 'tiny 0123456789ab', count: 1, bannedWords: ['dog'] }
+const opened = (format: CaptionFormat = 'jsonl', run: object = RUN, overwrite = false) =>
+  openOutput(path, format, { ...run }, overwrite)
+const photo = (...texts: string[]): CaptionedPhoto => ({
+  captions: texts.map((text) => ({ text, tokens: [], logProb: -1.23456, score: -1, confidence: 0.5 })),
+  timing: { decode: 0, encode: 0, search: 0 },
+})
+
+/** Two of three photos, one of them damaged, and then the process is gone. */
+async function halfDone(format: CaptionFormat): Promise<void> {
+  const output = await opened(format)
+  await output.write('1.jpg', photo('A cat.', 'A dog.'))
+  await output.write('2.jpg', new Error('damaged'))
+  await output.close()
+}
+
+const FINISHED = {
+  jsonl:
+    '{"file":"1.jpg","caption":"A cat.","confidence":0.5,"logProb":-1.2346,"others":["A dog."]}\n' +
+    '{"file":"2.jpg","error":"damaged"}\n{"file":"3.jpg","caption":"A bird.","confidence":0.5,"logProb":-1.2346}\n',
+  csv: 'file,caption,confidence,error\r\n"1.jpg","A cat.","0.5",""\r\n"2.jpg","","","damaged"\r\n"3.jpg","A bird.","0.5",""\r\n',
+  coco: '[{"image_id":"1","caption":"A cat."},{"image_id":"3","caption":"A bird."}]\n',
+}
+
+describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => {
+  it('is gone on with after a kill in the middle of a line', async () => {
+    await halfDone(format)
+    await appendFile(format === 'jsonl' ? path : `${path}.lines`, '{"file":"3.jpg","capt')
+    const output = await opened(format)
+    expect([...output.done.keys()]).toEqual(['1.jpg', '2.jpg'])
+    expect(output.done.get('2.jpg')).toEqual({ file: '2.jpg', error: 'damaged' })
+    await output.write('3.jpg', photo('A bird.'))
+    await output.finish(['1.jpg', '2.jpg', '3.jpg'])
+    await output.close()
+    expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
+    expect((await readdir(folder)).sort()).toEqual(['captions', 'captions.run.json'])
+  })
+
+  it('is refused to a run with other options or another bundle, whole or not', async () => {
+    const other = { bundle: 'tiny ba9876543210', count: 1, bannedWords: [], seed: 2 }
+    const message =
+      `Expected a new file, --overwrite or what ${path} was begun with ` +
+      '(bundle "tiny 0123456789ab", bannedWords ["dog"], seed none) for --output but received ' +
+      'bundle "tiny ba9876543210", bannedWords [], seed 2'
+    await halfDone(format)
+    await expect(opened(format, other)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
+    const output = await opened(format)
+    await output.write('3.jpg', photo('A bird.'))
+    await output.finish(['1.jpg', '2.jpg', '3.jpg'])
+    await output.close()
+    await expect(opened(format, other)).rejects.toMatchObject({ message })
+    expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
+  })
+
+  it('is begun anew when told to', async () => {
+    await halfDone(format)
+    const output = await opened(format, { count: 2 }, true)
+    expect(output.done.size).toBe(0)
+    await output.close()
+    await (await opened(format, { count: 2 })).close()
+  })
+})
+
+it('refuses a file that no record speaks of, unless it is empty', async () => {
+  await writeFile(path, 'a letter\n')
+  await expect(opened()).rejects.toThrow(
+    `Expected a new file, --overwrite or ${path}.run.json, which says what made it, for --output but received ${path}`,
+  )
+  expect(await readFile(path, 'utf8')).toBe('a letter\n')
+  await writeFile(path, '')
+  await (await opened()).close()
+})
+
+it('names a line that is no JSON object', async () => {
+  await halfDone('jsonl')
+  await appendFile(path, 'oops\n')
+  await expect(opened()).rejects.toThrow(`Expected a JSON object for ${path}:3 but received "oops"`)
+})
