@@ -58,9 +58,16 @@ function writtenOut(
       const gate = through(hidden, 'gate').map(sigmoid)
       context = gate.map((share, i) => share * total(seen.length, (r) => alignment[r]! * seen[r]![i]!))
     }
+    const { said } = state
     const stepped = stackLoop(config, weights, 'cell.', [...word, ...context], state)
     state = stepped.state
-    const output = through([...stepped.output, ...context, ...word], 'output').map(Math.tanh)
+    let output = through([...stepped.output, ...context, ...word], 'output').map(Math.tanh)
+    if (said !== undefined) {
+      const after = said.map((value, i) => value + word[i]!)
+      const gate = through(stepped.output, 'said').map(sigmoid)
+      output = output.map((value, i) => value - gate[i]! * after[i]!)
+      state = { ...state, said: after }
+    }
     const scores = Array.from(
       { length: config.vocabularySize },
       (_, id) =>

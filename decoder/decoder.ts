@@ -21,8 +21,15 @@ export const decoderConfigSchema = z.strictObject({
   /** Size that each region is projected to. */
   regionSize: z.int().min(1),
   attentionUnits: z.int().min(1),
+  /** Whether the words said so far are held against the next one. */
+  wordMemory: z.boolean().default(false),
 })
 export type DecoderConfig = z.infer<typeof decoderConfigSchema>
+
+/** The state that `wordMemory` adds. */
+const SAID = 'said'
+/** Its gate is nearly shut before training, σ(−2) = .12: the decoder begins as if it had none. */
+const SAID_BIAS = -2
 
 /** What stays the same for all words of a photo. */
 export interface Memory<T> {
@@ -46,6 +53,11 @@ export interface DecoderStep<T> {
  * context, and the cells take word and context; the output layer sees their output, context and word and shares the
  * word vectors (Press and Wolf 2017). Regions are first projected to `regionSize`, once a photo.
  *
+ * With `wordMemory` the words said so far are held against the next one: `said` is what the photo sets at the start plus
+ * the vectors of all words so far, and a share of it, gated by the cells' output, is taken from the decoder's. Since the
+ * scores of words are products with those same vectors, not naming a thing twice becomes a rule that is easily learnt
+ * (the idea of a checklist of Kiddon et al. 2016, section 3).
+ *
  * `start` and `advance` are the only definition of the recurrence: teacher forcing, search and export all call them.
  */
 export class Decoder {
@@ -64,11 +76,17 @@ export class Decoder {
 
   /** Names of the state values, in the order of the exported graph. */
   get states(): readonly string[] {
-    return this.stack.states
+    return this.config.wordMemory ? [...this.stack.states, SAID] : this.stack.states
+  }
+
+  /** Numbers in a state value. */
+  sizeOf(state: string): number {
+    return state === SAID ? this.config.embeddingSize : this.config.units
   }
 
   get parameters(): readonly Parameter[] {
-    const { vocabularySize, channels, embeddingSize, units, regionSize, attentionUnits } = this.config
+    const { vocabularySize, channels, embeddingSize, units, regionSize, attentionUnits, wordMemory } =
+      this.config
     const { attention, stack } = this
     const seen = attention === undefined ? 0 : regionSize
     const linear = (name: string, inputs: number, outputs: number): Parameter[] =>
@@ -77,9 +95,10 @@ export class Decoder {
       { name: 'embedding', shape: [vocabularySize, embeddingSize], initializer: { uniform: 0.1 } },
       { name: 'bias', shape: [vocabularySize], initializer: { parts: [0] } },
       ...linear('region', channels, regionSize),
-      ...stack.states.flatMap((state) => linear(`initial.${state}`, regionSize, units)),
+      ...this.states.flatMap((state) => linear(`initial.${state}`, regionSize, this.sizeOf(state))),
       ...prefixed('cell', stack.parameters),
       ...linear('output', units + seen + embeddingSize, embeddingSize),
+      ...(wordMemory ? prefixed('said', affine(units, embeddingSize, [SAID_BIAS])) : []),
       ...(attention === undefined
         ? []
         : [
@@ -129,14 +148,14 @@ export class Decoder {
     const cell = part(weights, 'cell')
     if (attention === undefined || memory.keys === undefined) {
       const { output, state } = stack.step(ops, cell, word, before)
-      return { output: this.output(ops, weights, [output, word]), state }
+      return this.spoken(ops, weights, [output, word], word, before, state)
     }
     const hidden = before[stack.top]!
     const alignment = attention.align(ops, part(weights, 'attention'), hidden, memory.keys)
     const gate = ops.sigmoid(ops.linear(hidden, weights['gate.w']!, weights['gate.b']!))
     const context = ops.mul(gate, ops.matMul(alignment, memory.regions))
     const { output, state } = stack.step(ops, cell, ops.concat([word, context], 2), before)
-    return { output: this.output(ops, weights, [output, context, word]), state, alignment }
+    return { ...this.spoken(ops, weights, [output, context, word], word, before, state), alignment }
   }
 
   /** Outputs [..., embedding size] → a score for every word of the vocabulary. */
@@ -156,7 +175,19 @@ export class Decoder {
     return { logProbs: ops.logSoftmax(this.project(ops, weights, output)), ...after }
   }
 
-  private output<T>(ops: Ops<T>, weights: Weights<T>, parts: readonly T[]): T {
-    return ops.tanh(ops.linear(ops.concat(parts, 2), weights['output.w']!, weights['output.b']!))
+  /** What the output layer makes of `parts`, the cells' output first; with the word memory, and its state after. */
+  private spoken<T>(
+    ops: Ops<T>,
+    weights: Weights<T>,
+    parts: readonly T[],
+    word: T,
+    before: CellState<T>,
+    state: CellState<T>,
+  ): DecoderStep<T> {
+    const output = ops.tanh(ops.linear(ops.concat(parts, 2), weights['output.w']!, weights['output.b']!))
+    if (before[SAID] === undefined) return { output, state }
+    const said = ops.add(before[SAID], word)
+    const gate = ops.sigmoid(ops.linear(parts[0]!, weights['said.w']!, weights['said.b']!))
+    return { output: ops.sub(output, ops.mul(gate, said)), state: { ...state, [SAID]: said } }
   }
 }

@@ -27,11 +27,12 @@ export function exportEncoder(
   const pixels = graph.input('pixels', 'uint8', ['images', size, size, 3])
   const features = encoder.features(ops, graph.weights(weights, file, 'encoder.'), pixels)
   const { memory, state } = decoder.start(ops, graph.weights(weights, file, 'decoder.'), features)
-  const { regions, channels, regionSize, attentionUnits, units } = decoder.config
+  const { regions, channels, regionSize, attentionUnits } = decoder.config
   graph.output('features', features, ['images', regions, channels])
   graph.output('regions', memory.regions, ['images', regions, regionSize])
   if (memory.keys !== undefined) graph.output('keys', memory.keys, ['images', 1, regions, attentionUnits])
-  for (const name of decoder.states) graph.output(after(name), state[name]!, ['images', 1, units])
+  for (const name of decoder.states)
+    graph.output(after(name), state[name]!, ['images', 1, decoder.sizeOf(name)])
   return graph.encode()
 }
 
@@ -41,7 +42,7 @@ export function exportEncoder(
  * the bias added, its best as `values` and `indices` [images, hypotheses, k], `alignment`, and the states after.
  */
 export function exportDecoder(decoder: Decoder, weights: SafetensorsFile, file: string): Uint8Array {
-  const { vocabularySize, regions, regionSize, attentionUnits, units } = decoder.config
+  const { vocabularySize, regions, regionSize, attentionUnits } = decoder.config
   const graph = new OnnxGraph('decoder')
   const ops = new OnnxOps(graph)
   const rows = ['images', 'hypotheses'] as const
@@ -56,7 +57,7 @@ export function exportDecoder(decoder: Decoder, weights: SafetensorsFile, file: 
   const before = Object.fromEntries(
     decoder.states.map((name) => [
       name,
-      ops.select(graph.input(name, 'float32', ['images', 'parents', units]), parents),
+      ops.select(graph.input(name, 'float32', ['images', 'parents', decoder.sizeOf(name)]), parents),
     ]),
   )
   const step = decoder.step(ops, graph.weights(weights, file, 'decoder.'), tokens, memory, before)
@@ -67,6 +68,7 @@ export function exportDecoder(decoder: Decoder, weights: SafetensorsFile, file: 
   graph.output('values', values, [...rows, k])
   graph.output('indices', indices, [...rows, k])
   if (step.alignment !== undefined) graph.output('alignment', step.alignment, [...rows, regions])
-  for (const name of decoder.states) graph.output(after(name), step.state[name]!, [...rows, units])
+  for (const name of decoder.states)
+    graph.output(after(name), step.state[name]!, [...rows, decoder.sizeOf(name)])
   return graph.encode()
 }

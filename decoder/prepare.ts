@@ -3,6 +3,7 @@ import type { FeatureStore } from '../data/feature-store.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import type { FeatureExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
+import { viewKey, viewOf } from '../encoder/view.js'
 import { messageOf, type ShowtellError } from '../errors.js'
 
 export interface Preparation {
@@ -14,6 +15,7 @@ export interface Preparation {
 /**
  * Fills a feature store with the photos of a folder, under their file names; those it has are passed over. Decoding
  * of the next photos goes on while the encoder works. A photo that cannot be read is reported and left out.
+ * @param views of each photo, under the names that `viewKey` gives; 1 is the photos as they are.
  * @param signal ends it between two batches; what is done is kept.
  */
 export async function prepareFeatures(
@@ -24,40 +26,55 @@ export async function prepareFeatures(
   files: readonly string[],
   progress: (state: Preparation) => void,
   signal?: AbortSignal,
+  views = 1,
 ): Promise<Preparation> {
-  const missing = files.filter((file) => !store.has(file))
+  const wanted = files.flatMap((file) =>
+    Array.from({ length: views }, (_, number) => ({
+      file,
+      key: viewKey(file, number),
+      view: viewOf(file, number),
+    })),
+  )
+  const missing = wanted.filter(({ key }) => !store.has(key))
   const skipped: { file: string; reason: string }[] = []
   const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
-  const decode = (batch: readonly string[]): Promise<(Uint8Array | ShowtellError)[]> =>
+  const decode = (batch: typeof missing): Promise<(Uint8Array | ShowtellError)[]> =>
     Promise.all(
-      batch.map((file) => decodeImage(join(folder, file), encoder.imageSize).catch((error) => error)),
+      batch.map(({ file, view }) =>
+        decodeImage(join(folder, file), encoder.imageSize, undefined, undefined, view).catch(
+          (error) => error,
+        ),
+      ),
     )
 
-  let done = files.length - missing.length
+  let done = wanted.length - missing.length
+  progress({ done, total: wanted.length, skipped })
   let ahead = decode(missing.slice(0, BATCH))
   for (let from = 0; from < missing.length && !signal?.aborted; from += BATCH) {
     const batch = missing.slice(from, from + BATCH)
     const images = await ahead
     ahead = decode(missing.slice(from + BATCH, from + 2 * BATCH))
     const good = batch.filter((_, i) => images[i] instanceof Uint8Array)
-    batch.forEach((file, i) => {
-      if (!(images[i] instanceof Uint8Array)) skipped.push({ file, reason: messageOf(images[i]) })
+    batch.forEach(({ file, view }, i) => {
+      // Once a photo, not once a view.
+      if (!(images[i] instanceof Uint8Array) && view === undefined)
+        skipped.push({ file, reason: messageOf(images[i]) })
     })
     if (good.length > 0) {
       const pixels = new Uint8Array(good.length * pixelsOf)
-      for (const [i, file] of good.entries())
-        pixels.set(images[batch.indexOf(file)] as Uint8Array, i * pixelsOf)
+      for (const [i, item] of good.entries())
+        pixels.set(images[batch.indexOf(item)] as Uint8Array, i * pixelsOf)
       const features = await extractor.features(pixels, good.length)
-      for (const [i, file] of good.entries())
-        store.append(file, features.subarray(i * featuresOf, (i + 1) * featuresOf))
+      for (const [i, { key }] of good.entries())
+        store.append(key, features.subarray(i * featuresOf, (i + 1) * featuresOf))
     }
     done += good.length
-    progress({ done, total: files.length, skipped })
+    progress({ done, total: wanted.length, skipped })
   }
   await ahead
   store.flush()
-  return { done, total: files.length, skipped }
+  return { done, total: wanted.length, skipped }
 }
 
 const BATCH = 16

@@ -60,6 +60,7 @@ it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, an
     units: 64,
     regionSize: 64,
     attentionUnits: 32,
+    wordMemory: true,
   })
   const config = trainingConfigSchema.parse({
     epochs: 8,

@@ -1,13 +1,15 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Batch, batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
+import { batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import type { Vocabulary } from '../data/vocabulary.js'
+import { viewKey } from '../encoder/view.js'
 import { initialize } from '../engine/initialize.js'
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
+import { Random } from '../random.js'
 import type { Decoder } from './decoder.js'
 import { AdamW } from './optimiser.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
@@ -135,7 +137,7 @@ export class Training {
     const batch = makeBatch(data.train, indices, this.vocabulary, options)
     const { learningRate } = this.optimiser
     const weights = this.tensors(this.optimiser.weights)
-    const features = this.features(batch)
+    const features = this.features(batch.keys.map((key) => this.viewed(key, epoch)))
     const { loss, gradients } = this.ops.gradients(weights, (watched) =>
       teacherForcingLoss(this.ops, this.decoder, watched, batch, features, { ...config, step }),
     )
@@ -177,7 +179,7 @@ export class Training {
         this.vocabulary,
         this.batchOptions(0),
       )
-      const features = this.features(batch)
+      const features = this.features(batch.keys)
       const loss = ops.scope(() => teacherForcingLoss(ops, this.decoder, weights, batch, features))
       const counted = batch.mask.reduce((sum, value) => sum + value, 0)
       total += ops.read(loss)[0]! * counted
@@ -194,12 +196,19 @@ export class Training {
     )
   }
 
-  private features(batch: Batch): Tensor {
+  private features(keys: readonly string[]): Tensor {
     const { regions, channels } = this.decoder.config
-    const values = new Float32Array(batch.images * regions * channels)
-    for (const [image, key] of batch.keys.entries())
+    const values = new Float32Array(keys.length * regions * channels)
+    for (const [image, key] of keys.entries())
       this.data.features.readInto(key, values, image * regions * channels)
-    return this.ops.tensor(values, [batch.images, regions, channels])
+    return this.ops.tensor(values, [keys.length, regions, channels])
+  }
+
+  /** One of the views of a photo that the store has, drawn anew each epoch. */
+  private viewed(key: string, epoch: number): string {
+    let views = 1
+    while (this.data.features.has(viewKey(key, views))) views++
+    return viewKey(key, new Random(this.config.seed, 'view', epoch, key).integer() % views)
   }
 
   private async save(): Promise<void> {

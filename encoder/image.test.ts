@@ -5,6 +5,7 @@ import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { heic } from './fixtures/heic.js'
 import { decodeImage } from './image.js'
+import type { View } from './view.js'
 
 type Colour = readonly [number, number, number]
 const RED: Colour = [220, 20, 20]
@@ -32,6 +33,22 @@ describe('decodeImage', () => {
       .toFormat(format, format === 'jpeg' || format === 'avif' ? options[format] : {})
       .toBuffer()
     expectQuarters(await decodeImage(image, SIZE), QUARTERS)
+  })
+
+  it('takes a view: a part of the photo, upright before it is cut, mirrored or not', async () => {
+    const [red, green, blue, yellow] = QUARTERS as [Colour, Colour, Colour, Colour]
+    const seen = (view: View, image: Sharp) =>
+      image
+        .png()
+        .toBuffer()
+        .then((bytes) => decodeImage(bytes, SIZE, 'photo', undefined, view))
+    const whole = { left: 0, top: 0, width: 1, height: 1 }
+    expectQuarters(await seen({ ...whole, mirrored: true }, quarters.clone()), [green, red, yellow, blue])
+    const lower = { ...whole, top: 0.5, height: 0.5 }
+    expectQuarters(await seen({ ...lower, mirrored: false }, quarters.clone()), [blue, yellow, blue, yellow])
+    // 6 says that the rows of the file are the columns of the photo, from the right.
+    const lying = quarters.clone().withMetadata({ orientation: 6 })
+    expectQuarters(await seen({ ...lower, mirrored: true }, lying), [green, yellow, green, yellow])
   })
 
   it('reads a path', async () => {

@@ -1,5 +1,6 @@
-import sharp from 'sharp'
+import sharp, { type Region } from 'sharp'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import type { View } from './view.js'
 
 export interface ImageLimits {
   /** Most pixels of a photo, width times height, checked before anything is decoded. */
@@ -15,6 +16,7 @@ const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'heif', 'gi
  * Decodes a photo to RGB pixels [size, size, 3], uint8 row by row: upright by its EXIF orientation, alpha on white,
  * grey and CMYK as RGB, first frame of an animation, the whole image squashed to the square with a cubic kernel.
  * @param where the name of the photo in errors.
+ * @param view what of the photo is wanted; all of it when absent.
  * @throws ShowtellError UNSUPPORTED_IMAGE, IMAGE_TOO_LARGE, INVALID_IMAGE or NOT_FOUND.
  */
 export async function decodeImage(
@@ -22,11 +24,12 @@ export async function decodeImage(
   size: number,
   where: string = typeof image === 'string' ? image : 'the image',
   limits: ImageLimits = DEFAULT_IMAGE_LIMITS,
+  view?: View,
 ): Promise<Uint8Array> {
   try {
     // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
     const input = sharp(image, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
-    const { format, compression } = await input.metadata()
+    const { format, compression, autoOrient } = await input.metadata()
     if (format === undefined || !FORMATS.has(format))
       throw expected('a JPEG, PNG, WebP, AVIF or GIF image', where, format, 'UNSUPPORTED_IMAGE')
     if (format === 'heif' && compression !== 'av1')
@@ -36,8 +39,9 @@ export async function decodeImage(
         `HEIC (${compression ?? 'unknown compression'}), for which this build has no decoder`,
         'UNSUPPORTED_IMAGE',
       )
-    const pixels = await input
-      .autoOrient()
+    const upright = input.autoOrient()
+    if (view !== undefined) upright.extract(rectangle(view, autoOrient)).flop(view.mirrored)
+    const pixels = await upright
       .toColourspace('srgb')
       .flatten({ background: '#ffffff' })
       .resize(size, size, { fit: 'fill', kernel: 'cubic' })
@@ -47,6 +51,17 @@ export async function decodeImage(
     return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
   } catch (error) {
     throw asImageError(error, image, where, limits)
+  }
+}
+
+function rectangle(view: View, { width, height }: { width: number; height: number }): Region {
+  const left = Math.floor(view.left * width)
+  const top = Math.floor(view.top * height)
+  return {
+    left,
+    top,
+    width: Math.min(width - left, Math.max(1, Math.round(view.width * width))),
+    height: Math.min(height - top, Math.max(1, Math.round(view.height * height))),
   }
 }
 

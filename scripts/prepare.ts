@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
-import { prepareFeatures } from '../decoder/prepare.js'
+import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type FeatureExtractor, openExtractor } from '../encoder/extractor.js'
@@ -19,6 +19,7 @@ interface Options extends GraphOptions {
   encoder: string
   weights?: string
   out: string
+  views: number
 }
 
 /** `showtell prepare`: the features of photos, computed once, for training. */
@@ -29,6 +30,7 @@ export function register(program: Command): void {
     .argument('<folders...>', 'folders of photos')
     .requiredOption('--out <folder>', 'feature store to make or go on with')
     .option('--encoder <name>', `one of ${Object.keys(ENCODERS).join(', ')}`, 'efficientnet-lite2')
+    .option('--views <n>', 'views of each photo: as it is, mirrored, then cut at random places', Number, 1)
     .option('--weights <file>', "the encoder's weights, safetensors")
   addGraphOptions(command, ['encoder', 'weights']).action(prepare)
 }
@@ -47,17 +49,22 @@ async function prepare(folders: string[], options: Options): Promise<void> {
   try {
     for (const folder of folders) {
       const files = await photosIn(folder)
-      const bar = progressBar(`${folder} (${extractor.engine})`, files.length)
+      let bar: ReturnType<typeof progressBar> | undefined
+      const onProgress = ({ done, total }: Preparation): void => {
+        bar ??= progressBar(`${folder} (${extractor.engine})`, total, done)
+        bar.update(done)
+      }
       const { skipped } = await prepareFeatures(
         store,
         encoder,
         extractor,
         folder,
         files,
-        ({ done }) => bar.update(done),
+        onProgress,
         signal,
+        options.views,
       )
-      bar.stop()
+      bar?.stop()
       for (const { file, reason } of skipped) process.stderr.write(`skipped ${file}: ${reason}\n`)
     }
   } finally {

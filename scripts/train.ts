@@ -44,6 +44,7 @@ interface Options extends GraphOptions {
   embeddingSize: number
   regionSize: number
   attentionUnits: number
+  wordMemory: boolean
   minimumCount: number
   engine: Backend | 'auto'
   [recipe: string]: unknown
@@ -73,6 +74,7 @@ export function register(program: Command): void {
     .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
     .option('--region-size <n>', 'size each region is projected to', Number, 512)
     .option('--attention-units <n>', 'units of the attention', Number, 128)
+    .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
     .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addGraphOptions(command, ['encoderWeights'])
@@ -119,8 +121,8 @@ async function train(options: Options): Promise<void> {
       ),
   )
   const { regions, channels } = features.header
-  const { cell, attention, embeddingSize, units, regionSize, attentionUnits } = options
-  const shape = { cell, attention, embeddingSize, units, regionSize, attentionUnits }
+  const { cell, attention, embeddingSize, units, regionSize, attentionUnits, wordMemory } = options
+  const shape = { cell, attention, embeddingSize, units, regionSize, attentionUnits, wordMemory }
   const decoder =
     from?.decoder ??
     new Decoder(
