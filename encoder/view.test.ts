@@ -1,4 +1,4 @@
-import { assert as forAll, integer, property, string } from 'fast-check'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { viewKey, viewOf } from './view.js'
 
