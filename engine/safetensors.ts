@@ -153,7 +153,8 @@ export async function writeSafetensors(
   const text = new TextEncoder().encode(json.padEnd(json.length + ((8 - (Buffer.byteLength(json) % 8)) % 8)))
   const prefix = new Uint8Array(8)
   new DataView(prefix.buffer).setBigUint64(0, BigInt(text.length), true)
-  const temporary = `${path}.${process.pid}.part`
+  // One name for all writers: the next one writes over what a killed one left.
+  const temporary = `${path}.part`
   try {
     const file = await open(temporary, 'w')
     try {

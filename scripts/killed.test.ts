@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -147,6 +147,10 @@ describe('killed at random moments and started again until it is done', () => {
         if (await killAtWork(command('disturbed'), at('disturbed/log.jsonl'), 1500)) killed++
       expect(killed).toBeGreaterThan(0)
       await appendFile(at('disturbed/log.jsonl'), '{"step":')
+      // What kills in the middle of writing state and bundle leave.
+      await writeFile(at('disturbed/training/state.safetensors.part'), 'half')
+      await mkdir(at('disturbed/bundle.part'), { recursive: true })
+      await writeFile(at('disturbed/bundle.part/model.safetensors'), 'half')
       await run(command('disturbed'))
 
       const log = await readFile(at('undisturbed/log.jsonl'), 'utf8')
@@ -154,6 +158,8 @@ describe('killed at random moments and started again until it is done', () => {
       expect(await readFile(at('disturbed/log.jsonl'), 'utf8')).toBe(log)
       const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
       expect(await weights('disturbed/bundle')).toBe(await weights('undisturbed/bundle'))
+      const files = async (name: string) => (await readdir(at(name), { recursive: true })).sort()
+      expect(await files('disturbed')).toEqual(await files('undisturbed'))
     },
     5 * MINUTES,
   )
