@@ -5,9 +5,10 @@ import { tokenize } from '../data/tokenizer.js'
 import { candidates, example, fixtures, references } from './fixtures/example.js'
 import { createMeteor } from './meteor/meteor.js'
 import { loadMeteorResources } from './meteor/resources.js'
+import type { Scores } from './scores.js'
 
 // Answers of meteor-1.5.jar through pycocoevalcap 1.2, corpus and per image.
-function expectAnswers(name: string, { corpus, perImage }: { corpus: number; perImage: number[] }): void {
+function expectAnswers(name: string, { corpus, perImage }: Scores): void {
   expect(Math.abs(corpus - (example.corpus[name] ?? Number.NaN))).toBeLessThan(1e-6)
   example.results.forEach(({ image_id, caption }, index) => {
     const answer = example.perImage[image_id]?.[name] ?? Number.NaN

@@ -190,6 +190,7 @@ function label(value: number): string {
   return String(Math.round(value * 100) / 100)
 }
 
-function escaped(text: string): string {
+/** Text as it stands in HTML and XML. */
+export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 }

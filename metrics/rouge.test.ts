@@ -20,6 +20,17 @@ test('equals the definition with every common subsequence tried', () => {
   )
 })
 
+test('long captions equal the textbook table, which compares word by word', () => {
+  const caption = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 150 })
+  fc.assert(
+    fc.property(caption, caption, (candidate, reference) => {
+      const common = tabled(candidate, reference)
+      const f = (2.44 * common) / (candidate.length + 1.44 * reference.length)
+      expect(scoreRouge([candidate], [[reference]]).corpus).toBeCloseTo(f, 12)
+    }),
+  )
+})
+
 test('an empty caption scores 0 unless a reference is empty too, as in the COCO evaluation', () => {
   expect(scoreRouge([[]], [[['a', 'dog']]]).corpus).toBe(0)
   expect(scoreRouge([[]], [[[]]]).corpus).toBe(1)
@@ -36,4 +47,17 @@ function longest(a: readonly string[], b: readonly string[]): number {
     if (found === words.length) best = Math.max(best, found)
   }
   return best
+}
+
+/** Longest common subsequence by the table of Wagner and Fischer. */
+function tabled(a: readonly string[], b: readonly string[]): number {
+  let row = new Array<number>(b.length + 1).fill(0)
+  for (const word of a) {
+    const next = [0]
+    b.forEach((other, j) => {
+      next.push(word === other ? row[j]! + 1 : Math.max(row[j + 1]!, next[j]!))
+    })
+    row = next
+  }
+  return row[b.length]!
 }

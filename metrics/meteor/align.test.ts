@@ -105,3 +105,13 @@ test('no word is in two matches and chunks are the runs of the matches', () => {
     }),
   )
 })
+
+test('of words that are repeated without end the places around are looked at', () => {
+  const words = 'a car the auto'.split(' ')
+  const long = Array.from({ length: 20_000 }, (_, index) => words[index % words.length]!)
+  expect(align(read(long), read(long))).toMatchObject({ chunks: 1, matches: { length: 20_000 } })
+  // 80 of a word are few enough to look at all of them from everywhere.
+  const half = Array.from({ length: 40 }, () => 'dog')
+  const { matches } = align(read([...half, 'x', ...half]), read([...half, ...half, 'x']))
+  expect(matches).toHaveLength(81)
+})

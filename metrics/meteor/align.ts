@@ -1,8 +1,6 @@
 import type { Sentence, Span, Word } from './sentence.js'
 
 const EXACT = 0
-const STEM = 1
-const SYNONYM = 2
 const PARAPHRASE = 3
 /** How much a match of each module counts: the `rank` task, English. */
 export const MODULE_WEIGHTS: readonly number[] = [1, 0.6, 0.8, 0.6]
@@ -27,6 +25,11 @@ export interface Alignment {
 type Option = Omit<Match, 'referenceStart'>
 
 const BEAM_SIZE = 40
+/** Matches of one word with one module that are looked at from one place. No caption uses a word as often. */
+const MOST_ALIKE = 2 * BEAM_SIZE
+
+/** A bit a candidate word, in pages of 1,024: sets that differ in one word share all other pages. */
+type WordSet = readonly (readonly number[])[]
 
 /** A partial alignment of the reference's first words; a list, newest choice first. */
 interface Path {
@@ -42,8 +45,8 @@ interface Path {
   /** Chunks that are complete: the open one is not counted yet. */
   readonly chunks: number
   readonly distance: number
-  /** Candidate words used by choices of the search, made when the path outlives its beam. */
-  used: Uint8Array | undefined
+  /** Candidate words that choices of the search use; made when the path gets into the beam, dropped when it leaves. */
+  used: WordSet | undefined
 }
 
 /**
@@ -53,7 +56,8 @@ interface Path {
  * hence are part of the metric: a match covers whole words only after weighting (0.6 or 0.8 of one word is none), so
  * that a stem or synonym is taken for its chunk's sake; a match that has no competitor is taken unconditionally; and
  * the distance of a match weighs on the paths that pass it over for a later one, not on the path that takes it.
- * Time grows with the product of the two lengths.
+ * Of a word that the candidate has more than 80 times, each place of the reference sees the 80 around it, so that the
+ * time for two texts of one repeated word grows with their length and not with its cube.
  */
 export function align(candidate: Sentence, reference: Sentence): Alignment {
   const options = findOptions(candidate, reference)
@@ -68,21 +72,20 @@ export function align(candidate: Sentence, reference: Sentence): Alignment {
       covered: 0,
       chunks: 0,
       distance: 0,
-      used: new Uint8Array(candidate.words.length),
+      used: new Array<number[]>((candidate.words.length >>> 10) + 1).fill(new Array<number>(32).fill(0)),
     },
   ]
   options.forEach((here, position) => {
     const forced = isForced[position]!
-    const extended: Path[] = []
+    const beam: Path[] = []
     for (const path of paths) {
-      if (path.next > position) extended.push(path)
-      else if (forced) extended.push(take(path, here[0]!, position, path.distance, path.used))
-      else branch(path, here, position, extended)
+      if (path.next > position) keep(path, beam)
+      else if (forced) keep(take(path, here[0]!, position, path.distance, path.used), beam)
+      else branch(path, here, position, beam)
     }
-    if (extended.length > 1) extended.sort(byQuality)
-    if (extended.length > BEAM_SIZE) extended.length = BEAM_SIZE
-    if (here.length > 0 && !forced) extended.forEach(markUsed)
-    paths = extended
+    beam.forEach(markUsed)
+    for (const path of paths) if (path.next <= position) path.used = undefined
+    paths = beam
   })
   const best = paths
     .map((path) => (path.end === -1 ? path : passOver(path, path.next, path.distance)))
@@ -93,21 +96,34 @@ export function align(candidate: Sentence, reference: Sentence): Alignment {
   return { matches: matches.reverse(), chunks: best.chunks }
 }
 
-/** Adds to `paths` every way in which `path` can go on at this position. */
-function branch(path: Path, options: readonly Option[], position: number, paths: Path[]): void {
+/** Puts a path into the beam behind all that are as good. @returns whether there was room. */
+function keep(path: Path, beam: Path[]): boolean {
+  let at = beam.length
+  while (at > 0 && byQuality(path, beam[at - 1]!) < 0) at--
+  if (at === BEAM_SIZE) return false
+  beam.splice(at, 0, path)
+  if (beam.length > BEAM_SIZE) beam.pop()
+  return true
+}
+
+/** Puts every way in which `path` can go on at this position into the beam. */
+function branch(path: Path, options: readonly Option[], position: number, beam: Path[]): void {
   let distance = path.distance
-  let alike = 0
   let module = EXACT
+  // One-word matches of a module that open a chunk differ in distance alone, which grows: after one there is no room for any.
+  let hasRoom = true
   for (const option of options) {
     if (!isFree(path.used!, option)) continue
-    if (option.module !== module) alike = 0
+    if (option.module !== module) hasRoom = true
     module = option.module
-    // Of one-word matches that open a chunk, those after the first forty would fall out of the beam at once.
-    if (option.start === path.end || module === PARAPHRASE || alike++ < BEAM_SIZE)
-      paths.push(take(path, option, position, distance, undefined))
+    const opensChunk = option.start !== path.end && module !== PARAPHRASE
+    if (hasRoom || !opensChunk) {
+      const isKept = keep(take(path, option, position, distance, undefined), beam)
+      if (opensChunk) hasRoom = isKept
+    }
     distance += Math.abs(option.start - position)
   }
-  paths.push(passOver(path, position + 1, distance))
+  keep(passOver(path, position + 1, distance), beam)
 }
 
 function take(
@@ -115,7 +131,7 @@ function take(
   option: Option,
   position: number,
   distance: number,
-  used: Uint8Array | undefined,
+  used: WordSet | undefined,
 ): Path {
   const weight = MODULE_WEIGHTS[option.module]!
   return {
@@ -149,8 +165,9 @@ function byQuality(a: Path, b: Path): number {
   return b.covered - a.covered || a.chunks - b.chunks || a.distance - b.distance
 }
 
-function isFree(used: Uint8Array, option: Option): boolean {
-  for (let i = option.start; i < option.start + option.length; i++) if (used[i]) return false
+function isFree(used: WordSet, { start, length }: Option): boolean {
+  for (let i = start; i < start + length; i++)
+    if (used[i >>> 10]![(i >>> 5) & 31]! & (1 << (i & 31))) return false
   return true
 }
 
@@ -158,7 +175,11 @@ function markUsed(path: Path): void {
   if (path.used) return
   const used = path.previous!.used!.slice()
   const { start, length } = path.option!
-  used.fill(1, start, start + length)
+  for (let i = start; i < start + length; i++) {
+    const page = used[i >>> 10]!.slice()
+    page[(i >>> 5) & 31]! |= 1 << (i & 31)
+    used[i >>> 10] = page
+  }
   path.used = used
 }
 
@@ -184,24 +205,18 @@ function unrivalled(options: readonly (readonly Option[])[], candidateLength: nu
 
 /** Every match of every module, by its position in the reference, in the order of the modules. */
 function findOptions(candidate: Sentence, reference: Sentence): Option[][] {
-  const ofWord = new Map<Word, Option[]>()
-  const options = reference.words.map((word) => {
-    let found = ofWord.get(word)
-    if (!found) {
-      found = wordOptions(candidate.words, word)
-      ofWord.set(word, found)
-    }
-    return found
-  })
+  const find = wordFinder(candidate.words)
+  const options = reference.words.map((word, position) =>
+    find(word).flatMap((alike) => around(position, alike)),
+  )
   // A pair that the table has both ways makes two matches, which then compete.
   const add = (of: Span, ofReference: Span) => {
-    const option = {
+    options[ofReference.start]!.push({
       module: PARAPHRASE,
       start: of.start,
       length: of.length,
       referenceLength: ofReference.length,
-    }
-    options[ofReference.start] = [...options[ofReference.start]!, option]
+    })
   }
   forEachParaphrase(reference.spans, candidate.spans, (span, other) => add(other, span))
   forEachParaphrase(candidate.spans, reference.spans, add)
@@ -214,39 +229,63 @@ function forEachParaphrase(
   to: readonly Span[],
   visit: (span: Span, other: Span) => void,
 ): void {
+  const spansOf = new Map<string, Span[]>()
+  for (const span of to) append(spansOf, span.phrase.text, span)
   for (const span of from) {
     const { ranks } = span.phrase
     if (ranks.size === 0) continue
-    to.filter((other) => ranks.has(other.phrase.text))
-      .sort((a, b) => ranks.get(a.phrase.text)! - ranks.get(b.phrase.text)!)
-      .forEach((other) => {
-        visit(span, other)
-      })
+    const both =
+      ranks.size < spansOf.size
+        ? [...ranks.keys()].filter((text) => spansOf.has(text))
+        : [...spansOf.keys()].filter((text) => ranks.has(text))
+    for (const text of both.sort((a, b) => ranks.get(a)! - ranks.get(b)!))
+      for (const other of around(span.start, spansOf.get(text)!)) visit(span, other)
   }
 }
 
-function wordOptions(candidate: readonly Word[], word: Word): Option[] {
-  const ofModule: Option[][] = [[], [], []]
-  for (let start = 0; start < candidate.length; start++) {
-    const other = candidate[start]!
-    if (other === word) ofModule[EXACT]!.push(oneWord(EXACT, start))
-    else {
-      if (other.stem === word.stem) ofModule[STEM]!.push(oneWord(STEM, start))
-      if (intersect(other.groups, word.groups)) ofModule[SYNONYM]!.push(oneWord(SYNONYM, start))
+/** Finds the matches of a reference's word: a list a module, each in the order of the candidate. */
+function wordFinder(candidate: readonly Word[]): (word: Word) => readonly Option[][] {
+  const ofWord = new Map<Word, number[]>()
+  const ofStem = new Map<string, number[]>()
+  const ofGroup = new Map<number, number[]>()
+  candidate.forEach((word, start) => {
+    append(ofWord, word, start)
+    append(ofStem, word.stem, start)
+    for (const group of word.groups) append(ofGroup, group, start)
+  })
+  const found = new Map<Word, Option[][]>()
+  return (word) => {
+    let options = found.get(word)
+    if (!options) {
+      const isOther = (start: number) => candidate[start] !== word
+      const synonyms = new Set(word.groups.flatMap((group) => ofGroup.get(group) ?? []))
+      options = [
+        ofWord.get(word) ?? [],
+        (ofStem.get(word.stem) ?? []).filter(isOther),
+        [...synonyms].filter(isOther).sort((a, b) => a - b),
+      ].map((starts, module) => starts.map((start) => ({ module, start, length: 1, referenceLength: 1 })))
+      found.set(word, options)
     }
+    return options
   }
-  return ofModule.flat()
 }
 
-function oneWord(module: number, start: number): Option {
-  return { module, start, length: 1, referenceLength: 1 }
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
 }
 
-function intersect(a: readonly number[], b: readonly number[]): boolean {
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    if (a[i] === b[j]) return true
-    if (a[i]! < b[j]!) i++
-    else j++
+/** All of a list that is in the order of the starts, or the part of a long one that is around a position. */
+function around<T extends { readonly start: number }>(position: number, alike: readonly T[]): readonly T[] {
+  if (alike.length <= MOST_ALIKE) return alike
+  let low = 0
+  let high = alike.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (alike[middle]!.start < position) low = middle + 1
+    else high = middle
   }
-  return false
+  const from = Math.max(0, Math.min(low - MOST_ALIKE / 2, alike.length - MOST_ALIKE))
+  return alike.slice(from, from + MOST_ALIKE)
 }
