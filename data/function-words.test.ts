@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FUNCTION_WORDS, isContentWord } from './function-words.js'
+import { FUNCTION_WORDS, isContentWord, isDangling } from './function-words.js'
 
 test('what a photo shows is content, the glue between is not', () => {
   const words =
@@ -16,4 +16,13 @@ test('the list is lower case and holds no empty word', () => {
 
 test('no word, punctuation and lone surrogates are not content', () => {
   for (const word of ['', ' ', '.', '??', '\ud800', '…', '-rrb-']) expect(isContentWord(word)).toBe(false)
+})
+
+test('what calls for another word dangles, what may come last does not', () => {
+  expect('a man sitting in next to and is his'.split(' ').filter(isDangling)).toEqual([
+    'a',
+    ...'in next to and is his'.split(' '),
+  ])
+  expect('on her another outside together it him'.split(' ').filter(isDangling)).toEqual([])
+  expect(isDangling('')).toBe(false)
 })

@@ -36,17 +36,32 @@ export function isContentWord(word: string): boolean {
   return !FUNCTION_WORDS.has(word) && /\p{L}/u.test(word) && !/^-[lr][rsc]b-$/.test(word)
 }
 
-/** Words that leave a caption unfinished when they come last: "a man sitting on a". */
+/**
+ * Words of the closed classes that call for another word and that people hardly ever put last: fewer than one in a
+ * thousand captions ends so, and fewer than one in fifty of those that use the word. Counted over the 54,260 training
+ * captions of COCO and Flickr8k; `function-words.data.ts` counts again. By that "on" (4.6 in a thousand: "a hat on"),
+ * "her" (2.7), "by" (1.4) and "another" (1 in 18 of its uses: "one another") may end a caption.
+ */
 const DANGLING: ReadonlySet<string> = new Set(
   [
-    'a an the some another each every his her its their your my our',
-    'of in on at with to from for into onto near next between among against beside toward towards upon via during',
-    'and or but nor while as than that which who whose because if when where',
-    'is are was were be being been has have very',
+    // determiners and possessives
+    'a an the this these those some any no every each several many its their his my your our whose',
+    // pronouns that a clause follows
+    'i he she we they who which that what',
+    // prepositions
+    'of in at with to from for into onto near next between among amongst amid amidst against beside beneath under',
+    'toward towards via during across through after before along without like than as except',
+    // conjunctions
+    'and or but nor while if because when where whether although though unless until',
+    // auxiliaries
+    'is are am was were be being been has have had having do does did could will would shall should may might must',
+    'get gets getting',
+    // degrees
+    'very quite rather almost just even',
   ].flatMap((line) => line.split(' ')),
 )
 
-/** Whether a caption that ends with this token breaks off. */
+/** Whether a caption that ends with this token breaks off: "a man sitting in a". */
 export function isDangling(word: string): boolean {
   return DANGLING.has(word)
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { histogram, isDangling, repeatedWords, scoreDiversity } from './diversity.js'
+import { histogram, repeatedWords, scoreDiversity } from './diversity.js'
 
 const words = (caption: string): string[] => (caption === '' ? [] : caption.split(' '))
 
@@ -20,8 +20,14 @@ test('a small set', () => {
 
 test('a content word twice, a function word as often as one likes', () => {
   expect(repeatedWords(words('the dog and the dog and the other dog by the tree'))).toEqual(['dog'])
-  expect(isDangling(words('a man standing on a'))).toBe(true)
-  expect(isDangling(words('a couch to sit on'))).toBe(false)
+})
+
+test('a caption breaks off by its last word', () => {
+  const dangling = (caption: string): number => scoreDiversity([words(caption)]).dangling
+  expect(dangling('a man standing on a')).toBe(1)
+  expect(dangling('a man standing on a hill')).toBe(0)
+  expect(dangling('a couch to sit on')).toBe(0)
+  expect(dangling('')).toBe(0)
 })
 
 test('the bins of a histogram hold every value', () => {

@@ -1,13 +1,5 @@
-import { isContentWord } from '../data/function-words.js'
+import { isContentWord, isDangling } from '../data/function-words.js'
 import { expected } from '../errors.js'
-
-/** Words that people do not end a caption with (fewer than one in a thousand of COCO's and Flickr8k's end so). */
-const DANGLING = new Set(
-  (
-    'a an the of in at with and or but to from for near next is are was were be being has have his its their your my ' +
-    'while as into onto than that which who this very'
-  ).split(' '),
-)
 
 export interface DiversityScores {
   /** Share of captions that no earlier caption of the set repeats word for word. */
@@ -18,7 +10,7 @@ export interface DiversityScores {
   readonly meanLength: number
   /** Share of captions that use some content word more than once. */
   readonly repeating: number
-  /** Share of captions that break off on a word no caption ends with. */
+  /** Share of captions that break off: their last word is a dangling one, see `isDangling`. */
   readonly dangling: number
   /** Share of captions without a word. */
   readonly empty: number
@@ -53,7 +45,7 @@ export function scoreDiversity(
     vocabulary: new Set(candidates.flat()).size,
     meanLength: candidates.length === 0 ? 0 : words / candidates.length,
     repeating: share((tokens) => repeatedWords(tokens).length > 0),
-    dangling: share(isDangling),
+    dangling: share((tokens) => isDangling(tokens.at(-1) ?? '')),
     empty: share((tokens) => tokens.length === 0),
     ...(known === undefined
       ? {}
@@ -65,11 +57,6 @@ export function scoreDiversity(
 /** The content words that a caption uses more than once. */
 export function repeatedWords(tokens: readonly string[]): string[] {
   return [...new Set(tokens.filter((token, at) => isContentWord(token) && tokens.indexOf(token) < at))]
-}
-
-/** Whether a caption breaks off: `a man standing on a`. */
-export function isDangling(tokens: readonly string[]): boolean {
-  return DANGLING.has(tokens.at(-1) ?? '')
 }
 
 /** How many values fall into each of equally wide bins from `low` to `high`; what lies outside counts at the ends. */

@@ -1,5 +1,5 @@
 /** Scores of captions, for Node and browsers alike: no file is read and no tensor library loaded. */
-export { FUNCTION_WORDS, isContentWord } from '../data/function-words.js'
+export { FUNCTION_WORDS, isContentWord, isDangling } from '../data/function-words.js'
 export { tokenize } from '../data/tokenizer.js'
 export { scoreBleu } from './bleu.js'
 export {
@@ -10,7 +10,7 @@ export {
   type Interval,
 } from './bootstrap.js'
 export { CiderScorer, DocumentFrequencies, scoreCider } from './cider.js'
-export { type DiversityScores, histogram, isDangling, repeatedWords, scoreDiversity } from './diversity.js'
+export { type DiversityScores, histogram, repeatedWords, scoreDiversity } from './diversity.js'
 export { type Gender, type GenderScores, gendersOf, scoreGender } from './gender.js'
 export { type HumanScores, scoreHumans } from './human.js'
 export { createMeteor, type Meteor } from './meteor/meteor.js'
