@@ -36,9 +36,7 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 
     const { at, received } = follow(wanted, value, issue.path)
     const where = issue.path.join('.') || what
     if (issue.code === 'unrecognized_keys') {
-      const names = waysOf(at)
-        .flatMap((way) => Object.keys(way?.properties ?? {}))
-        .join(', ')
+      const names = [...new Set(waysOf(at).flatMap((way) => Object.keys(way?.properties ?? {})))].join(', ')
       return issue.keys.map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
     }
     if (issue.code === 'custom') return [new ShowtellError('INVALID_ARGUMENT', issue.message, { where })]
@@ -50,16 +48,19 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 
   })
 }
 
-/** Of the ways to be right those that the value came closest to: whose type it has. */
+/** Of the ways to be right those that the value came closest to: of its type, with the fewest things wrong. */
 function closest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== 'invalid_union') return [issue]
-  const near = issue.errors.filter((errors) =>
-    errors.every(({ code, path }) => code !== 'invalid_type' || path.length > 0),
-  )
+  const near = issue.errors
+    .filter((errors) => errors.every(({ code, path }) => code !== 'invalid_type' || path.length > 0))
+    .map((errors) => errors.flatMap(closest))
   if (near.length === 0) return [issue]
+  const wrong = (errors: readonly z.core.$ZodIssue[]): number =>
+    errors.reduce((sum, error) => sum + (error.code === 'unrecognized_keys' ? error.keys.length : 1), 0)
+  const fewest = Math.min(...near.map(wrong))
   return near
+    .filter((errors) => wrong(errors) === fewest)
     .flat()
-    .flatMap(closest)
     .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
 }
 
@@ -87,7 +88,7 @@ function waysOf(wanted: Wanted | undefined): readonly (Wanted | undefined)[] {
 /** `an integer from 1 to 20`. */
 function inWords(wanted: Wanted | undefined): string {
   if (wanted?.enum !== undefined) return `one of ${wanted.enum.join(', ')}`
-  if (wanted?.anyOf !== undefined) return wanted.anyOf.map(inWords).join(' or ')
+  if (wanted?.anyOf !== undefined) return [...new Set(wanted.anyOf.map(inWords))].join(' or ')
   switch (wanted?.type) {
     case 'integer':
       return `an integer${range(wanted)}`

@@ -46,6 +46,19 @@ async function buildPage(output) {
   })
 }
 
+/** The service's reference is shown by Swagger UI, with its licence. @param {string} output */
+async function copyReference(output) {
+  const names = [
+    'swagger-ui.css',
+    'swagger-ui-bundle.js',
+    'swagger-ui-bundle.js.LICENSE.txt',
+    'LICENSE',
+    'NOTICE',
+  ]
+  for (const name of names)
+    await cp(path.join(ROOT, 'node_modules/swagger-ui-dist', name), path.join(output, 'server/docs', name))
+}
+
 // Built aside and moved in whole: a build that fails or is stopped leaves no half of a dist behind.
 await mkdir(CACHE, { recursive: true })
 const output = await mkdtemp(path.join(CACHE, 'showtell-build-'))
@@ -54,6 +67,7 @@ try {
   if (compile(output)) {
     await copyData(output)
     if (existsSync(path.join(ROOT, 'server/page/main.ts'))) await buildPage(output)
+    await copyReference(output)
     // The time of dist says which sources it holds: a source saved meanwhile counts as newer.
     await utimes(output, begin, begin)
     await rm(path.join(ROOT, 'dist'), { recursive: true, force: true })

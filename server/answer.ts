@@ -62,3 +62,6 @@ export const modelSchema = z.object({
   engine: z.string().describe('What runs the model'),
   terms: z.string().exactOptional().describe('What it may be used for'),
 })
+
+export const modelsSchema = z.object({ models: z.array(modelSchema) })
+export const statusSchema = z.object({ status: z.string() })

@@ -14,6 +14,7 @@ import { logRequests } from './log.js'
 import { Memory } from './memory.js'
 import { createMetrics } from './metrics.js'
 import { captions } from './routes/captions.js'
+import { docs } from './routes/docs.js'
 import { health } from './routes/health.js'
 import { max } from './routes/max.js'
 import { models } from './routes/models.js'
@@ -64,6 +65,7 @@ export function createApp({
   app.use(models(service))
   app.use(v2(service))
   app.use(max(service))
+  app.use(docs(service))
   app.use(express.static(PAGE))
   app.use(notFound, answerErrors)
   return app

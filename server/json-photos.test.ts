@@ -30,15 +30,20 @@ describe('photos in JSON', () => {
   })
 
   it.each([
-    [{}, 'Expected either image or images for the body'],
-    [{ image: 'YQ==', images: ['YQ=='] }, 'Expected either image or images for the body'],
+    [
+      {},
+      'Expected text of at least 1 characters or an object for image but received undefined; Expected a list of at least 1 entries for images but received undefined',
+    ],
+    [
+      { image: 'YQ==', images: ['YQ=='] },
+      'Expected one of image, options, images for a name in the body but received "images"; Expected one of image, options, images for a name in the body but received "image"',
+    ],
     [{ images: [3] }, 'Expected text of at least 1 characters or an object for images.0 but received 3'],
     [{ image: { base64: 7 } }, 'Expected text of at least 1 characters for image.base64 but received 7'],
     [
       { images: [{ base64: 'YQ==', name: 'x' }] },
-      'Expected one of base64, url, file for a name in images.0 but received "name"',
+      'Expected one of base64, file, url for a name in images.0 but received "name"',
     ],
-    [{ image: { file: 'x' } }, 'Expected either base64 or url for a photo'],
     [
       { image: { url: 'https://example.org/cat.jpg', file: 'cat.jpg' } },
       'Expected base64, since this service fetches no photos, for cat.jpg but received "a url"',

@@ -11,31 +11,27 @@ import { fetchUrl } from './fetch-url.js'
 /** Errors that are not of the photo being fetched but of the request. */
 const WHOLE: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'ABORTED'])
 
-const base64Schema = z.string().min(1).describe('The file, base64')
+/** Looked at when it is decoded: a pattern would go through megabytes once more. */
+export const base64Schema = z
+  .string()
+  .min(1)
+  .meta({ description: 'The file, base64', format: 'byte', contentEncoding: 'base64' })
+const fileSchema = z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer')
 const photoSchema = z.union([
   base64Schema,
-  z
-    .strictObject({
-      base64: base64Schema.optional(),
-      url: z.string().min(1).max(2048).optional().describe('Where the file is, if this service fetches any'),
-      file: z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer'),
-    })
-    .refine(({ base64, url }) => (base64 === undefined) !== (url === undefined), {
-      message: 'Expected either base64 or url for a photo',
-    }),
+  z.strictObject({ base64: base64Schema, file: fileSchema }),
+  z.strictObject({
+    url: z.string().min(1).max(2048).describe('Where the file is, if this service fetches any'),
+    file: fileSchema,
+  }),
 ])
+const optionsSchema = captionOptionsSchema.optional()
 
 /** The JSON body of `POST /v1/captions`. */
-export const captionsRequestSchema = z
-  .strictObject({
-    image: photoSchema.optional(),
-    images: z.array(photoSchema).min(1).optional(),
-    options: captionOptionsSchema.optional(),
-  })
-  .refine(({ image, images }) => (image === undefined) !== (images === undefined), {
-    path: ['images'],
-    message: 'Expected either image or images for the body',
-  })
+export const captionsRequestSchema = z.union([
+  z.strictObject({ image: photoSchema, options: optionsSchema }),
+  z.strictObject({ images: z.array(photoSchema).min(1), options: optionsSchema }),
+])
 
 /**
  * Reads the photos and options of a JSON body.
@@ -46,18 +42,18 @@ export async function readJson(
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
   const body = await readJsonBody(res)
-  const { image, images = [image!] } = validate(captionsRequestSchema, body, 'the body')
+  const request = validate(captionsRequestSchema, body, 'the body')
+  const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
   const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
-    const { base64, url, file } = typeof photo === 'string' ? { base64: photo } : photo
-    const where = file ?? `images.${i}`
-    const content =
-      base64 === undefined
-        ? await fetched(url!, where, res, limits)
-        : // Megabytes each: others get their turn in between.
-          await setImmediate().then(() => decodeBase64(base64, where, limits))
-    return { content, ...(file === undefined ? {} : { file }) }
+    const given = typeof photo === 'string' ? { base64: photo } : photo
+    const where = given.file ?? `images.${i}`
+    const named = given.file === undefined ? {} : { file: given.file }
+    if ('url' in given) return { ...named, content: await fetched(given.url, where, res, limits) }
+    // Megabytes each: others get their turn in between.
+    await setImmediate()
+    return { ...named, content: decodeBase64(given.base64, where, limits) }
   })
   // As they came: what the query says stands where they say nothing.
   return {

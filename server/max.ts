@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Caption, ModelDescription } from '../decoder/types.js'
+import { CODES } from './status.js'
 
 /** IBM's Model Asset Exchange names three captions of a photo. */
 export const MAX_CAPTIONS = 3
@@ -14,6 +15,13 @@ export const predictAnswerSchema = z.object({
       probability: z.number(),
     }),
   ),
+})
+
+export const maxErrorSchema = z.object({
+  status: z.literal('error'),
+  message: z.string(),
+  code: z.enum(CODES),
+  requestId: z.string(),
 })
 
 /** The answer to `GET /model/metadata`. */

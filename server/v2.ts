@@ -5,7 +5,8 @@ import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { parseJson, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
-import { decodeBase64, sized } from './json-photos.js'
+import { base64Schema, decodeBase64, sized } from './json-photos.js'
+import { CODES } from './status.js'
 import { valuesOf } from './values.js'
 
 /** The name that clients of the Open Inference Protocol ask for, and its one version. */
@@ -40,10 +41,7 @@ export const inferRequestSchema = z.object({
         datatype: z.enum([INPUT.datatype]),
         shape: z.array(sizeSchema).min(1).max(2).describe('[photos] or [photos, 1]'),
         parameters: z.object({ binary_data_size: sizeSchema.optional() }).optional(),
-        data: z
-          .array(z.union([z.string(), z.array(z.string())]))
-          .optional()
-          .describe('Photos, base64'),
+        data: z.array(z.union([base64Schema, z.array(base64Schema)])).optional(),
       }),
     )
     .min(1)
@@ -59,6 +57,15 @@ export const inferRequestSchema = z.object({
 })
 type InferRequest = z.output<typeof inferRequestSchema>
 
+export const v2ErrorSchema = z.object({ error: z.string(), code: z.enum(CODES), requestId: z.string() })
+export const serverMetadataSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  extensions: z.array(z.string()),
+})
+export const modelIndexSchema = z.array(
+  z.object({ name: z.string(), version: z.string(), state: z.enum(['READY', 'UNAVAILABLE']) }),
+)
 const tensorSchema = z.object({
   name: z.string(),
   datatype: z.string(),

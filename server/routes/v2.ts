@@ -1,15 +1,10 @@
-import { createRequire } from 'node:module'
-import { type RequestHandler, Router } from 'express'
+import { type Request, type RequestHandler, Router } from 'express'
 import { ShowtellError } from '../../errors.js'
 import { readBytes } from '../body.js'
 import { only } from '../failure.js'
+import { NAME, RELEASE } from '../release.js'
 import type { Service } from '../service.js'
 import { INPUT, MODEL, OUTPUTS, readInference, VERSION, writeInference } from '../v2.js'
-
-const { name, version } = createRequire(import.meta.url)('showtell/package.json') as Record<
-  'name' | 'version',
-  string
->
 
 const MODEL_PATH = '/v2/models/:model{/versions/:version}'
 
@@ -32,7 +27,7 @@ export function v2({ desk, isReady, options }: Service): Router {
   const router = Router()
   router
     .route('/v2')
-    .get((_req, res) => void res.json({ name, version, extensions: ['binary_tensor_data'] }))
+    .get((_req, res) => void res.json({ name: NAME, version: RELEASE, extensions: ['binary_tensor_data'] }))
     .all(only('GET'))
   // Triton's way to list the models; what may be asked for in the body changes nothing where there is one.
   router
@@ -48,7 +43,7 @@ export function v2({ desk, isReady, options }: Service): Router {
       res.json({
         name: MODEL,
         versions: [VERSION],
-        platform: name,
+        platform: NAME,
         inputs: [INPUT],
         outputs: OUTPUTS,
       })
@@ -58,7 +53,9 @@ export function v2({ desk, isReady, options }: Service): Router {
     .route(`${MODEL_PATH}/infer`)
     .post(known, async (req, res) => {
       const body = await desk.receive(() => readBytes(res))
-      const inference = readInference(body, req.get('Inference-Header-Content-Length'), options)
+      // Bytes of which nothing is said are a photo.
+      const header = req.get('Inference-Header-Content-Length') ?? (isBytes(req) ? '0' : undefined)
+      const inference = readInference(body, header, options)
       const results = await desk.caption(req, res, inference.photos, inference.options)
       // The protocol knows no answer for a part of the photos.
       const captions = results.map(({ answer, failure }) => {
@@ -72,6 +69,10 @@ export function v2({ desk, isReady, options }: Service): Router {
     })
     .all(only('POST'))
   return router
+}
+
+function isBytes(req: Request): boolean {
+  return req.is('application/octet-stream') !== false
 }
 
 /** Lets through what asks for the one model there is. */

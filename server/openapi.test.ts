@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest'
+import { captionOptionsSchema } from '../decoder/options.js'
+import { createApp } from './app.js'
+import { serviceOptionsSchema } from './config.js'
+import { FakeCaptioner, form, listen } from './fixtures/service.js'
+import { openapi } from './openapi.js'
+
+interface Schema {
+  readonly $ref?: string
+  readonly properties?: Record<string, object>
+  readonly required?: string[]
+}
+interface Document {
+  readonly paths: Record<string, Record<string, { operationId: string; responses: object }>>
+  readonly components: { readonly schemas: Record<string, Schema> }
+}
+
+const { model } = new FakeCaptioner()
+const options = serviceOptionsSchema.parse({})
+const document = openapi(model, options, '1.2.3') as Document
+
+/** Methods and paths of an express router as the specification writes them. */
+function routes(): string[] {
+  interface Layer {
+    readonly route?: { readonly path: string; readonly methods: Record<string, boolean> }
+    readonly handle: { readonly stack?: Layer[] }
+  }
+  const walk = (layers: readonly Layer[]): string[] =>
+    layers.flatMap(({ route, handle }) =>
+      route === undefined
+        ? walk(handle.stack ?? [])
+        : Object.keys(route.methods)
+            .filter((method) => method === 'get' || method === 'post')
+            .flatMap((method) => spelled(route.path).map((path) => `${method} ${path}`)),
+    )
+  return walk(createApp({ captioner: new FakeCaptioner(), options }).router.stack as unknown as Layer[])
+}
+
+/** With and without the part in braces; `:model` is `{model}`. */
+function spelled(path: string): string[] {
+  return [...new Set([path.replace(/\{.*?\}/, ''), path.replace(/[{}]/g, '')])].map((variant) =>
+    variant.replace(/:(\w+)/g, '{$1}'),
+  )
+}
+
+describe('the specification', () => {
+  it('names every route there is and no other', () => {
+    const named = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    )
+    expect(named.sort()).toEqual(
+      routes()
+        .filter((route) => route !== 'get /openapi.json')
+        .sort(),
+    )
+  })
+
+  it('has one name an operation, and no reference into nothing', () => {
+    const names = Object.values(document.paths).flatMap((methods) =>
+      Object.values(methods).map(({ operationId }) => operationId),
+    )
+    expect(new Set(names).size).toBe(names.length)
+    const references = JSON.stringify(document).matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)
+    const missing = [...references].filter(([, name]) => document.components.schemas[name!] === undefined)
+    expect(missing).toEqual([])
+  })
+
+  it('knows every option, with the styles of the model', () => {
+    const { properties } = document.components.schemas.CaptionOptions!
+    expect(Object.keys(properties!)).toEqual(Object.keys(captionOptionsSchema.shape))
+    expect(properties).toMatchObject({
+      style: { enum: ['coco'] },
+      beamSize: { minimum: 1, maximum: 20, default: 3 },
+    })
+  })
+
+  it('asks for a key where the service does', () => {
+    const keyed = serviceOptionsSchema.parse({ apiKeys: ['a-key-of-somebody'] })
+    expect(openapi(model, keyed, '1')).toMatchObject({ security: [{ bearer: [] }, { key: [] }] })
+    expect(openapi(model, options, '1')).toMatchObject({ security: [] })
+  })
+
+  it('is served, with a page that shows it', async () => {
+    const { get } = await listen()
+    expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.1' })
+    const page = await get('/docs')
+    expect(page.url).toMatch(/\/docs\/$/)
+    expect(await page.text()).toContain('swagger-ui-bundle.js')
+  })
+
+  it('describes the answers that are given', async () => {
+    const { post } = await listen()
+    const answer = await (await post(form({ 'a.jpg': 'cat' }))).json()
+    const { CaptionsAnswer, Caption } = document.components.schemas
+    expect(Object.keys(answer).sort()).toEqual([...CaptionsAnswer!.required!].sort())
+    const [caption] = answer.results[0].captions
+    expect(Object.keys(caption).sort()).toEqual([...Caption!.required!].sort())
+  })
+})
