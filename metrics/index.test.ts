@@ -1,22 +1,47 @@
-import { readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
+import { runInNewContext } from 'node:vm'
+import { build } from 'esbuild'
 import { expect, test } from 'vitest'
+import * as sources from './index.js'
 
-test('a browser can load the metrics: nothing of Node, no package but the stemmer, only data, metrics, errors and random numbers', () => {
-  const root = join(import.meta.dirname, '..')
-  const reached = new Set<string>()
-  const follow = (file: string): void => {
-    if (reached.has(file)) return
-    reached.add(file)
-    const source = readFileSync(file, 'utf8').replace(/^(?:import|export) type .*?from '.*?'/gms, '')
-    for (const [, from = ''] of source.matchAll(/(?:from|import) ?\(?'([^']+)'/g)) {
-      if (from === 'porter2') continue
-      expect(from, file).toMatch(/^\.\.?\//)
-      follow(join(file, '..', from.replace(/\.js$/, '.ts')))
-    }
+const ROOT = join(import.meta.dirname, '..')
+
+/** A browser's bundle; esbuild fails on whatever a browser has not, the modules of Node among it. */
+const { outputFiles, metafile } = await build({
+  entryPoints: [join(ROOT, 'metrics/index.ts')],
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'browser',
+  format: 'iife',
+  globalName: 'metrics',
+  write: false,
+  metafile: true,
+  logLevel: 'silent',
+})
+
+test('a browser bundles the metrics with no package but the stemmer, and of ours data, metrics, errors and random numbers', () => {
+  const files = Object.keys(metafile.inputs)
+  expect(files.length).toBeGreaterThan(10)
+  for (const file of files)
+    expect(file).toMatch(/^(?:node_modules\/porter2|data|metrics)\/|^(?:errors|random)\.ts$/)
+})
+
+test('the bundle scores as the sources do where there is nothing but the language: no process, no require, no Buffer', () => {
+  const scored = ({
+    createMeteor,
+    indexSynonyms,
+    scoreCaptions,
+    scoreObjects,
+    bootstrapIntervals,
+  }: typeof sources): string => {
+    const synonyms = indexSynonyms({ groups: ['dog hound'], inflections: [] })
+    const meteor = createMeteor({ functionWords: new Set(['a', 'the']), synonyms })
+    const candidates = ['A dog runs on the beach.', 'two men 😀']
+    const references = [['A hound is running!', 'dogs at a beach'], ['Two men stand.']]
+    const scores = scoreCaptions(candidates, references, { meteor })
+    return JSON.stringify([scores, bootstrapIntervals(scores), scoreObjects([['dog']], [[['cat']]])])
   }
-  follow(join(root, 'metrics/index.ts'))
-  expect(reached.size).toBeGreaterThan(10)
-  for (const file of reached)
-    expect(relative(root, file)).toMatch(/^(?:data|metrics)\/|^(?:errors|random)\.ts$/)
+  const inBrowser = runInNewContext(`${outputFiles[0]?.text}; (${scored})(metrics)`, {})
+  expect(inBrowser).toBe(scored(sources))
+  expect(inBrowser).toContain('METEOR')
 })
