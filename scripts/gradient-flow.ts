@@ -1,0 +1,200 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { BACKENDS, type Backend } from '../engine/backends.js'
+import { clipping } from '../engine/clipping.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { CELLS } from '../rnn/cells.js'
+import { CONNECTIONS } from '../rnn/connections.js'
+import { factorOf, flowOverDepth, flowOverTime, linearCell, weightGradients } from '../rnn/gradient-flow.js'
+import { type Chart, type Curve, drawCharts } from './chart.js'
+import { progressBar } from './progress.js'
+
+interface Options {
+  out: string
+  seed: number
+  engine: Backend | 'auto'
+}
+
+/** What one chart shows, measured when it is asked for. */
+interface Question {
+  readonly title: string
+  /** What is to be seen, for the table. */
+  readonly note: string
+  readonly measure: () => readonly Curve[]
+  readonly axes: Pick<Chart, 'x' | 'y' | 'range'>
+  /** Where the table reads the curves. */
+  readonly at: readonly number[]
+}
+
+const STEPS = 100
+const RADII = [0.9, 1, 1.1, 1.5, 2]
+const FORGET_BIASES = [-2, 0, 1, 3, 5]
+const LENGTHS = [1, 2, 5, 10, 20, 50, 100]
+const DEPTHS = [1, 2, 5, 10, 20, 30, 40, 50]
+const CLIP_NORM = 50
+
+const OVER_TIME = {
+  axes: { x: 'T − t, steps', y: '‖∂L_T/∂h_t‖', range: [1e-12, 1e6] },
+  at: [1, 10, 50, STEPS - 1],
+} as const
+const OF_THE_CELL = { ...OVER_TIME, axes: { ...OVER_TIME.axes, y: '‖∂L_T/∂c_t‖' } } as const
+const OVER_LENGTH = {
+  axes: { x: 'T, steps', y: 'norm of the gradient of all weights' },
+  at: [1, 10, 50, STEPS],
+} as const
+const OVER_DEPTH = {
+  axes: { x: 'layers', y: '‖∂L/∂x‖', range: [1e-12, 1e3] },
+  at: [1, 10, 20, 50],
+} as const
+
+const NOTES: Readonly<Record<string, string>> = {
+  rnn: 'tanh falls off: what comes back is less than ρ a step, and vanishes at ρ = 1 already. Larger weights explode.',
+  lstm: 'Two ways lead back: the cell, which keeps its forget gates’ share, and the hidden state, which ρ scales. Together they keep far more than the plain network of the same ρ.',
+  'lstm-peephole':
+    'Peepholes are one more way back to the cell, through the gates. They are ±ρ here; training starts them at 0, where this is the LSTM.',
+  'lstm-carousel':
+    'With the forget gate at 1 nothing vanishes. What grows comes round by the hidden state and the gates.',
+  gru: 'Untrained update gates are half open, so that half of the state goes on as it is: it falls about as an LSTM of forget bias 0.',
+}
+
+/** `showtell gradient-flow`: what comes back through time and layers, measured and drawn. */
+export function register(program: Command): void {
+  program
+    .command('gradient-flow')
+    .description('measure how gradients vanish, explode and are kept, for every cell; a picture and a table')
+    .option('--out <folder>', 'where gradient-flow.svg and gradient-flow.md go', 'gradient-flow')
+    .option('--seed <n>', 'of weights and inputs', Number, 1)
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .action(gradientFlow)
+}
+
+async function gradientFlow({ out, seed, engine }: Options): Promise<void> {
+  await useBackend(engine)
+  await mkdir(out, { recursive: true })
+  const questions = questionsOf(seed)
+  const bar = progressBar('measure', questions.length)
+  const charts: Chart[] = []
+  for (const { title, axes, measure } of questions) {
+    bar.update(charts.length, title)
+    // Lets the bar be drawn and signals through.
+    await new Promise((resolve) => setImmediate(resolve))
+    charts.push({ title, ...axes, logarithmic: true, curves: measure() })
+  }
+  bar.update(charts.length)
+  bar.stop()
+  const svg = join(out, 'gradient-flow.svg')
+  const table = join(out, 'gradient-flow.md')
+  await writeFile(svg, drawCharts(charts, 3))
+  await writeFile(table, tables(questions, charts, seed))
+  process.stderr.write(`wrote ${svg} and ${table}\n`)
+}
+
+function questionsOf(seed: number): Question[] {
+  const overTime = (cell: Parameters<typeof flowOverTime>[0]['cell'], radius: number, forgetBias?: number) =>
+    flowOverTime({ cell, radius, forgetBias, seed }, STEPS)
+  return [
+    {
+      title: 'Identity activation',
+      note: 'h = W·h + U·x with W orthogonal times ρ: the norm is ρ to the number of steps.',
+      ...OVER_TIME,
+      measure: () =>
+        [0.9, 1, 1.1].map((radius) => ({
+          name: `ρ = ${radius}`,
+          points: overTime(linearCell, radius).hidden!,
+        })),
+    },
+    ...Object.keys(CELLS).map((cell) => ({
+      title: `Cell ${cell}`,
+      note: NOTES[cell] ?? '',
+      ...OVER_TIME,
+      measure: () =>
+        RADII.map((radius) => ({ name: `ρ = ${radius}`, points: overTime(cell, radius).hidden! })),
+    })),
+    {
+      title: 'Cell lstm, ρ = 1, by forget bias',
+      note: 'The larger the bias, the more of the gradient is left: why training starts it at 1.',
+      ...OVER_TIME,
+      measure: () =>
+        FORGET_BIASES.map((bias) => ({ name: `bias ${bias}`, points: overTime('lstm', 1, bias).hidden! })),
+    },
+    {
+      title: 'The cell alone (ρ = 0)',
+      note: 'With nothing but the cell from step to step, an LSTM keeps the share σ(f) a step, the carousel all.',
+      ...OF_THE_CELL,
+      measure: () => [
+        ...FORGET_BIASES.map((bias) => ({ name: `bias ${bias}`, points: overTime('lstm', 0, bias).cell! })),
+        { name: 'carousel', points: overTime('lstm-carousel', 0).cell!, dashed: true },
+      ],
+    },
+    {
+      title: `What clipping to norm ${CLIP_NORM} does, by cell and ρ`,
+      note: 'The gradient of the weights grows with the length of the sequence; clipped, its norm is bounded and its direction stays. What is small (ρ = 1, where all but the last steps have vanished) clipping leaves as it is.',
+      ...OVER_LENGTH,
+      measure: () =>
+        (
+          [
+            ['linear 1.1', linearCell, 1.1],
+            ['rnn 2', 'rnn', 2],
+            ['rnn 1', 'rnn', 1],
+          ] as const
+        ).flatMap(([name, cell, radius]) => {
+          const clipped = LENGTHS.map((steps) => ({
+            steps,
+            ...clipping(weightGradients({ cell, radius, seed }, steps), CLIP_NORM),
+          }))
+          return [
+            { name, points: clipped.map(({ steps, norm }) => [steps, norm] as const) },
+            {
+              name: `${name}, clipped`,
+              points: clipped.map(({ steps, norm, scale }) => [steps, norm * scale] as const),
+              dashed: true,
+            },
+          ]
+        }),
+    },
+    ...['rnn', 'lstm', 'gru'].map((cell) => ({
+      title: `Through layers of ${cell}`,
+      note: 'One step through many layers: plain ones lose the gradient, residual and highway ones carry it past.',
+      ...OVER_DEPTH,
+      measure: () =>
+        Object.keys(CONNECTIONS).map((connection) => ({
+          name: connection,
+          points: flowOverDepth({ cell, radius: 1, seed }, connection, DEPTHS),
+        })),
+    })),
+  ]
+}
+
+/** Each chart as a table: the curves at some places, and what a step multiplies by. */
+function tables(questions: readonly Question[], charts: readonly Chart[], seed: number): string {
+  const parts = charts.map(({ title, x, y, curves }, i) => {
+    const { note, at } = questions[i]!
+    const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+    const rows = curves.map(({ name, points }) => {
+      const values = at.map((place) => points.find(([distance]) => distance === place)?.[1])
+      return line([
+        name,
+        ...values.map((value) => value?.toExponential(1) ?? ''),
+        factorOf(points).toFixed(3),
+      ])
+    })
+    return [
+      `## ${title}\n\n${note}\n`,
+      line([`${y} at ${x}`, ...at.map(String), 'factor']),
+      line(['---', ...at.map(() => '---:'), '---:']),
+      ...rows,
+    ].join('\n')
+  })
+  return `# Gradient flow
+
+Made by \`showtell gradient-flow --seed ${seed}\`: every number is of a backward pass through cells as they are before
+training, 64 units, random inputs, mean of 8 sequences. L_T is the projection of the last hidden state on a random
+direction; ρ is the spectral radius of the recurrent matrices, each orthogonal times ρ. The factor, e to the slope of
+the logarithm, is what a step or a layer multiplies by: 1 keeps, less vanishes, more explodes.
+
+![Gradient flow](gradient-flow.svg)
+
+${parts.join('\n\n')}
+`
+}
