@@ -19,9 +19,14 @@ export interface Wanted {
   readonly properties?: Readonly<Record<string, Wanted>>
 }
 
+/** Conversion takes milliseconds, and services ask at every request. */
+const known = new WeakMap<z.ZodType, Wanted>()
+
 /** What a schema wants, by name for an object. */
 export function wantedBy(schema: z.ZodType): Wanted {
-  return z.toJSONSchema(schema, { io: 'input' }) as Wanted
+  const wanted = known.get(schema) ?? (z.toJSONSchema(schema, { io: 'input' }) as Wanted)
+  known.set(schema, wanted)
+  return wanted
 }
 
 /**

@@ -43,7 +43,7 @@ export function createApp({
   reload,
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
-  const metrics = createMetrics({ queue: () => batcher.depth, cache: () => cache.bytes })
+  const metrics = createMetrics({ queue: () => batcher.depth, cache: () => cache.bytes, isReady })
   const batcher = new Batcher(captioner, options, metrics)
   const desk = new Desk(captioner, batcher, cache, metrics, options)
   const service: Service = { captioner, desk, metrics, options, isReady, reload }

@@ -1,8 +1,11 @@
 import type { RequestHandler } from 'express'
 import helmet from 'helmet'
 
-/** The page needs its own files and nothing else; whether there is TLS only the proxy before the service knows. */
-export function secureHeaders(): RequestHandler {
+/**
+ * A page needs its own files and nothing else; whether there is TLS only the proxy before the service knows.
+ * @param sources where images may come from beside the service itself.
+ */
+export function secureHeaders(sources: { readonly images?: readonly string[] } = {}): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -10,7 +13,7 @@ export function secureHeaders(): RequestHandler {
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
-        imgSrc: ["'self'"],
+        imgSrc: ["'self'", ...(sources.images ?? [])],
         connectSrc: ["'self'"],
         baseUri: ["'none'"],
         formAction: ["'none'"],

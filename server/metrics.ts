@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { RequestHandler } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { PhotoResult } from './answer.js'
@@ -22,12 +22,13 @@ export interface Gauges {
   readonly queue: () => number
   /** Bytes of the answers that are kept. */
   readonly cache: () => number
+  readonly isReady: () => boolean
 }
 
 /** How often the event loop's delay is looked at, ms. */
 const DELAY_RESOLUTION = 10
 
-export function createMetrics({ queue, cache }: Gauges): Metrics {
+export function createMetrics({ queue, cache, isReady }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -42,7 +43,7 @@ export function createMetrics({ queue, cache }: Gauges): Metrics {
     })
   gauge('showtell_queue_photos', 'Photos that wait for a batch', queue)
   gauge('showtell_cache_bytes', 'Bytes of the answers that are kept', cache)
-  exportDelay(registers)
+  const delay = exportDelay(registers)
   const seconds = new Histogram({
     name: 'showtell_request_seconds',
     help: 'Time from the head of a request to the end of its answer',
@@ -84,6 +85,8 @@ export function createMetrics({ queue, cache }: Gauges): Metrics {
   return {
     registry,
     middleware: (req, res, next) => {
+      // Loading a model keeps nobody waiting who was not told to.
+      if (isReady()) delay.enable()
       const stop = seconds.startTimer({ method: req.method })
       res.once('close', () => {
         // Unknown paths share one label: a stranger must not be able to make new ones.
@@ -113,13 +116,12 @@ export function createMetrics({ queue, cache }: Gauges): Metrics {
   }
 }
 
-/** How long the event loop kept whoever else waited, since the service began. Node's samples include their interval. */
-function exportDelay(registers: Registry[]): void {
+/** How long the event loop kept others waiting. Node's samples include their interval. */
+function exportDelay(registers: Registry[]): IntervalHistogram {
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION })
-  delay.enable()
   new Gauge({
     name: 'showtell_event_loop_delay_seconds',
-    help: 'Delay of the event loop since the service began, by quantile; 1 is the longest',
+    help: 'Delay of the event loop since the service was ready, by quantile; 1 is the longest',
     labelNames: ['quantile'],
     registers,
     collect() {
@@ -129,4 +131,5 @@ function exportDelay(registers: Registry[]): void {
       }
     },
   })
+  return delay
 }

@@ -3,7 +3,7 @@ import { captionOptionsSchema } from '../decoder/options.js'
 import { createApp } from './app.js'
 import { serviceOptionsSchema } from './config.js'
 import { FakeCaptioner, form, listen } from './fixtures/service.js'
-import { openapi } from './openapi.js'
+import { specification } from './openapi.js'
 
 interface Schema {
   readonly $ref?: string
@@ -17,7 +17,7 @@ interface Document {
 
 const { model } = new FakeCaptioner()
 const options = serviceOptionsSchema.parse({})
-const document = openapi(model, options, '1.2.3') as Document
+const document = specification(options, '1.2.3')(model) as Document
 
 /** Methods and paths of an express router as the specification writes them. */
 function routes(): string[] {
@@ -76,8 +76,8 @@ describe('the specification', () => {
 
   it('asks for a key where the service does', () => {
     const keyed = serviceOptionsSchema.parse({ apiKeys: ['a-key-of-somebody'] })
-    expect(openapi(model, keyed, '1')).toMatchObject({ security: [{ bearer: [] }, { key: [] }] })
-    expect(openapi(model, options, '1')).toMatchObject({ security: [] })
+    expect(specification(keyed, '1')(model)).toMatchObject({ security: [{ bearer: [] }, { key: [] }] })
+    expect(specification(options, '1')(model)).toMatchObject({ security: [] })
   })
 
   it('is served, with a page that shows it', async () => {

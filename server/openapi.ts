@@ -56,10 +56,22 @@ function errors(codes: readonly ErrorCode[], name: SchemaName = 'Error'): Record
   )
 }
 
-/** The specification of the service as it is configured and for the model that it serves. */
-export function openapi(model: ModelDescription, options: ServiceOptions, version: string): object {
-  const schemas = jsonSchemas(model)
-  const fields = schemas.CaptionOptions.properties ?? {}
+/** Makes specifications of the service as it is configured, each for the model that it serves then. */
+export function specification(options: ServiceOptions, version: string): (model: ModelDescription) => object {
+  const schemas = jsonSchemas()
+  return (model) => {
+    const { properties, ...rest } = schemas.CaptionOptions
+    const fields = { ...properties, style: { ...properties?.style, enum: model.styles } }
+    return document({ ...schemas, CaptionOptions: { ...rest, properties: fields } }, fields, options, version)
+  }
+}
+
+function document(
+  schemas: Readonly<Record<SchemaName, JsonSchema>>,
+  fields: Readonly<Record<string, JsonSchema>>,
+  options: ServiceOptions,
+  version: string,
+): object {
   return {
     openapi: '3.1.1',
     info: {

@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url'
 import express, { Router } from 'express'
 import { only } from '../failure.js'
-import { openapi } from '../openapi.js'
+import { secureHeaders } from '../headers.js'
+import { specification } from '../openapi.js'
 import { RELEASE } from '../release.js'
 import type { Service } from '../service.js'
 
@@ -11,10 +12,12 @@ const DOCS = fileURLToPath(new URL('../docs', import.meta.url))
 /** The specification of the service, and a page that shows it; everything comes from here. */
 export function docs({ captioner, options }: Service): Router {
   const router = Router()
+  const specify = specification(options, RELEASE)
   router
     .route('/openapi.json')
-    .get((_req, res) => void res.json(openapi(captioner.model, options, RELEASE)))
+    .get((_req, res) => void res.json(specify(captioner.model)))
     .all(only('GET'))
-  router.use('/docs', express.static(DOCS))
+  // Its style sheet has its icons in it.
+  router.use('/docs', secureHeaders({ images: ['data:'] }), express.static(DOCS))
   return router
 }
