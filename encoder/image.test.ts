@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { heic } from './fixtures/heic.js'
-import { decodeImage } from './image.js'
+import { decodeImage, thumbnailOf } from './image.js'
 import type { View } from './view.js'
 
 type Colour = readonly [number, number, number]
@@ -49,6 +49,21 @@ describe('decodeImage', () => {
     // 6 says that the rows of the file are the columns of the photo, from the right.
     const lying = quarters.clone().withMetadata({ orientation: 6 })
     expectQuarters(await seen({ ...lower, mirrored: true }, lying), [green, yellow, green, yellow])
+  })
+
+  it('shows a photo upright, in its own proportions, no larger than wanted', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'showtell-image-'))
+    const path = join(folder, 'photo.jpg')
+    // The file lies on its side: 6 says that its rows are the columns of the photo, from the right.
+    const lying = quarters.clone().resize(256, 128, { fit: 'fill' }).withMetadata({ orientation: 6 })
+    await writeFile(path, await lying.jpeg({ quality: 95, chromaSubsampling: '4:4:4' }).toBuffer())
+    const small = await thumbnailOf(path, 160)
+    expect([small.width, small.height]).toEqual([80, 160])
+    const { format, width, height, orientation } = await sharp(small.jpeg).metadata()
+    expect({ format, width, height, orientation }).toEqual({ format: 'jpeg', width: 80, height: 160 })
+    expectQuarters(await decodeImage(small.jpeg, SIZE), [BLUE, RED, YELLOW, GREEN])
+    expect(await thumbnailOf(path, 4000)).toMatchObject({ width: 128, height: 256 })
+    await rm(folder, { recursive: true })
   })
 
   it('reads a path', async () => {

@@ -1,4 +1,4 @@
-import sharp, { type Region } from 'sharp'
+import sharp, { type Region, type Sharp } from 'sharp'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import type { View } from './view.js'
 
@@ -27,23 +27,7 @@ export async function decodeImage(
   view?: View,
 ): Promise<Uint8Array> {
   try {
-    // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
-    const input = sharp(image, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
-    const { format, compression, autoOrient } = await input.metadata()
-    if (format === undefined || !FORMATS.has(format))
-      throw expected('a JPEG, PNG, WebP, AVIF or GIF image', where, format, 'UNSUPPORTED_IMAGE')
-    if (format === 'heif' && compression !== 'av1')
-      throw expected(
-        'a JPEG, PNG, WebP, AVIF or GIF image',
-        where,
-        `HEIC (${compression ?? 'unknown compression'}), for which this build has no decoder`,
-        'UNSUPPORTED_IMAGE',
-      )
-    const upright = input.autoOrient()
-    if (view !== undefined) upright.extract(rectangle(view, autoOrient)).flop(view.mirrored)
-    const pixels = await upright
-      .toColourspace('srgb')
-      .flatten({ background: '#ffffff' })
+    const pixels = await (await open(image, where, limits, view))
       .resize(size, size, { fit: 'fill', kernel: 'cubic' })
       .removeAlpha()
       .raw()
@@ -52,6 +36,54 @@ export async function decodeImage(
   } catch (error) {
     throw asImageError(error, image, where, limits)
   }
+}
+
+/** A photo to be shown, upright, as a JPEG. */
+export interface Thumbnail {
+  readonly jpeg: Uint8Array
+  readonly width: number
+  readonly height: number
+}
+
+/**
+ * A photo made small enough to be shown, as it is decoded for the model but with its own proportions.
+ * @param side its longer side at most, pixels.
+ * @throws ShowtellError as decodeImage.
+ */
+export async function thumbnailOf(image: string, side: number): Promise<Thumbnail> {
+  try {
+    const { data, info } = await (await open(image, image, DEFAULT_IMAGE_LIMITS))
+      .resize(side, side, { fit: 'inside', withoutEnlargement: true })
+      .jpeg()
+      .toBuffer({ resolveWithObject: true })
+    return { jpeg: data, width: info.width, height: info.height }
+  } catch (error) {
+    throw asImageError(error, image, image, DEFAULT_IMAGE_LIMITS)
+  }
+}
+
+/** Upright, in sRGB, alpha on white; nothing is decoded yet. */
+async function open(
+  image: string | Uint8Array,
+  where: string,
+  limits: ImageLimits,
+  view?: View,
+): Promise<Sharp> {
+  // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
+  const input = sharp(image, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
+  const { format, compression, autoOrient } = await input.metadata()
+  if (format === undefined || !FORMATS.has(format))
+    throw expected('a JPEG, PNG, WebP, AVIF or GIF image', where, format, 'UNSUPPORTED_IMAGE')
+  if (format === 'heif' && compression !== 'av1')
+    throw expected(
+      'a JPEG, PNG, WebP, AVIF or GIF image',
+      where,
+      `HEIC (${compression ?? 'unknown compression'}), for which this build has no decoder`,
+      'UNSUPPORTED_IMAGE',
+    )
+  const upright = input.autoOrient()
+  if (view !== undefined) upright.extract(rectangle(view, autoOrient)).flop(view.mirrored)
+  return upright.toColourspace('srgb').flatten({ background: '#ffffff' })
 }
 
 function rectangle(view: View, { width, height }: { width: number; height: number }): Region {

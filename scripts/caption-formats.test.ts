@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { checkImageIds, FORMATS, imageIdOf } from './caption-formats.js'
+import { checkNames, FORMATS, imageIdOf } from './caption-formats.js'
 
 const lines = [
   { file: 'photos/000000000139.jpg', caption: 'A "red" door, open.', confidence: 0.5 },
@@ -32,7 +32,7 @@ it('writes comma-separated values with every photo, quotes doubled', () => {
 })
 
 it('names two photos that would have one id', () => {
-  expect(() => checkImageIds(['a/cat.jpg', 'b/cat.png'])).toThrow(
+  expect(() => checkNames(['a/cat.jpg', 'b/cat.png'], imageIdOf, '--format coco')).toThrow(
     'Expected photos with different names for --format coco but received ["a/cat.jpg", "b/cat.png"]',
   )
 })

@@ -44,13 +44,20 @@ export function imageIdOf(file: string): number | string {
   return digits === undefined ? name : Number(digits)
 }
 
-/** @throws ShowtellError INVALID_ARGUMENT when two photos would have the same id in COCO results. */
-export function checkImageIds(files: readonly string[]): void {
+/**
+ * @param nameOf what would be the same of two photos: the id in COCO results, the name of a picture.
+ * @throws ShowtellError INVALID_ARGUMENT naming two photos of which it is.
+ */
+export function checkNames(
+  files: readonly string[],
+  nameOf: (file: string) => number | string,
+  option: string,
+): void {
   const seen = new Map<number | string, string>()
   for (const file of files) {
-    const id = imageIdOf(file)
-    const other = seen.get(id)
-    if (other !== undefined) throw expected('photos with different names', `--format coco`, [other, file])
-    seen.set(id, file)
+    const name = nameOf(file)
+    const other = seen.get(name)
+    if (other !== undefined) throw expected('photos with different names', option, [other, file])
+    seen.set(name, file)
   }
 }

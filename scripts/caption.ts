@@ -1,4 +1,4 @@
-import { stat } from 'node:fs/promises'
+import { mkdir, stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { glob } from 'tinyglobby'
 import { loadCaptioner } from '../decoder/captioner.js'
@@ -7,7 +7,8 @@ import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected, messageOf } from '../errors.js'
-import { type CaptionFormat, checkImageIds, FORMATS } from './caption-formats.js'
+import { drawAttention, pictureOf } from './caption-attention.js'
+import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
 import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
@@ -35,6 +36,7 @@ export function register(program: Command): void {
       '--xmp',
       'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
     )
+    .option('--attention <folder>', 'draw into photo.jpg.svg there where the model looked at each word')
     .option('--overwrite', 'begin the output anew, and replace alt texts that are there')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
@@ -46,18 +48,23 @@ interface Options {
   bundle?: string
   output?: string
   format: CaptionFormat
-  xmp?: true
-  overwrite?: true
+  xmp?: boolean
+  attention?: string
+  overwrite?: boolean
   engine: CaptionEngine
   threads?: number
   [option: string]: unknown
 }
 
 async function caption(inputs: string[], options: Options): Promise<void> {
-  const request = captionRequest(options)
+  const request = { ...captionRequest(options), attention: options.attention !== undefined }
   const all = validate(captionOptionsSchema, request)
   const files = await photosOf(inputs)
-  if (options.format === 'coco') checkImageIds(files)
+  if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
+  if (options.attention !== undefined) {
+    checkNames(files, pictureOf, '--attention')
+    await mkdir(options.attention, { recursive: true })
+  }
   const signal = interruptible()
   const captioner = await loadCaptioner(options.bundle, {
     engine: options.engine,
@@ -65,9 +72,11 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    const { name, version } = captioner.model
+    const { name, version, attention } = captioner.model
+    if (options.attention !== undefined && attention === 'none')
+      throw expected('a captioner with attention', '--attention', name)
     const { output: path, format, xmp = false, overwrite = false } = options
-    const run = { bundle: `${name} ${version}`, format, xmp, ...all }
+    const run = { bundle: `${name} ${version}`, format, xmp, ...all, attention: options.attention }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
       await captionTo(output, captioner, files, request, options, signal)
@@ -103,7 +112,7 @@ async function captionTo(
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
       if (result instanceof Error) complain(`skipped ${file}: ${result.message}`)
       else
-        await writeBeside(file, result, options).catch((error) =>
+        await writeBeside(file, result, options, captioner.model.grid).catch((error) =>
           complain(`nothing beside ${file}: ${messageOf(error)}`),
         )
       await output.write(file, result)
@@ -119,9 +128,15 @@ async function captionTo(
 }
 
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */
-async function writeBeside(file: string, { captions }: CaptionedPhoto, options: Options): Promise<void> {
-  const { text } = captions[0]!
-  if (options.xmp && !(await writeAltText(file, text, options.overwrite ?? false)))
+async function writeBeside(
+  file: string,
+  { captions }: CaptionedPhoto,
+  { xmp, overwrite = false, attention }: Options,
+  grid: readonly [number, number],
+): Promise<void> {
+  const best = captions[0]!
+  if (attention !== undefined) await drawAttention(attention, file, best, grid)
+  if (xmp && !(await writeAltText(file, best.text, overwrite)))
     process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
 }
 

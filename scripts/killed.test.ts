@@ -34,12 +34,14 @@ describe('killed at random moments and started again until it is done', () => {
       await writeBundle(at('bundle'), tinyContent())
       const command = (out: string): string[] => {
         const engine = ['--engine', 'onnx', '--threads', '1', '--count', '2']
-        return ['caption', at('photos'), '--bundle', at('bundle'), '--output', at(out), '--xmp', ...engine]
+        const beside = ['--xmp', '--attention', at('looks')]
+        return ['caption', at('photos'), '--bundle', at('bundle'), '--output', at(out), ...beside, ...engine]
       }
       const sidecars = async () => (await readdir(at('photos'))).filter((name) => name.endsWith('.xmp'))
       // 1: a photo was damaged.
       await run(command('whole.jsonl'), [1])
       for (const name of await sidecars()) await rm(at(`photos/${name}`))
+      await rm(at('looks'), { recursive: true })
       let killed = 0
       for (let i = 0; i < KILLS; i++)
         if (await killAtWork(command('killed.jsonl'), at('killed.jsonl'), 1200)) killed++
@@ -67,7 +69,9 @@ describe('killed at random moments and started again until it is done', () => {
       expect(await sidecars()).toHaveLength(47)
       for (const { file, caption, error } of again)
         if (error === undefined) expect(await readFile(`${file}.xmp`, 'utf8')).toContain(`>${caption}<`)
-      expect((await readdir(folder)).filter((name) => name.endsWith('.part'))).toEqual([])
+      expect(await readdir(at('looks'))).toHaveLength(47)
+      const left = await readdir(folder, { recursive: true })
+      expect(left.filter((name) => name.endsWith('.part'))).toEqual([])
     },
     5 * MINUTES,
   )

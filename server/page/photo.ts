@@ -1,3 +1,5 @@
+import { lightOf } from '../../decoder/light.js'
+
 /** Longest side that a photo is shown at, pixels. */
 const SHOWN = 1280
 /** Side of the picture that the light is drawn in; it is stretched over the photo. */
@@ -36,13 +38,8 @@ export function drawLight(
 ): void {
   const small = canvasOf(columns, rows)
   const cells = new ImageData(columns, rows)
-  const least = Math.min(...row)
-  const range = Math.max(...row) - least
-  for (const [i, share] of row.entries()) {
-    // The root keeps what is second brightest visible.
-    const light = range === 0 ? 1 : Math.sqrt((share - least) / range)
+  for (const [i, light] of lightOf(row).entries())
     cells.data.set([8, 9, 14, Math.round(255 * DARKNESS * (1 - light))], i * 4)
-  }
   small.getContext('2d')!.putImageData(cells, 0, 0)
   const context = canvas.getContext('2d')!
   context.clearRect(0, 0, LIGHT, LIGHT)

@@ -1,0 +1,50 @@
+import { DOMParser } from '@xmldom/xmldom'
+import { expect, it } from 'vitest'
+import type { Caption } from '../decoder/types.js'
+import { attentionPicture } from './caption-attention.js'
+import { plainJpeg, rendered } from './fixtures/rendered.js'
+
+const GRID = [2, 4] as const
+/** All of the look at one region, the rest shared by the others. */
+const at = (region: number): number[] => Array.from({ length: 8 }, (_, i) => (i === region ? 0.86 : 0.02))
+const caption: Caption = {
+  text: 'A & <b>.',
+  tokens: ['a', '&', '<b>'],
+  logProb: -3,
+  score: -1,
+  confidence: 0.456,
+  attention: [at(0), at(7), Array(8).fill(1 / 8)],
+}
+
+it('is an SVG that holds the photo once and a panel a word', async () => {
+  const svg = attentionPicture(
+    { jpeg: await plainJpeg(480, 240, '#c08040'), width: 480, height: 240 },
+    caption,
+    GRID,
+  )
+  const picture = new DOMParser().parseFromString(svg, 'text/xml')
+  const texts = [...picture.getElementsByTagName('text')].map(({ textContent }) => textContent)
+  expect(texts).toEqual(['A & <b>. 0.46', '', 'a', '&', '<b>'])
+  expect(picture.getElementsByTagName('title')[0]?.textContent).toBe('A & <b>.')
+  expect(picture.getElementsByTagName('image')).toHaveLength(1)
+  expect(picture.getElementsByTagName('use')).toHaveLength(4)
+  expect(svg).not.toMatch(/href="(?!#|data:)/)
+})
+
+it('is light where the model looked and dark elsewhere', async () => {
+  const jpeg = await plainJpeg(480, 240, '#c08040')
+  const colour = await rendered(attentionPicture({ jpeg, width: 480, height: 240 }, caption, GRID))
+  // Panels of 240 × 120, 12 apart, from (12, 40): the centres of the regions at the corners.
+  const corners = (panel: number) =>
+    [30, 210].flatMap((x) => [30, 90].map((y) => colour(12 + panel * 252 + x, 40 + y)[0]!))
+  const bright = 0xc0
+  const near = (value: number) => expect.closeTo(value, -1)
+  expect(corners(0)).toEqual([near(bright), near(bright), near(bright), near(bright)])
+  const [first, ...others] = corners(1)
+  const last = corners(2).pop()!
+  for (const looked of [first!, last]) expect(looked).toBeGreaterThan(0.75 * bright)
+  for (const [i, other] of [...others, ...corners(2).slice(0, 3)].entries())
+    expect(other, `corner ${i}`).toBeLessThan(0.4 * bright)
+  // Looked at alike: nothing is dark.
+  for (const value of corners(3)) expect(value).toBeGreaterThan(0.9 * bright)
+})

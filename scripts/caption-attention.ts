@@ -1,0 +1,97 @@
+import { basename, join } from 'node:path'
+import { lightOf } from '../decoder/light.js'
+import type { Caption } from '../decoder/types.js'
+import { type Thumbnail, thumbnailOf } from '../encoder/image.js'
+import { writeWhole } from './whole-file.js'
+
+/** Longer side of a panel, pixels. */
+const SIDE = 240
+const GAP = 12
+const COLUMNS = 5
+/** Opacity of the dark where the model looked least. */
+const DARKNESS = 0.8
+const TITLE = 40
+const LABEL = 30
+
+/** The name of a photo's picture in the folder of pictures. */
+export function pictureOf(photo: string): string {
+  return `${basename(photo)}.svg`
+}
+
+/** Writes the picture of a photo into a folder that is there. @throws ShowtellError as `thumbnailOf`. */
+export async function drawAttention(
+  folder: string,
+  photo: string,
+  caption: Caption,
+  grid: readonly [number, number],
+): Promise<void> {
+  const picture = attentionPicture(await thumbnailOf(photo, 2 * SIDE), caption, grid)
+  await writeWhole(join(folder, pictureOf(photo)), picture)
+}
+
+/**
+ * The photo, and again for each word, light where the model looked when it said the word, as in the figures of Xu et
+ * al. 2015 (Show, Attend and Tell). An SVG that holds all it shows.
+ * @param grid rows and columns of the regions that the alignments speak of.
+ */
+export function attentionPicture(
+  { jpeg, width, height }: Thumbnail,
+  { text, tokens, confidence, attention = [] }: Caption,
+  grid: readonly [number, number],
+): string {
+  const scale = SIDE / Math.max(width, height)
+  const [w, h] = [Math.round(width * scale), Math.round(height * scale)]
+  const panels = ['', ...tokens].map((word, i) => {
+    const x = GAP + (i % COLUMNS) * (w + GAP)
+    const y = TITLE + Math.floor(i / COLUMNS) * (h + LABEL)
+    const darkness = i === 0 ? '' : shade(`looked-${i}`, attention[i - 1]!, grid, [w, h])
+    const label = `<text x="${w / 2}" y="${h + 20}" text-anchor="middle">${escaped(word)}</text>`
+    return `<g transform="translate(${x} ${y})"><g clip-path="url(#frame)"><use href="#photo"/>${darkness}</g>${label}</g>`
+  })
+  const across = GAP + Math.min(COLUMNS, panels.length) * (w + GAP)
+  const down = TITLE + Math.ceil(panels.length / COLUMNS) * (h + LABEL) + GAP
+  const [blurX, blurY] = [w / grid[1] / 3, h / grid[0] / 3].map(digits)
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${across} ${down}" width="${across}" height="${down}" font-family="sans-serif" font-size="16">
+<title>${escaped(text)}</title>
+<defs>
+<image id="photo" width="${w}" height="${h}" preserveAspectRatio="none" href="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}"/>
+<clipPath id="frame"><rect width="${w}" height="${h}"/></clipPath>
+<filter id="soft"><feGaussianBlur stdDeviation="${blurX} ${blurY}"/></filter>
+</defs>
+<rect width="100%" height="100%" fill="#fff"/>
+<text x="${GAP}" y="27" font-size="20">${escaped(text)} <tspan fill="#666" font-size="15">${confidence.toFixed(2)}</tspan></text>
+${panels.join('\n')}
+</svg>
+`
+}
+
+/** Darkness over a panel, thinner where the model looked more. */
+function shade(
+  id: string,
+  row: readonly number[],
+  [rows, columns]: readonly [number, number],
+  [width, height]: readonly [number, number],
+): string {
+  // Regions at the edge reach beyond it, or the blur would let darkness in.
+  const span = (i: number, count: number, length: number): [number, number] => {
+    const from = i === 0 ? -1 : i
+    const to = i === count - 1 ? count + 1 : i + 1
+    return [(from * length) / count, ((to - from) * length) / count]
+  }
+  const holes = lightOf(row).map((light, i) => {
+    const [x, w] = span(i % columns, columns, width).map(digits)
+    const [y, h] = span(Math.floor(i / columns), rows, height).map(digits)
+    return `<rect x="${x}" y="${y}" width="${w}" height="${h}" opacity="${digits(light)}"/>`
+  })
+  const whole = `width="${width}" height="${height}"`
+  const mask = `<mask id="${id}"><rect ${whole} fill="#fff"/><g filter="url(#soft)">${holes.join('')}</g></mask>`
+  return `${mask}<rect ${whole} opacity="${DARKNESS}" mask="url(#${id})"/>`
+}
+
+function digits(value: number): string {
+  return String(Math.round(value * 100) / 100)
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
+}
