@@ -1,7 +1,14 @@
-import { readdir } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
 import { loadCaptioner, shippedBundle } from './captioner.js'
+import { looseBundle, tinyConfig } from './fixtures/captioners.js'
+import { importedWeights, smallEncoder } from './fixtures/encoders.js'
+import { EVERY_VARIANT } from './fixtures/tiny.js'
 
 const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
 const PHOTOS = 200
@@ -23,6 +30,25 @@ it('gives 200 photos the same captions of the shipped bundle in onnxruntime and 
   expect(different).toEqual([])
   const apart = ours!.logProbs.map((logProb, i) => Math.abs(logProb - theirs!.logProbs[i]!))
   expect(Math.max(...apart)).toBeLessThan(1e-3)
+})
+
+it('exports every cell, attention, number of layers and connection as graphs that the ONNX checker accepts', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'variants-'))
+  try {
+    const random = smallEncoder()
+    const graphs: string[] = []
+    for (const [i, variant] of EVERY_VARIANT.entries()) {
+      const path = join(folder, String(i))
+      const config = tinyConfig(random.encoder, variant)
+      await looseBundle(path, random.encoder, importedWeights(random), config)
+      graphs.push(join(path, ENCODER_GRAPH), join(path, DECODER_GRAPH))
+    }
+    const check =
+      'import sys, onnx\nfor graph in sys.argv[1:]: onnx.checker.check_model(graph, full_check=True)'
+    await promisify(execFile)(process.env.SHOWTELL_PYTHON ?? 'python3', ['-c', check, ...graphs])
+  } finally {
+    await rm(folder, { recursive: true })
+  }
 })
 
 async function captions(files: readonly string[], engine: 'onnx' | 'wasm') {
