@@ -18,16 +18,18 @@ export const captionSchema = z.object({
 
 const named = { file: z.string().exactOptional().describe('The name that came with the photo') }
 
-export const photoResultSchema = z.union([
-  z.object({
-    ...named,
-    captions: z.array(captionSchema).readonly().describe('Best first'),
-    timing: z
-      .object({ decode: z.number(), encode: z.number(), search: z.number() })
-      .describe('Milliseconds of the batch a photo; 0 where the answer was known'),
-  }),
-  z.object({ ...named, error: z.object({ code: z.enum(CODES), message: z.string() }) }),
-])
+export const timingSchema = z
+  .object({ decode: z.number(), encode: z.number(), search: z.number() })
+  .describe('Milliseconds of the batch a photo; 0 where the answer was known')
+export const captionedPhotoSchema = z.object({
+  ...named,
+  captions: z.array(captionSchema).readonly().describe('Best first'),
+  timing: timingSchema,
+})
+export const codeSchema = z.enum(CODES)
+export const photoErrorSchema = z.object({ code: codeSchema, message: z.string() })
+export const failedPhotoSchema = z.object({ ...named, error: photoErrorSchema })
+export const photoResultSchema = z.union([captionedPhotoSchema, failedPhotoSchema])
 /** One photo of the answer: its captions, or why there are none. */
 export type PhotoResult = Readonly<z.output<typeof photoResultSchema>>
 
@@ -42,7 +44,7 @@ export type CaptionsAnswer = Readonly<z.output<typeof captionsAnswerSchema>>
 /** The answer to a request that failed as a whole. */
 export const errorAnswerSchema = z.object({
   error: z.object({
-    code: z.enum(CODES),
+    code: codeSchema,
     message: z.string(),
     where: z.string().exactOptional().describe('The option, part or file that the message speaks of'),
     requestId: z.string(),
@@ -58,7 +60,8 @@ export const modelSchema = z.object({
   attention: z.string(),
   styles: z.array(z.string()).readonly(),
   vocabularySize: z.int(),
-  grid: z.tuple([z.int(), z.int()]).readonly().describe('Rows and columns of the regions of attention'),
+  // An array and no tuple: generators of clients know no prefixItems.
+  grid: z.array(z.int()).length(2).describe('Rows and columns of the regions of attention'),
   engine: z.string().describe('What runs the model'),
   terms: z.string().exactOptional().describe('What it may be used for'),
 })

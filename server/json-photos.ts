@@ -17,21 +17,21 @@ export const base64Schema = z
   .min(1)
   .meta({ description: 'The file, base64', format: 'byte', contentEncoding: 'base64' })
 const fileSchema = z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer')
-const photoSchema = z.union([
-  base64Schema,
-  z.strictObject({ base64: base64Schema, file: fileSchema }),
-  z.strictObject({
-    url: z.string().min(1).max(2048).describe('Where the file is, if this service fetches any'),
-    file: fileSchema,
-  }),
-])
+export const base64PhotoSchema = z.strictObject({ base64: base64Schema, file: fileSchema })
+export const urlPhotoSchema = z.strictObject({
+  url: z.string().min(1).max(2048).describe('Where the file is, if this service fetches any'),
+  file: fileSchema,
+})
+const photoSchema = z.union([base64Schema, base64PhotoSchema, urlPhotoSchema])
 const optionsSchema = captionOptionsSchema.optional()
 
-/** The JSON body of `POST /v1/captions`. */
-export const captionsRequestSchema = z.union([
-  z.strictObject({ image: photoSchema, options: optionsSchema }),
-  z.strictObject({ images: z.array(photoSchema).min(1), options: optionsSchema }),
-])
+/** The JSON body of `POST /v1/captions`: one photo, or several. */
+export const photoRequestSchema = z.strictObject({ image: photoSchema, options: optionsSchema })
+export const photosRequestSchema = z.strictObject({
+  images: z.array(photoSchema).min(1),
+  options: optionsSchema,
+})
+export const captionsRequestSchema = z.union([photoRequestSchema, photosRequestSchema])
 
 /**
  * Reads the photos and options of a JSON body.

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Caption, ModelDescription } from '../decoder/types.js'
-import { CODES } from './status.js'
+import { codeSchema } from './answer.js'
 
 /** IBM's Model Asset Exchange names three captions of a photo. */
 export const MAX_CAPTIONS = 3
@@ -20,7 +20,7 @@ export const predictAnswerSchema = z.object({
 export const maxErrorSchema = z.object({
   status: z.literal('error'),
   message: z.string(),
-  code: z.enum(CODES),
+  code: codeSchema,
   requestId: z.string(),
 })
 

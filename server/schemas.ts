@@ -1,49 +1,43 @@
 import { z } from 'zod'
 import { captionOptionsSchema } from '../decoder/options.js'
-import {
-  captionSchema,
-  captionsAnswerSchema,
-  errorAnswerSchema,
-  modelSchema,
-  modelsSchema,
-  photoResultSchema,
-  statusSchema,
-} from './answer.js'
-import { captionsRequestSchema } from './json-photos.js'
-import { maxErrorSchema, metadataSchema, predictAnswerSchema } from './max.js'
-import {
-  inferAnswerSchema,
-  inferRequestSchema,
-  modelIndexSchema,
-  modelMetadataSchema,
-  serverMetadataSchema,
-  v2ErrorSchema,
-} from './v2.js'
+import * as answers from './answer.js'
+import * as requests from './json-photos.js'
+import * as max from './max.js'
+import * as v2 from './v2.js'
 
-/** What comes in, by the names of the specification. */
+/** What comes in, by the names of the specification; generators of clients want one for each way of a union. */
 const REQUESTS = {
   CaptionOptions: captionOptionsSchema,
-  CaptionsRequest: captionsRequestSchema,
-  InferRequest: inferRequestSchema,
+  Base64Photo: requests.base64PhotoSchema,
+  UrlPhoto: requests.urlPhotoSchema,
+  PhotoRequest: requests.photoRequestSchema,
+  PhotosRequest: requests.photosRequestSchema,
+  CaptionsRequest: requests.captionsRequestSchema,
+  InferRequest: v2.inferRequestSchema,
 }
 
 /** What goes out. */
 const ANSWERS = {
-  Caption: captionSchema,
-  PhotoResult: photoResultSchema,
-  CaptionsAnswer: captionsAnswerSchema,
-  Error: errorAnswerSchema,
-  Model: modelSchema,
-  Models: modelsSchema,
-  Status: statusSchema,
-  ServerMetadata: serverMetadataSchema,
-  ModelMetadata: modelMetadataSchema,
-  ModelIndex: modelIndexSchema,
-  InferAnswer: inferAnswerSchema,
-  InferError: v2ErrorSchema,
-  Prediction: predictAnswerSchema,
-  MaxMetadata: metadataSchema,
-  MaxError: maxErrorSchema,
+  Caption: answers.captionSchema,
+  Timing: answers.timingSchema,
+  CaptionedPhoto: answers.captionedPhotoSchema,
+  Code: answers.codeSchema,
+  PhotoError: answers.photoErrorSchema,
+  FailedPhoto: answers.failedPhotoSchema,
+  PhotoResult: answers.photoResultSchema,
+  CaptionsAnswer: answers.captionsAnswerSchema,
+  Error: answers.errorAnswerSchema,
+  Model: answers.modelSchema,
+  Models: answers.modelsSchema,
+  Status: answers.statusSchema,
+  ServerMetadata: v2.serverMetadataSchema,
+  ModelMetadata: v2.modelMetadataSchema,
+  ModelIndex: v2.modelIndexSchema,
+  InferAnswer: v2.inferAnswerSchema,
+  InferError: v2.v2ErrorSchema,
+  Prediction: max.predictAnswerSchema,
+  MaxMetadata: max.metadataSchema,
+  MaxError: max.maxErrorSchema,
 }
 
 export type SchemaName = keyof typeof REQUESTS | keyof typeof ANSWERS

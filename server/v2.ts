@@ -3,10 +3,10 @@ import { captionOptionsSchema } from '../decoder/options.js'
 import type { Caption } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
+import { codeSchema } from './answer.js'
 import { parseJson, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { base64Schema, decodeBase64, sized } from './json-photos.js'
-import { CODES } from './status.js'
 import { valuesOf } from './values.js'
 
 /** The name that clients of the Open Inference Protocol ask for, and its one version. */
@@ -57,7 +57,7 @@ export const inferRequestSchema = z.object({
 })
 type InferRequest = z.output<typeof inferRequestSchema>
 
-export const v2ErrorSchema = z.object({ error: z.string(), code: z.enum(CODES), requestId: z.string() })
+export const v2ErrorSchema = z.object({ error: z.string(), code: codeSchema, requestId: z.string() })
 export const serverMetadataSchema = z.object({
   name: z.string(),
   version: z.string(),

@@ -23,6 +23,7 @@ export function valuesOf(
 function typed(text: string, type: string | undefined): unknown {
   const isNumber = type === 'integer' || type === 'number'
   if (isNumber && text.trim() !== '' && Number.isFinite(Number(text))) return Number(text)
-  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  // Python writes True.
+  if (type === 'boolean' && /^(true|false)$/i.test(text)) return text.toLowerCase() === 'true'
   return text
 }
