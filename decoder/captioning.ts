@@ -116,7 +116,7 @@ function spoken(word: string, options: CaptionOptions): string | undefined {
 }
 
 /** What no caption may say, in the token ids of a vocabulary. Words that the vocabulary has not are banned already. */
-function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
+export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
   const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
   const isWord = (token: number): boolean => token >= vocabulary.firstWord
   const banned = new Set(options.bannedWords.map((word) => word.toLowerCase()))

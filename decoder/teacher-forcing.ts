@@ -17,6 +17,7 @@ export interface Regularisation {
  * Mean negative log-likelihood of a batch's words, nats a word, by teacher forcing (Williams and Zipser 1989): the
  * true words go in whatever the model would have said. A scalar tensor, differentiable.
  * @param features [images, regions, channels]
+ * @param shares what each caption's words count, [images, hypotheses]; the loss is then a sum and no mean.
  */
 export function teacherForcingLoss(
   ops: TensorFlowOps,
@@ -25,6 +26,7 @@ export function teacherForcingLoss(
   batch: Batch,
   features: Tensor,
   regularisation?: Regularisation,
+  shares?: Float32Array,
 ): Tensor {
   const { images, hypotheses, length } = batch
   const { regions, regionSize, embeddingSize } = decoder.config
@@ -71,7 +73,10 @@ export function teacherForcingLoss(
     positions.map((position) => batch.targets[position]!),
     [positions.length],
   )
-  return ops.mean(ops.crossEntropy(logits, targets, regularisation?.labelSmoothing ?? 0), 0)
+  const losses = ops.crossEntropy(logits, targets, regularisation?.labelSmoothing ?? 0)
+  if (shares === undefined) return ops.mean(losses, 0)
+  const share = Float32Array.from(positions, (position) => shares[Math.floor(position / length)]!)
+  return ops.sum(ops.mul(losses, ops.input(share, [positions.length])), 0)
 }
 
 function dropoutMask(

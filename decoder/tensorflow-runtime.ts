@@ -2,12 +2,11 @@ import { dirname, join } from 'node:path'
 import { type FeatureExtractor, tensorFlowExtractor } from '../encoder/extractor.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import type { Backend } from '../engine/backends.js'
-import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
-import type { CellState } from '../rnn/cell.js'
 import { type Bundle, GRAPH, isGraph, weightsOf } from './bundle.js'
-import type { Memory } from './decoder.js'
 import type { Runtime } from './runtime.js'
+import { tensorFlowModel } from './tensorflow-model.js'
 
 /**
  * Runs the same definitions in TensorFlow.js: slower, for where onnxruntime does not load, and for an encoder that is
@@ -23,58 +22,14 @@ export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto
       ops.tensor(data, shape),
     ]),
   )
-  const { vocabularySize, regions, channels } = decoder.config
+  const { regions, channels } = decoder.config
   return {
     engine: extractor.engine,
-    async encode(pixels, images, alignment) {
+    async encode(pixels, images) {
       const features = ops.tensor(await extractor.features(pixels, images), [images, regions, channels])
       const started = ops.scope(() => decoder.start(ops, weights, features))
       ops.dispose([features])
-      const memory: Memory<Tensor> = started.memory
-      return {
-        images,
-        vocabularySize,
-        start: async () => started.state,
-        async step(tokens, state, k, bias) {
-          const shape = [images, tokens.length / images]
-          const stepped = ops.scope(() => {
-            const step = decoder.step(
-              ops,
-              weights,
-              ops.input(tokens, shape),
-              memory,
-              state as CellState<Tensor>,
-            )
-            const top = ops.topK(ops.add(step.logProbs, ops.input(bias, [vocabularySize])), k)
-            return {
-              top,
-              state: step.state,
-              ...(step.alignment === undefined ? {} : { alignment: step.alignment }),
-            }
-          })
-          const { top, alignment: looked } = stepped
-          const continuations = {
-            tokens: ops.read(top.indices) as Int32Array,
-            logProbs: ops.read(top.values) as Float32Array,
-            ...(alignment && looked !== undefined ? { alignment: ops.read(looked) as Float32Array } : {}),
-          }
-          ops.dispose([top.indices, top.values, ...(looked === undefined ? [] : [looked])])
-          return { continuations, state: stepped.state }
-        },
-        select(state, parents) {
-          const shape = [images, parents.length / images]
-          return ops.scope(() =>
-            Object.fromEntries(
-              Object.entries(state as CellState<Tensor>).map(([name, value]) => [
-                name,
-                ops.select(value, ops.input(parents, shape)),
-              ]),
-            ),
-          )
-        },
-        release: (state) => ops.dispose(Object.values(state as CellState<Tensor>)),
-        dispose: () => ops.dispose([memory.regions, ...(memory.keys === undefined ? [] : [memory.keys])]),
-      }
+      return tensorFlowModel(ops, decoder, weights, images, started)
     },
     async close() {
       ops.dispose(Object.values(weights))

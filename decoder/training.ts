@@ -1,32 +1,42 @@
-import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
+import { type Batch, batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import type { Vocabulary } from '../data/vocabulary.js'
-import { viewKey } from '../encoder/view.js'
 import { initialize } from '../engine/initialize.js'
-import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
+import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
 import { AdamW } from './optimiser.js'
+import { PhotoFeatures } from './photo-features.js'
+import { Sampler } from './self-critical.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
+import { Validation } from './validation.js'
+
+/** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
+export const OBJECTIVES = ['cross-entropy', 'cider'] as const
 
 /** The recipe; every field has the default that the shipped bundle was trained with. */
 export const trainingConfigSchema = z.strictObject({
-  epochs: z.int().min(1).default(7),
-  imagesPerBatch: z.int().min(1).default(52),
+  objective: z.enum(OBJECTIVES).default('cross-entropy'),
+  epochs: z.int().min(1).default(10),
+  imagesPerBatch: z.int().min(1).default(26),
+  /** True captions a photo and step. */
   captionsPerImage: z.int().min(1).default(5),
   maxLength: z.int().min(2).default(16),
-  learningRate: z.number().positive().default(9e-4),
-  warmUpSteps: z.int().min(0).default(100),
+  learningRate: z.number().positive().default(7e-4),
+  warmUpSteps: z.int().min(0).default(150),
   weightDecay: z.number().min(0).default(0.01),
   clipNorm: z.number().positive().default(2),
   averageDecay: z.number().min(0).lt(1).default(0.998),
-  dropout: z.number().min(0).lt(1).default(0.4),
+  dropout: z.number().min(0).lt(1).default(0.3),
   labelSmoothing: z.number().min(0).lt(1).default(0.1),
+  /** Captions drawn a photo and step, for the objective cider. */
+  samplesPerImage: z.int().min(2).default(5),
+  /** Weight of the cross-entropy beside the reward, for the objective cider. */
+  crossEntropyWeight: z.number().min(0).default(0.2),
   seed: z.int().min(0).default(1),
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
@@ -35,12 +45,16 @@ export type TrainingConfig = z.infer<typeof trainingConfigSchema>
 export interface TrainingEvent {
   readonly step: number
   readonly totalSteps: number
-  /** Nats a word, with label smoothing and dropout. */
+  /** Nats a word, with label smoothing and dropout; with rewards a number whose size says nothing. */
   readonly loss: number
+  /** Mean CIDEr-D of the samples, 0 to 10, for the objective cider. */
+  readonly reward?: number
   readonly gradientNorm: number
   readonly learningRate: number
   /** Nats a word on validation, averaged weights, without smoothing or dropout; at the end of an epoch. */
   readonly validationLoss?: number
+  /** CIDEr-D, 0 to 10, of captions of the validation photos, averaged weights, the search as it serves; at the end of an epoch. */
+  readonly validationCider?: number
 }
 
 export interface TrainingData {
@@ -49,14 +63,28 @@ export interface TrainingData {
   readonly features: FeatureStore
 }
 
+/** What one step learns from. */
+interface Lesson {
+  readonly batch: Batch
+  /** See `teacherForcingLoss`. */
+  readonly weights?: Float32Array
+  readonly reward?: number
+}
+
 /**
- * Trains a decoder by teacher forcing. The state is in `folder/training`; a training that finds one there goes on
- * with it, and gives the same losses as one that never stopped.
+ * Trains a decoder, by teacher forcing or on the CIDEr-D of captions that it draws itself. The state is in
+ * `folder/training`; a training that finds one there goes on with it, and gives the same losses as one that never
+ * stopped.
  */
 export class Training {
   private readonly ops = new TensorFlowOps()
   private readonly shapes: ReadonlyMap<string, readonly number[]>
   private readonly optimiser: AdamW
+  private readonly photos: PhotoFeatures
+  private readonly validation: Validation
+  private readonly checkpoint: Checkpoint
+  private readonly sampler: Sampler | undefined
+  private bestCider = Number.NEGATIVE_INFINITY
   readonly totalSteps: number
   private readonly stepsAnEpoch: number
 
@@ -65,23 +93,25 @@ export class Training {
     readonly vocabulary: Vocabulary,
     readonly data: TrainingData,
     readonly config: TrainingConfig,
-    readonly folder: string,
+    folder: string,
     /** The weights to begin with; random ones when absent. */
     initial?: Readonly<Record<string, Float32Array>>,
   ) {
-    const { features } = data
-    const { regions, channels, vocabularySize } = decoder.config
-    if (features.header.regions !== regions || features.header.channels !== channels)
+    const { ops } = this
+    this.photos = new PhotoFeatures(ops, data.features, decoder.config)
+    if (decoder.config.vocabularySize !== vocabulary.size)
       throw expected(
-        `features ${regions} × ${channels}`,
-        features.path,
-        [features.header.regions, features.header.channels],
+        `${decoder.config.vocabularySize} words`,
+        'the vocabulary',
+        vocabulary.size,
         'INVALID_DATA',
       )
-    if (vocabularySize !== vocabulary.size)
-      throw expected(`${vocabularySize} words`, 'the vocabulary', vocabulary.size, 'INVALID_DATA')
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
+    this.checkpoint = new Checkpoint(join(folder, 'training'), config)
+    this.validation = new Validation(ops, decoder, vocabulary, data.validation, this.photos, config)
+    this.sampler =
+      config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.stepsAnEpoch = Math.ceil(data.train.length / config.imagesPerBatch)
     this.totalSteps = this.stepsAnEpoch * config.epochs
     const { parameters } = decoder
@@ -111,6 +141,13 @@ export class Training {
     return this.optimiser.averages
   }
 
+  /** The averaged weights of the epoch whose captions were best on validation. */
+  async best(): Promise<Best> {
+    const best = await this.checkpoint.readBest()
+    if (best === undefined) throw expected('an epoch that has ended', 'the training', `step ${this.step}`)
+    return best
+  }
+
   /** Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops. */
   async run(
     report: (event: TrainingEvent) => void | Promise<void>,
@@ -118,32 +155,61 @@ export class Training {
     saveEvery = 200,
   ): Promise<void> {
     while (this.step < this.totalSteps && !signal?.aborted) {
-      const event = this.advance()
+      const event = await this.advance()
       const ends = this.step % this.stepsAnEpoch === 0
-      await report(ends ? { ...event, validationLoss: this.validate() } : event)
-      if (ends || this.step % saveEvery === 0) await this.save()
+      await report(ends ? { ...event, ...(await this.validated()) } : event)
+      if (ends || this.step % saveEvery === 0) await this.checkpoint.save(this.optimiser)
       // Lets signals and output through between two steps.
       await new Promise((resolve) => setImmediate(resolve))
     }
-    await this.save()
+    await this.checkpoint.save(this.optimiser)
   }
 
   /** One step of the optimiser. */
-  private advance(): TrainingEvent {
-    const { config, data, step } = this
+  private async advance(): Promise<TrainingEvent> {
+    const { config, step, ops } = this
     const epoch = Math.floor(step / this.stepsAnEpoch)
-    const options = this.batchOptions(epoch)
     const indices = this.epochBatches(epoch)[step % this.stepsAnEpoch]!
-    const batch = makeBatch(data.train, indices, this.vocabulary, options)
-    const { learningRate } = this.optimiser
+    const keys = indices.map((index) => this.photos.viewed(this.data.train[index]!.key, config.seed, epoch))
+    const features = this.photos.of(keys)
     const weights = this.tensors(this.optimiser.weights)
-    const features = this.features(batch.keys.map((key) => this.viewed(key, epoch)))
-    const { loss, gradients } = this.ops.gradients(weights, (watched) =>
-      teacherForcingLoss(this.ops, this.decoder, watched, batch, features, { ...config, step }),
+    const { batch, weights: shares, reward } = await this.lesson(weights, indices, features, epoch)
+    const { learningRate } = this.optimiser
+    const regularisation = {
+      ...config,
+      labelSmoothing: shares === undefined ? config.labelSmoothing : 0,
+      step,
+    }
+    const { loss, gradients } = ops.gradients(weights, (watched) =>
+      teacherForcingLoss(ops, this.decoder, watched, batch, features, regularisation, shares),
     )
-    this.ops.dispose([...Object.values(weights), features])
+    ops.dispose([...Object.values(weights), features])
     const gradientNorm = this.optimiser.update(gradients)
-    return { step: this.step, totalSteps: this.totalSteps, loss, gradientNorm, learningRate }
+    return {
+      step: this.step,
+      totalSteps: this.totalSteps,
+      loss,
+      ...(reward === undefined ? {} : { reward }),
+      gradientNorm,
+      learningRate,
+    }
+  }
+
+  private async lesson(
+    weights: Readonly<Record<string, Tensor>>,
+    indices: readonly number[],
+    features: Tensor,
+    epoch: number,
+  ): Promise<Lesson> {
+    if (this.sampler === undefined)
+      return { batch: makeBatch(this.data.train, indices, this.vocabulary, this.batchOptions(epoch)) }
+    const examples = indices.map((index) => this.data.train[index]!)
+    return this.sampler.lesson(
+      weights,
+      examples,
+      features,
+      new Random(this.config.seed, 'samples', this.step),
+    )
   }
 
   private batchesEpoch = -1
@@ -165,29 +231,24 @@ export class Training {
     return { captionsPerImage, maxLength, seed, epoch }
   }
 
-  /** Mean negative log-likelihood of the validation captions under the averaged weights, nats a word. */
-  validate(): number {
-    const { ops, data } = this
+  /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */
+  async validate(): Promise<{ loss: number; cider: number }> {
     const weights = this.tensors(this.weights)
-    let total = 0
-    let words = 0
-    const order = data.validation.map((_, index) => index)
-    for (let from = 0; from < order.length; from += this.config.imagesPerBatch) {
-      const batch = makeBatch(
-        data.validation,
-        order.slice(from, from + this.config.imagesPerBatch),
-        this.vocabulary,
-        this.batchOptions(0),
-      )
-      const features = this.features(batch.keys)
-      const loss = ops.scope(() => teacherForcingLoss(ops, this.decoder, weights, batch, features))
-      const counted = batch.mask.reduce((sum, value) => sum + value, 0)
-      total += ops.read(loss)[0]! * counted
-      words += counted
-      ops.dispose([features, loss])
+    try {
+      return { loss: this.validation.loss(weights), cider: await this.validation.cider(weights) }
+    } finally {
+      this.ops.dispose(Object.values(weights))
     }
-    ops.dispose(Object.values(weights))
-    return total / words
+  }
+
+  /** At the end of an epoch; the best weights so far are kept. */
+  private async validated(): Promise<Pick<TrainingEvent, 'validationLoss' | 'validationCider'>> {
+    const { loss, cider } = await this.validate()
+    if (cider > this.bestCider) {
+      this.bestCider = cider
+      await this.checkpoint.saveBest({ weights: this.weights, step: this.step, cider })
+    }
+    return { validationLoss: loss, validationCider: cider }
   }
 
   private tensors(values: Readonly<Record<string, Float32Array>>): Record<string, Tensor> {
@@ -196,56 +257,16 @@ export class Training {
     )
   }
 
-  private features(keys: readonly string[]): Tensor {
-    const { regions, channels } = this.decoder.config
-    const values = new Float32Array(keys.length * regions * channels)
-    for (const [image, key] of keys.entries())
-      this.data.features.readInto(key, values, image * regions * channels)
-    return this.ops.tensor(values, [keys.length, regions, channels])
-  }
-
-  /** One of the views of a photo that the store has, drawn anew each epoch. */
-  private viewed(key: string, epoch: number): string {
-    let views = 1
-    while (this.data.features.has(viewKey(key, views))) views++
-    return viewKey(key, new Random(this.config.seed, 'view', epoch, key).integer() % views)
-  }
-
-  private async save(): Promise<void> {
-    const folder = join(this.folder, 'training')
-    mkdirSync(folder, { recursive: true })
-    const tensors = Object.entries(this.optimiser.state).map(([name, data]) => ({
-      name,
-      type: 'F32' as const,
-      shape: [data.length],
-      data,
-    }))
-    await writeSafetensors(join(folder, 'state.safetensors'), tensors, {
-      step: String(this.step),
-      config: JSON.stringify(this.config),
-    })
-  }
-
   /**
    * Goes on from a saved state.
    * @returns false where there is none.
    * @throws ShowtellError INVALID_BUNDLE for a state of another training.
    */
   async resume(): Promise<boolean> {
-    const path = join(this.folder, 'training', 'state.safetensors')
-    const file = await readSafetensors(path).catch((error) => {
-      if (error.code === 'NOT_FOUND') return undefined
-      throw error
-    })
-    if (file === undefined) return false
-    if (file.metadata.config !== JSON.stringify(this.config))
-      throw expected(
-        `the training settings ${file.metadata.config}`,
-        path,
-        JSON.stringify(this.config),
-        'INVALID_BUNDLE',
-      )
-    this.optimiser.restore(Number(file.metadata.step), (name) => file.float32(name).data)
+    if (!(await this.checkpoint.restore(this.optimiser))) return false
+    const best = await this.checkpoint.readBest()
+    // A kill between the two files leaves a best of a step that is done again, and is best again.
+    if (best !== undefined && best.step <= this.step) this.bestCider = best.cider
     return true
   }
 }

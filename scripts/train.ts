@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { Example } from '../data/batches.js'
@@ -16,7 +16,7 @@ import {
   writeBundle,
 } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
-import { Training, type TrainingEvent, trainingConfigSchema } from '../decoder/training.js'
+import { OBJECTIVES, Training, trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
@@ -26,9 +26,13 @@ import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { expected, type ShowtellError } from '../errors.js'
+import { ATTENTIONS } from '../rnn/attention.js'
+import { CELLS } from '../rnn/cells.js'
+import { CONNECTIONS } from '../rnn/connections.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { interruptible } from './interrupt.js'
-import { progressBar } from './progress.js'
+import { TrainingLog } from './train-log.js'
+import { writeWhole } from './whole-file.js'
 
 interface Options extends GraphOptions {
   data: string[]
@@ -38,7 +42,10 @@ interface Options extends GraphOptions {
   name: string
   defaultStyle?: string
   out: string
+  terms?: string
   cell: string
+  layers: number
+  connection: string
   attention: string
   units: number
   embeddingSize: number
@@ -50,7 +57,7 @@ interface Options extends GraphOptions {
   [recipe: string]: unknown
 }
 
-/** `showtell train`: a decoder by teacher forcing. */
+/** `showtell train`: a decoder by teacher forcing, or on the CIDEr-D of its own captions. */
 export function register(program: Command): void {
   const command = program
     .command('train')
@@ -64,27 +71,29 @@ export function register(program: Command): void {
       '--default-style <name>',
       'style to speak in when none is asked for; the last of --data when absent',
     )
+    .option('--terms <text>', 'what may be done with a model of these photos; goes into the bundle')
     .option(
       '--from <bundle>',
       'go on with the words, the decoder and the weights of a bundle instead of random ones',
     )
-    .option('--cell <name>', 'recurrent cell', 'lstm')
-    .option('--attention <name>', 'none or additive', 'additive')
+    .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
+    .option('--layers <n>', 'layers of cells', Number, 1)
+    .option('--connection <name>', `how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`, 'plain')
+    .option('--attention <name>', `none, ${Object.keys(ATTENTIONS).join(', ')}`, 'additive')
     .option('--units <n>', 'units of the cell', Number, 512)
     .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
     .option('--region-size <n>', 'size each region is projected to', Number, 512)
-    .option('--attention-units <n>', 'units of the attention', Number, 128)
+    .option('--attention-units <n>', 'units of the attention', Number, 256)
     .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
     .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addGraphOptions(command, ['encoderWeights'])
-  for (const [name, field] of Object.entries(trainingConfigSchema.shape))
-    command.option(
-      `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} <n>`,
-      'recipe',
-      Number,
-      field.parse(undefined),
-    )
+  for (const [name, field] of Object.entries(trainingConfigSchema.shape)) {
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    const preset = field.parse(undefined)
+    if (typeof preset === 'number') command.option(`${flag} <n>`, 'recipe', Number, preset)
+    else command.option(`${flag} <name>`, OBJECTIVES.join(' or '), preset)
+  }
   command.action(train)
 }
 
@@ -121,8 +130,21 @@ async function train(options: Options): Promise<void> {
       ),
   )
   const { regions, channels } = features.header
-  const { cell, attention, embeddingSize, units, regionSize, attentionUnits, wordMemory } = options
-  const shape = { cell, attention, embeddingSize, units, regionSize, attentionUnits, wordMemory }
+  const {
+    cell,
+    layers,
+    connection,
+    attention,
+    embeddingSize,
+    units,
+    regionSize,
+    attentionUnits,
+    wordMemory,
+  } = options
+  const shape = {
+    ...{ cell, layers, connection, attention },
+    ...{ embeddingSize, units, regionSize, attentionUnits, wordMemory },
+  }
   const decoder =
     from?.decoder ??
     new Decoder(
@@ -140,18 +162,10 @@ async function train(options: Options): Promise<void> {
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
-  const log = join(options.out, 'log.jsonl')
-  await rewind(log, training.step)
-  const bar = progressBar('train', training.totalSteps, training.step)
-  let smooth: number | undefined
-  let validated = ''
-  await training.run(async (event) => {
-    smooth = smooth === undefined ? event.loss : 0.98 * smooth + 0.02 * event.loss
-    if (event.validationLoss !== undefined) validated = ` validation ${event.validationLoss.toFixed(4)}`
-    bar.update(event.step, `loss ${smooth.toFixed(3)}${validated}`)
-    await appendFile(log, `${JSON.stringify(event)}\n`)
-  }, signal)
-  bar.stop()
+  const log = new TrainingLog(options.out)
+  await log.rewind(training.step)
+  await training.run((event) => log.add(event), signal)
+  log.stop()
   if (signal.aborted) {
     process.stderr.write(
       `stopped at step ${training.step} of ${training.totalSteps}; the same command goes on\n`,
@@ -159,6 +173,8 @@ async function train(options: Options): Promise<void> {
     return
   }
   const path = join(options.out, 'bundle')
+  const best = await training.best()
+  const terms = options.terms ?? from?.config.terms
   const captions = train.reduce((sum, example) => sum + example.captions.length, 0)
   await writeBundle(path, {
     config: {
@@ -166,18 +182,19 @@ async function train(options: Options): Promise<void> {
       encoder: encoder.config,
       decoder: decoder.config,
       defaultStyle: options.defaultStyle ?? sets.at(-1)!.style,
+      ...(terms === undefined ? {} : { terms }),
       training: {
         data: sets.map(({ style, train: photos }) => `${style}: ${photos.length} photos`).join('; '),
         captions,
-        objective: 'cross-entropy by teacher forcing',
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
         ...config,
-        'validation loss, nats a word': Number(training.validate().toFixed(4)),
+        'best step': best.step,
+        'CIDEr-D on validation': Number(best.cider.toFixed(4)),
       },
     },
     vocabulary,
     ...encoder.content,
-    decoderWeights: training.weights,
+    decoderWeights: best.weights,
   })
   process.stderr.write(`wrote ${path}\n`)
 }
@@ -186,23 +203,8 @@ async function train(options: Options): Promise<void> {
 async function begun(file: string, build: () => Vocabulary): Promise<Vocabulary> {
   if (existsSync(file)) return Vocabulary.fromJSON(JSON.parse(await readFile(file, 'utf8')))
   const vocabulary = build()
-  await replace(file, JSON.stringify(vocabulary))
+  await writeWhole(file, JSON.stringify(vocabulary))
   return vocabulary
-}
-
-/** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
-async function rewind(log: string, step: number): Promise<void> {
-  if (!existsSync(log)) return
-  // What follows the last line break was being written.
-  const lines = (await readFile(log, 'utf8')).split('\n').slice(0, -1)
-  const kept = lines.filter((line) => (JSON.parse(line) as TrainingEvent).step <= step)
-  await replace(log, kept.map((line) => `${line}\n`).join(''))
-}
-
-/** A kill leaves the file as it was or as it is to be. */
-async function replace(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.part`, text)
-  await rename(`${file}.part`, file)
 }
 
 /**

@@ -33,23 +33,47 @@ export async function sample<State>(
   const rankings = Array.from({ length: model.images }, () => new Ranking(options))
   const weights = new Float64Array(model.vocabularySize)
   const wanted = () => model.vocabularySize
-  await walk(model, options, wanted, (image, forks) => {
-    const ranking = rankings[image]!
-    const running: Path[] = []
-    for (const fork of forks) {
+  const choose = (image: number, forks: readonly Fork[]): Path[] =>
+    forks.flatMap((fork) => {
       const total = nucleus(fork, temperature, topP, weights)
-      // All samples share the empty hypothesis that an image starts with.
-      for (let draws = fork.path.length === 0 ? count : 1; draws > 0; draws--) {
-        const i = total === 0 ? -1 : draw(weights, total * random[image]!.uniform())
-        const token = fork.tokens[i]
-        if (token === undefined) ranking.giveUp(fork.path)
-        else if (token === constraints.end) ranking.finish(fork.path, fork.path.logProb + fork.logProbs[i]!)
-        else running.push(new Path(fork.path, token, fork.path.logProb + fork.logProbs[i]!))
-      }
-    }
-    return running
-  })
+      const i = total === 0 ? -1 : draw(weights, total * random[image]!.uniform())
+      return follow(fork, i, constraints.end, rankings[image]!)
+    })
+  await walk(model, options, wanted, choose, count)
   return rankings.map((ranking) => ranking.hypotheses())
+}
+
+/**
+ * Draws `count` captions an image from a model whose log-probabilities carry standard Gumbel noise, fresh at every step:
+ * the best allowed token is then a draw from the distribution over the allowed ones (the Gumbel-max trick; Maddison, Tarlow
+ * and Minka 2014, section 2). Few continuations are asked for where `sample` needs whole rows: for training, which
+ * draws captions by the hundred thousand. `logProb` and `score` carry the noise and mean nothing.
+ */
+export async function sampleByNoise<State>(
+  model: SequenceModel<State>,
+  options: WalkOptions & { readonly count: number },
+): Promise<Hypothesis[][]> {
+  const { constraints, count } = options
+  const rankings = Array.from({ length: model.images }, () => new Ranking({ count, lengthPenalty: 0 }))
+  const wanted = (length: number) => 1 + constraints.mostBans(length)
+  const choose = (image: number, forks: readonly Fork[]): Path[] =>
+    forks.flatMap((fork) => {
+      const i = fork.tokens.findIndex(
+        (token, at) => fork.logProbs[at]! > Number.NEGATIVE_INFINITY && !fork.forbids(token),
+      )
+      return follow(fork, i, constraints.end, rankings[image]!)
+    })
+  await walk(model, options, wanted, choose, count)
+  return rankings.map((ranking) => ranking.hypotheses())
+}
+
+/** The hypothesis that continuation `i` makes of a fork, if it goes on; an ended one goes into the ranking. */
+function follow({ path, tokens, logProbs }: Fork, i: number, end: number, ranking: Ranking): Path[] {
+  const token = tokens[i]
+  if (token === undefined) ranking.giveUp(path)
+  else if (token === end) ranking.finish(path, path.logProb + logProbs[i]!)
+  else return [new Path(path, token, path.logProb + logProbs[i]!)]
+  return []
 }
 
 /** Fills `weights` with the chances of a fork's tokens, not normalised, and returns their sum; 0 if none may come. */

@@ -33,15 +33,15 @@ export interface Fork {
 
 export interface WalkOptions {
   readonly constraints: Constraints
-  /** Token before the first word. */
-  readonly start: number
+  /** Token before the first word: one for all images, or one an image. */
+  readonly start: number | readonly number[]
   /** Whether to keep where the model looked. */
   readonly alignment?: boolean
 }
 
 /**
  * Leads the hypotheses of all images through the model, a word at a time: the one loop of beam search and sampling.
- * An image starts with one empty hypothesis and is done when `choose` gives no more; it then stays in the batch as
+ * An image starts with `first` empty hypotheses and is done when `choose` gives no more; it then stays in the batch as
  * padding. What happens to an image does not depend on the others.
  * @param k continuations wanted of a hypothesis of `length` words
  * @param choose the hypotheses of an image that go on, each one word longer than the one it comes from
@@ -52,12 +52,18 @@ export async function walk<State>(
   options: WalkOptions,
   k: (length: number) => number,
   choose: (image: number, forks: readonly Fork[]) => Path[],
+  first = 1,
 ): Promise<void> {
   const { constraints, start } = options
   const { images, vocabularySize } = model
+  if (typeof start !== 'number' && start.length !== images)
+    throw expected(`a token for each of ${images} images`, 'start', start.length)
+  const startOf = (image: number): number => (typeof start === 'number' ? start : start[image]!)
   if (constraints.vocabularySize !== vocabularySize)
     throw expected(`the model's ${vocabularySize} tokens`, 'constraints', constraints.vocabularySize)
-  let live = Array.from({ length: images }, () => [new Path(undefined, start, 0)])
+  let live = Array.from({ length: images }, (_, image) =>
+    Array.from({ length: first }, () => new Path(undefined, startOf(image), 0)),
+  )
   let state: State = await model.start()
   const replace = (next: State) => {
     model.release(state)
@@ -66,7 +72,7 @@ export async function walk<State>(
   try {
     for (let length = 0; live.some((paths) => paths.length > 0); length++) {
       const hypotheses = Math.max(...live.map((paths) => paths.length))
-      const tokens = new Int32Array(images * hypotheses).fill(start)
+      const tokens = new Int32Array(images * hypotheses).fill(startOf(0))
       const parents = new Int32Array(images * hypotheses)
       live.forEach((paths, image) => {
         paths.forEach((path, row) => {
@@ -75,7 +81,7 @@ export async function walk<State>(
           path.row = row
         })
       })
-      if (length > 0) replace(model.select(state, parents))
+      if (length > 0 || hypotheses > 1) replace(model.select(state, parents))
       const width = Math.min(vocabularySize, k(length))
       const { continuations, state: after } = await model.step(tokens, state, width, constraints.bias(length))
       replace(after)

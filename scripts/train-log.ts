@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs'
+import { appendFile, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { TrainingEvent } from '../decoder/training.js'
+import { type Chart, drawCharts } from './chart.js'
+import { progressBar } from './progress.js'
+import { writeWhole } from './whole-file.js'
+
+/** What a training tells as it goes: a bar on the terminal, `log.jsonl` with a line a step, `curve.svg`. */
+export class TrainingLog {
+  private readonly path: string
+  private bar: ReturnType<typeof progressBar> | undefined
+  private readonly events: TrainingEvent[] = []
+  private smooth: number | undefined
+  private validated = ''
+
+  constructor(private readonly folder: string) {
+    this.path = join(folder, 'log.jsonl')
+  }
+
+  /** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
+  async rewind(step: number): Promise<void> {
+    if (!existsSync(this.path)) return
+    // What follows the last line break was being written.
+    const lines = (await readFile(this.path, 'utf8')).split('\n').slice(0, -1)
+    for (const event of lines.map((line) => JSON.parse(line) as TrainingEvent))
+      if (event.step <= step) this.note(event)
+    await writeWhole(this.path, this.events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+  }
+
+  async add(event: TrainingEvent): Promise<void> {
+    this.bar ??= progressBar('train', event.totalSteps, event.step - 1)
+    this.note(event)
+    const what = event.reward === undefined ? 'loss' : 'CIDEr of samples'
+    this.bar.update(event.step, `${what} ${this.smooth!.toFixed(3)}${this.validated}`)
+    await appendFile(this.path, `${JSON.stringify(event)}\n`)
+    if (event.validationLoss !== undefined) await this.draw()
+  }
+
+  stop(): void {
+    this.bar?.stop()
+  }
+
+  private note(event: TrainingEvent): void {
+    this.events.push(event)
+    const value = event.reward ?? event.loss
+    this.smooth = this.smooth === undefined ? value : 0.98 * this.smooth + 0.02 * value
+    if (event.validationLoss !== undefined)
+      this.validated = ` · validation ${event.validationLoss.toFixed(3)} nats, CIDEr ${event.validationCider?.toFixed(3)}`
+  }
+
+  private async draw(): Promise<void> {
+    const points = (value: (event: TrainingEvent) => number | undefined) =>
+      this.events.flatMap((event) => {
+        const y = value(event)
+        return y === undefined ? [] : [[event.step, y] as const]
+      })
+    const rewarded = this.events.some(({ reward }) => reward !== undefined)
+    const charts: Chart[] = [
+      {
+        title: 'Nats a word',
+        x: 'step',
+        y: 'nats',
+        curves: [
+          ...(rewarded ? [] : [{ name: 'training', points: averaged(points(({ loss }) => loss)) }]),
+          { name: 'validation', points: points(({ validationLoss }) => validationLoss) },
+        ],
+      },
+      {
+        title: 'CIDEr-D',
+        x: 'step',
+        y: 'CIDEr-D',
+        curves: [
+          ...(rewarded ? [{ name: 'samples', points: averaged(points(({ reward }) => reward)) }] : []),
+          { name: 'validation', points: points(({ validationCider }) => validationCider) },
+        ],
+      },
+    ]
+    await writeWhole(join(this.folder, 'curve.svg'), drawCharts(charts))
+  }
+}
+
+type Point = readonly [x: number, y: number]
+
+/** At most 100 points, each a mean of its neighbours: a step's loss is noise. */
+function averaged(points: readonly Point[]): Point[] {
+  const size = Math.ceil(points.length / 100)
+  const mean = (values: readonly number[]): number =>
+    values.reduce((sum, value) => sum + value, 0) / values.length
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {
+    const part = points.slice(i * size, (i + 1) * size)
+    return [mean(part.map(([x]) => x)), mean(part.map(([, y]) => y))]
+  })
+}
