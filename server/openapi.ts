@@ -133,6 +133,7 @@ function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: S
           ...ok('CaptionsAnswer', 'One result a photo', tag),
           304: { description: 'If-None-Match names the tag of this answer', headers: tag },
           ...errors([...BODY, ...GUARD, ...PHOTOS]),
+          431: { description: 'A head of more than 16 kB: long options belong into the body' },
         },
       },
     },
@@ -276,6 +277,9 @@ function maxPaths(): Paths {
     type: 'object',
     properties: { image: BYTES },
     required: ['image'],
+    // What else comes is not looked at.
+    propertyNames: { pattern: '^\\w{1,100}$' },
+    maxProperties: 100,
   }
   return {
     '/model/predict': {

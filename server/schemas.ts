@@ -13,6 +13,8 @@ const REQUESTS = {
   PhotoRequest: requests.photoRequestSchema,
   PhotosRequest: requests.photosRequestSchema,
   CaptionsRequest: requests.captionsRequestSchema,
+  InferInput: v2.dataInputSchema,
+  InferRequestedOutput: v2.requestedOutputSchema,
   InferRequest: v2.inferRequestSchema,
 }
 

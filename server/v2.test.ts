@@ -55,7 +55,7 @@ describe('the Open Inference Protocol', () => {
     const { post, captioner } = await listen()
     const request = {
       id: '42',
-      parameters: { count: 2, beamSize: '5', genderNeutral: true, bannedWords: 'dog,cow', sequence_id: 1 },
+      parameters: { count: 2, beamSize: 5, genderNeutral: true, bannedWords: 'dog,cow', sequence_id: 1 },
       inputs: [image([btoa('cat'), btoa('dog')], [2, 1])],
       outputs: [{ name: 'confidence' }, { name: 'caption' }],
     }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { captionOptionsSchema } from '../decoder/options.js'
+import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
 import type { Caption } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
@@ -22,40 +22,62 @@ export const OUTPUTS = [
 ] as const
 type OutputName = (typeof OUTPUTS)[number]['name']
 
-/** Parameters that Triton's client sends of itself and that mean nothing to a captioner. */
-const IDLE = ['sequence_id', 'sequence_start', 'sequence_end', 'priority', 'timeout', 'binary_data_output']
+const { bannedWords: _words, attention: _attention, ...fields } = captionOptionsSchema.shape
 
-/** Caption options as parameters of a request; what needs a tensor of its own is left out. */
-export const inferOptionsSchema = captionOptionsSchema.omit({ attention: true })
+/** Caption options, as the protocol has parameters: no lists, and what needs a tensor of its own is left out. */
+const parametersSchema = z.strictObject({
+  ...fields,
+  bannedWords: z
+    .string()
+    .max(2000)
+    .regex(/^[^,]{1,50}(,[^,]{1,50})*$/)
+    .optional()
+    .describe('Words that may not appear, with commas between them'),
+  binary_data_output: z.boolean().optional().describe('Whether outputs come as bytes after the JSON'),
+  // Triton's client sends these of itself; they mean nothing to a captioner.
+  sequence_id: z.union([z.int(), z.string()]).optional(),
+  sequence_start: z.boolean().optional(),
+  sequence_end: z.boolean().optional(),
+  priority: z.int().optional(),
+  timeout: z.int().optional(),
+})
 
-const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
-const sizeSchema = z.int().min(0)
-
-export const inferRequestSchema = z.object({
+const tensor = {
+  name: z.enum([INPUT.name]),
+  datatype: z.enum([INPUT.datatype]),
+  shape: z.array(z.int().min(1)).min(1).max(2).describe('[photos] or [photos, 1]'),
+}
+export const dataInputSchema = z.object({
+  ...tensor,
+  data: z
+    .array(z.union([base64Schema, z.array(base64Schema)]))
+    .min(1)
+    .describe('Photos, base64'),
+})
+const binaryInputSchema = z.object({
+  ...tensor,
+  parameters: z.object({ binary_data_size: z.int().min(0) }),
+})
+export const requestedOutputSchema = z.object({
+  name: z.enum(OUTPUTS.map(({ name }) => name)),
+  parameters: z.object({ binary_data: z.boolean().optional() }).optional(),
+})
+const request = {
   id: z.string().max(255).optional(),
-  parameters: parametersSchema.optional().describe('Caption options, and binary_data_output'),
+  parameters: parametersSchema.optional(),
+  outputs: z.array(requestedOutputSchema).optional(),
+}
+/** A request that is JSON alone. */
+export const inferRequestSchema = z.object({ ...request, inputs: z.array(dataInputSchema).min(1).max(1) })
+/** The JSON of a request that bytes may follow. */
+const headerSchema = z.object({
+  ...request,
   inputs: z
-    .array(
-      z.object({
-        name: z.enum([INPUT.name]),
-        datatype: z.enum([INPUT.datatype]),
-        shape: z.array(sizeSchema).min(1).max(2).describe('[photos] or [photos, 1]'),
-        parameters: z.object({ binary_data_size: sizeSchema.optional() }).optional(),
-        data: z.array(z.union([base64Schema, z.array(base64Schema)])).optional(),
-      }),
-    )
+    .array(z.union([binaryInputSchema, dataInputSchema]))
     .min(1)
     .max(1),
-  outputs: z
-    .array(
-      z.object({
-        name: z.enum(OUTPUTS.map(({ name }) => name)),
-        parameters: z.object({ binary_data: z.boolean().optional() }).optional(),
-      }),
-    )
-    .optional(),
 })
-type InferRequest = z.output<typeof inferRequestSchema>
+type InferHeader = z.output<typeof headerSchema>
 
 export const v2ErrorSchema = z.object({ error: z.string(), code: codeSchema, requestId: z.string() })
 export const serverMetadataSchema = z.object({
@@ -84,7 +106,7 @@ export const inferAnswerSchema = z.object({
   id: z.string().optional(),
   outputs: z.array(
     tensorSchema.extend({
-      parameters: z.object({ binary_data_size: sizeSchema }).optional(),
+      parameters: z.object({ binary_data_size: z.int() }).optional(),
       data: z.array(z.union([z.string(), z.number()])).optional(),
     }),
   ),
@@ -94,7 +116,7 @@ type InferAnswer = z.output<typeof inferAnswerSchema>
 /** A request as the desk takes it, and how its answer is wanted. */
 export interface Inference {
   readonly photos: readonly UploadedPhoto[]
-  readonly options: z.output<typeof captionOptionsSchema>
+  readonly options: CaptionOptions
   readonly id: string | undefined
   readonly outputs: readonly { readonly name: OutputName; readonly binary: boolean }[]
 }
@@ -115,17 +137,15 @@ export function readInference(
     const outputs = OUTPUTS.map(({ name }) => ({ name, binary: true }))
     return { photos: [{ content: sized(body, 'the image', limits) }], options, id: undefined, outputs }
   }
-  const request = validate(inferRequestSchema, parseJson(body.subarray(0, length)), 'the body')
-  const { id, parameters = {}, inputs, outputs = OUTPUTS.map(({ name }) => ({ name })) } = request
-  const elements = elementsOf(inputs[0]!, body.subarray(length), limits)
+  const schema = headerLength === undefined ? inferRequestSchema : headerSchema
+  const asked: InferHeader = validate(schema, parseJson(body.subarray(0, length)), 'the body')
+  const outputs = asked.outputs ?? OUTPUTS.map(({ name }) => ({ name, parameters: undefined }))
+  const isBinary = asked.parameters?.binary_data_output === true
   return {
-    photos: elements,
-    options: optionsOf(parameters),
-    id,
-    outputs: outputs.map(({ name, parameters: wanted }: NonNullable<InferRequest['outputs']>[number]) => ({
-      name,
-      binary: wanted?.binary_data ?? parameters.binary_data_output === true,
-    })),
+    photos: elementsOf(asked.inputs[0]!, body.subarray(length), limits),
+    options: optionsOf(asked.parameters),
+    id: asked.id,
+    outputs: outputs.map(({ name, parameters }) => ({ name, binary: parameters?.binary_data ?? isBinary })),
   }
 }
 
@@ -136,31 +156,28 @@ function lengthOf(header: string | undefined, body: number): number {
   throw expected(`an integer from 0 to ${body}`, 'Inference-Header-Content-Length', header)
 }
 
-function optionsOf(parameters: NonNullable<InferRequest['parameters']>): Inference['options'] {
-  const given = Object.entries(parameters).filter(([name]) => !IDLE.includes(name))
-  const texts = given.filter((entry): entry is [string, string] => typeof entry[1] === 'string')
-  const options = {
-    ...Object.fromEntries(given),
-    ...valuesOf(inferOptionsSchema, Object.fromEntries(texts)),
-  }
-  return { ...validate(inferOptionsSchema, options, 'the parameters'), attention: false }
+function optionsOf(parameters: InferHeader['parameters']): CaptionOptions {
+  const { bannedWords, ...given } = parameters ?? {}
+  const words = bannedWords === undefined ? {} : valuesOf(captionOptionsSchema, { bannedWords })
+  const options = Object.entries(given).filter(([name]) => name in fields)
+  return validate(captionOptionsSchema, { ...Object.fromEntries(options), ...words }, 'the parameters')
 }
 
 function elementsOf(
-  input: InferRequest['inputs'][number],
+  input: InferHeader['inputs'][number],
   tail: Buffer,
   limits: ServiceOptions,
 ): UploadedPhoto[] {
-  const { shape, data, parameters } = input
-  const size = parameters?.binary_data_size
+  const { shape } = input
+  const size = 'data' in input ? 0 : input.parameters.binary_data_size
   const count = shape.reduce((product, dimension) => product * dimension, 1)
   if (count < 1 || count > limits.maxImages || (shape[1] ?? 1) !== 1)
     throw expected(`[n] or [n, 1] with n from 1 to ${limits.maxImages}`, 'the shape of image', shape)
-  if (tail.length !== (size ?? 0))
-    throw expected(`${size ?? 0} bytes, its binary_data_size,`, 'the tensor image', tail.length)
+  if (tail.length !== size)
+    throw expected(`${size} bytes, its binary_data_size,`, 'the tensor image', tail.length)
   const elements =
-    size === undefined
-      ? (data ?? []).flat().map((text, i) => decodeBase64(text, `image ${i + 1}`, limits))
+    'data' in input
+      ? input.data.flat().map((text, i) => decodeBase64(text, `image ${i + 1}`, limits))
       : split(tail).map((bytes, i) => sized(bytes, `image ${i + 1}`, limits))
   if (elements.length !== count) throw expected(`${count} elements`, 'the tensor image', elements.length)
   return elements.map((content) => ({ content }))

@@ -4,7 +4,7 @@ import { wantedBy } from '../decoder/validate.js'
 /**
  * Values of what came as text (query, form fields, flags, environment), by the type that the schema wants. A text that
  * does not read as its type stays text, for the validation to name.
- * @param texts one text a name; several where a name came more than once.
+ * @param texts one text a name; several where a name came more than once. A list's entries have commas between them.
  */
 export function valuesOf(
   schema: z.ZodType,
@@ -14,7 +14,8 @@ export function valuesOf(
   const entries = Object.entries(texts).map(([name, given]) => {
     const type = Object.hasOwn(types, name) ? types[name]?.type : undefined
     const all = typeof given === 'string' ? [given] : given
-    if (type === 'array') return [name, all.flatMap((text) => text.split(',').map((word) => word.trim()))]
+    if (type === 'array')
+      return [name, all.flatMap((text) => text.split(',').map((word) => word.trim())).filter(Boolean)]
     return [name, all.length === 1 ? typed(all[0]!, type) : all]
   })
   return Object.fromEntries(entries)
