@@ -10,6 +10,7 @@ const COMMANDS = {
   train: () => import('./train.js'),
   calibrate: () => import('./calibrate.js'),
   tokenize: () => import('./tokenize.js'),
+  fetch: () => import('./fetch.js'),
   'gradient-flow': () => import('./gradient-flow.js'),
 }
 

@@ -1,0 +1,53 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { serve } from '../data/fetch/fixtures/server.js'
+import { SOURCES } from '../data/fetch/sources.js'
+import { killAtWork, run } from './fixtures/commands.js'
+
+const { files, archives } = SOURCES['coco-subset']
+const pathOf = ({ url }: { url: string }): string => new URL(url).pathname
+const photos = Object.fromEntries(
+  Object.values(files).map((file, index) => [pathOf(file), Buffer.from(`photo ${index} `.repeat(20))]),
+)
+
+let folder: string
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fetch-'))
+})
+afterEach(() => rm(folder, { recursive: true }))
+
+test('killed at work and started again, the photos of coco-subset come once each; what is missing is named', async () => {
+  const [lost = ''] = Object.keys(photos)
+  const { [lost]: _, ...others } = photos
+  const server = await serve(others, { pause: 1 })
+  const command = ['fetch', 'coco-subset', '--out', folder, '--mirror', server.address]
+  // The archive of the captions cannot be made up, since its sum is published: here it is done already.
+  await writeFile(join(folder, 'captions.json'), '{}')
+  expect(await killAtWork(command, join(folder, 'SHA256SUMS'), 20_000)).toBe(true)
+  delete server.behaviour.pause
+  const said = await run(command, [1])
+  expect(said).toContain('files have no published sum')
+  expect(said).toMatch(new RegExp(`Expected a file for .*${lost} but received "status 404"`))
+  expect(said).toContain('1 of the files could not be had')
+  for (const [path, bytes] of Object.entries(others))
+    expect(await readFile(join(folder, path.replace('/val2014', 'photos')))).toEqual(bytes)
+  // Those that were under way when it was killed were asked for twice, and no others but the lost one.
+  expect(server.asked.length).toBeLessThanOrEqual(500 + 8 + 1)
+  await server.close()
+}, 60_000)
+
+test('an archive that is not the published one is not unpacked, and the host is told', async () => {
+  const archive = archives[0]!
+  const server = await serve({ [pathOf(archive)]: Buffer.from('something else') })
+  const said = await run(['fetch', 'coco-subset', '--out', folder, '--mirror', server.address], [1])
+  expect(said).toContain('500 photos of COCO')
+  expect(said).toContain(`Expected 252872794 bytes for ${server.address}${pathOf(archive)} but received 14`)
+  expect(await readdir(folder)).toEqual([])
+  await server.close()
+})
+
+test('a data set that is not on the list is answered with the list', async () => {
+  await expect(run(['fetch', 'imagenet'])).rejects.toThrow('Allowed choices are coco-subset, flickr8k')
+})

@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import { Argument, type Command } from 'commander'
+import { type FetchProgress, fetchSource } from '../data/fetch/fetch.js'
+import { SOURCES, type Source, type SourceName } from '../data/fetch/sources.js'
+import { interruptible } from './interrupt.js'
+import { progressBar } from './progress.js'
+
+/** `showtell fetch`: data sets from their official hosts. */
+export function register(program: Command): void {
+  program
+    .command('fetch')
+    .description('download a data set from its official host; resumable')
+    .addArgument(new Argument('<name>', 'data set').choices(Object.keys(SOURCES)))
+    .option('--out <folder>', 'where to; a folder of its name when absent')
+    .option('--mirror <address>', 'a server that has the files under the same paths, asked instead')
+    .action(run)
+}
+
+async function run(name: SourceName, options: { out?: string; mirror?: string }): Promise<void> {
+  const source: Source = SOURCES[name]
+  const folder = options.out ?? name
+  const say = (line: string): void => {
+    process.stderr.write(`${line}\n`)
+  }
+  say(`${name}: ${source.title}\n${source.terms}`)
+  let bar: ReturnType<typeof progressBar> | undefined
+  let shown = ''
+  const onProgress = ({ what, unit, done, total }: FetchProgress): void => {
+    if (what !== shown) {
+      bar?.stop()
+      shown = what
+      bar = progressBar(`${what}, ${unit}`, Math.ceil(total || 0), Math.floor(done))
+    }
+    bar?.update(Math.floor(done))
+  }
+  try {
+    const { failed, firstSeen } = await fetchSource(source, folder, {
+      signal: interruptible(),
+      onProgress,
+      onTrouble: say,
+      ...(options.mirror !== undefined && { mirror: options.mirror }),
+    })
+    bar?.stop()
+    if (firstSeen > 0)
+      say(
+        `${firstSeen} files have no published sum; theirs are written down in ${join(folder, 'SHA256SUMS')}, and what comes later has to agree`,
+      )
+    for (const { message } of failed) say(message)
+    if (failed.length > 0) {
+      say(`${failed.length} of the files could not be had; the next run tries again`)
+      process.exitCode = 1
+    }
+  } finally {
+    bar?.stop()
+  }
+  process.stdout.write(
+    `showtell evaluate --references ${join(folder, source.captions)} --images ${join(folder, 'photos')}\n`,
+  )
+}
