@@ -21,16 +21,6 @@ it('writes COCO results of the photos that have captions', () => {
   ])
 })
 
-it('writes comma-separated values with every photo, quotes doubled', () => {
-  expect(FORMATS.csv(lines).split('\r\n')).toEqual([
-    'file,caption,confidence,error',
-    '"photos/000000000139.jpg","A ""red"" door, open.","0.5",""',
-    '"photos/broken.jpg","","","decoding failed"',
-    '"photos/cat.jpg","A cat.","0.25",""',
-    '',
-  ])
-})
-
 it('names two photos that would have one id', () => {
   expect(() => checkNames(['a/cat.jpg', 'b/cat.png'], imageIdOf, '--format coco')).toThrow(
     'Expected photos with different names for --format coco but received ["a/cat.jpg", "b/cat.png"]',

@@ -1,33 +1,10 @@
 import { basename, extname } from 'node:path'
+import { type CaptionLine, commaSeparated, jsonLines } from '../data/caption-lines.js'
 import { expected } from '../errors.js'
-
-/** A line of the JSON lines file that `caption` writes: a photo with its captions, or why it has none. */
-export interface CaptionLine {
-  readonly file: string
-  readonly caption?: string
-  readonly confidence?: number
-  readonly logProb?: number
-  readonly others?: readonly string[]
-  readonly error?: string
-}
 
 /** What a finished set of lines becomes in each format; `jsonl` is the lines themselves. */
 export const FORMATS = Object.freeze({ jsonl: jsonLines, csv: commaSeparated, coco: cocoResults })
 export type CaptionFormat = keyof typeof FORMATS
-
-function jsonLines(lines: readonly CaptionLine[]): string {
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join('')
-}
-
-/** RFC 4180, a row a photo. */
-function commaSeparated(lines: readonly CaptionLine[]): string {
-  const field = (value: string | number | undefined): string =>
-    `"${String(value ?? '').replaceAll('"', '""')}"`
-  const rows = lines.map(({ file, caption, confidence, error }) =>
-    [file, caption, confidence, error].map(field).join(','),
-  )
-  return `${['file,caption,confidence,error', ...rows].join('\r\n')}\r\n`
-}
 
 /** COCO results: what the COCO evaluation and `showtell evaluate` read. Photos without a caption are not in it. */
 function cocoResults(lines: readonly CaptionLine[]): string {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { type CaptionLine, captionLine } from '../data/caption-lines.js'
 import type { CaptionedPhoto } from '../decoder/types.js'
 import { expected, ShowtellError } from '../errors.js'
-import { type CaptionFormat, type CaptionLine, FORMATS } from './caption-formats.js'
+import { type CaptionFormat, FORMATS } from './caption-formats.js'
 import { writeWhole } from './whole-file.js'
 
 /** Where captions go. */
@@ -53,7 +54,8 @@ export async function openOutput(
   return {
     done,
     async write(file, result) {
-      const line = lineOf(file, result)
+      const line =
+        result instanceof Error ? { file, error: result.message } : captionLine(file, result.captions)
       await out.appendFile(FORMATS.jsonl([line]))
       lines.set(file, line)
     },
@@ -108,20 +110,4 @@ async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
       }
     }),
   )
-}
-
-function lineOf(file: string, result: CaptionedPhoto | Error): CaptionLine {
-  if (result instanceof Error) return { file, error: result.message }
-  const [best, ...others] = result.captions
-  return {
-    file,
-    caption: best!.text,
-    confidence: round(best!.confidence),
-    logProb: round(best!.logProb),
-    ...(others.length === 0 ? {} : { others: others.map(({ text }) => text) }),
-  }
-}
-
-function round(value: number): number {
-  return Math.round(value * 1e4) / 1e4
 }
