@@ -53,7 +53,8 @@ export function createApp({
   app.set('trust proxy', options.trustProxy)
 
   app.use(logRequests(logger))
-  app.use(secureHeaders())
+  // The page shows photos that never left the browser.
+  app.use(secureHeaders({ images: ['blob:'] }))
   app.use(metrics.middleware)
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))

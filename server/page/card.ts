@@ -5,58 +5,70 @@ import { piecesOf, sureness, whereLooked } from './reading.js'
 
 type Grid = readonly [number, number]
 
+/** Errors that may be gone the next time. */
+const TEMPORARY = ['RATE_LIMITED', 'OVERLOADED', 'DEADLINE', 'UNREACHABLE', 'INTERNAL', 'UNAUTHORIZED']
+
 /** A photo of the album with what is told of it. */
 export class Card {
-  readonly element = make('li', { className: 'waiting' })
-  readonly file: string
+  readonly element = make('li', {})
+  readonly photo: File
   chosen = 0
   result: Outcome | undefined
-  readonly #photo = make('div', { className: 'photo mount blank', textContent: '…' })
+  /** Asks for captions once more. */
+  #again = (): void => {}
+  readonly #frame = make('div', { className: 'photo mount blank', textContent: '…' })
+  readonly #image = make('img', { loading: 'lazy', decoding: 'async' })
   readonly #light = lightCanvas()
   readonly #told = make('div', { className: 'told' })
 
-  constructor(file: string) {
-    this.file = file
-    this.#told.append(
-      make('p', { className: 'file', textContent: file }),
-      make('p', { className: 'caption', textContent: 'Looking …' }),
-    )
-    this.element.append(this.#photo, this.#told)
-  }
-
-  /** The photo itself; absent where the browser cannot show it. */
-  showPhoto(canvas: HTMLCanvasElement | undefined): void {
-    if (canvas === undefined) {
-      this.#photo.textContent = 'no preview'
-      return
-    }
-    canvas.setAttribute('role', 'img')
-    canvas.setAttribute('aria-label', this.file)
-    this.#photo.classList.remove('blank')
-    this.#photo.replaceChildren(canvas, this.#light)
+  constructor(photo: File) {
+    this.photo = photo
+    this.#image.alt = photo.name
+    this.#image.addEventListener('load', () => {
+      this.#frame.classList.remove('blank')
+      this.#frame.replaceChildren(this.#image, this.#light)
+    })
+    this.#image.addEventListener('error', () => {
+      this.#frame.textContent = 'no preview'
+    })
+    // The browser decodes what is looked at and forgets it again, however many photos there are.
+    this.#image.src = URL.createObjectURL(photo)
+    this.#frame.append(this.#image)
+    this.#showWaiting()
+    this.element.append(this.#frame, this.#told)
   }
 
   /** @param again asks for captions once more; offered where that may help. */
   showResult(result: Outcome, again: () => void): void {
     this.result = result
+    this.#again = again
     this.element.className = 'error' in result ? 'failed' : ''
-    if ('error' in result) this.#showError(result.error, again)
+    if ('error' in result) this.#showError(result.error)
     else this.#showCaptions(result.captions, result.grid)
   }
 
-  #showError(error: { code: string; message: string }, again: () => void): void {
+  retry(): void {
+    this.result = undefined
+    this.#showWaiting()
+    this.#again()
+  }
+
+  #showWaiting(): void {
+    this.element.className = 'waiting'
+    this.#told.replaceChildren(
+      make('p', { className: 'file', textContent: this.photo.name }),
+      make('p', { className: 'caption', textContent: 'Looking …' }),
+    )
+  }
+
+  #showError(error: { code: string; message: string }): void {
     const parts: HTMLElement[] = [
-      make('p', { className: 'file', textContent: this.file }),
+      make('p', { className: 'file', textContent: this.photo.name }),
       make('p', { className: 'caption', textContent: explain(error) }),
     ]
-    if (['OVERLOADED', 'DEADLINE', 'UNREACHABLE', 'INTERNAL'].includes(error.code)) {
+    if (TEMPORARY.includes(error.code)) {
       const retry = make('button', { type: 'button', textContent: 'Try again' })
-      retry.addEventListener('click', () => {
-        this.element.className = 'waiting'
-        parts[1]!.textContent = 'Looking …'
-        retry.remove()
-        again()
-      })
+      retry.addEventListener('click', () => this.retry())
       parts.push(paragraph('actions', retry))
     }
     this.#told.replaceChildren(...parts)
@@ -64,8 +76,8 @@ export class Card {
 
   #showCaptions(captions: readonly Caption[], grid: Grid): void {
     const caption = captions[this.chosen]!
-    this.#photo.querySelector('[role=img]')?.setAttribute('aria-label', caption.text)
-    const copy = make('button', { type: 'button', textContent: 'Copy as alt text' })
+    this.#image.alt = caption.text
+    const copy = make('button', { type: 'button', textContent: 'Copy as alt text', ariaLive: 'polite' })
     copy.addEventListener('click', async () => {
       await copyText(caption.text)
       copy.textContent = 'Copied'
@@ -74,11 +86,11 @@ export class Card {
       }, 2000)
     })
     this.#told.replaceChildren(
-      make('p', { className: 'file', textContent: this.file }),
+      make('p', { className: 'file', textContent: this.photo.name }),
       ...this.#sentence(caption, grid),
       make('p', {
         className: 'sure',
-        textContent: `${sureness(caption.confidence)} – ${Math.round(caption.confidence * 100)} %`,
+        textContent: `${sureness(caption.confidence)} – ${percent(caption.confidence)}`,
       }),
       ...this.#others(captions, grid),
       paragraph('actions', copy),
@@ -139,7 +151,7 @@ export class Card {
     for (const [i, { text, confidence }] of captions.entries()) {
       if (i === this.chosen) continue
       const button = make('button', { type: 'button', textContent: text })
-      button.title = `${sureness(confidence)} – ${Math.round(confidence * 100)} %. Take this one instead.`
+      button.title = 'Take this one instead'
       button.addEventListener('click', () => {
         this.chosen = i
         this.#light.classList.remove('on')
@@ -147,7 +159,9 @@ export class Card {
         this.#told.querySelector<HTMLElement>('.caption button')?.focus()
       })
       const item = make('li', {})
-      item.append(button)
+      const sure = make('span', { className: 'sure', textContent: ` ${percent(confidence)}` })
+      sure.title = sureness(confidence)
+      item.append(button, sure)
       list.append(item)
     }
     return [list]
@@ -181,6 +195,10 @@ async function copyText(text: string): Promise<void> {
   area.select()
   document.execCommand('copy')
   area.remove()
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`
 }
 
 function paragraph(className: string, ...children: HTMLElement[]): HTMLElement {

@@ -10,15 +10,32 @@ export type Outcome =
   | { readonly captions: CaptionedPhoto['captions']; readonly grid: ModelDescription['grid'] }
   | { readonly error: { readonly code: string; readonly message: string } }
 
+let key = ''
 let description: Promise<ModelDescription> | undefined
 
-/** The model, asked for once. */
+/** What a server that wants a key is shown from now on. */
+export function useKey(given: string): void {
+  key = given
+  description = undefined
+}
+
+/** The model, asked for once. @throws Error with the code of the server as its name. */
 export function describeModel(): Promise<ModelDescription> {
-  description ??= fetch('v1/model').then((response) => response.json())
+  description ??= ask('v1/model').then(async (response) => {
+    const answer = await response.json()
+    if (response.ok) return answer
+    const { code, message } = (answer as ErrorAnswer).error
+    throw Object.assign(new Error(message), { name: code })
+  })
   description.catch(() => {
     description = undefined
   })
   return description
+}
+
+function ask(path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = key === '' ? {} : { Authorization: `Bearer ${key}` }
+  return fetch(path, { ...init, headers: { ...headers, ...init.headers } })
 }
 
 /** Captions of one photo, or its error; a server that has too much to do is asked again. */
@@ -28,13 +45,14 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
   const headers = { 'Content-Type': 'application/octet-stream' }
   try {
     for (let attempt = 1; ; attempt++) {
-      const response = await fetch(path, { method: 'POST', headers, body: photo })
+      const response = await ask(path, { method: 'POST', headers, body: photo })
       if (response.ok) {
         const result = ((await response.json()) as CaptionsAnswer).results[0]!
         if ('error' in result) return result
         return { captions: result.captions, grid: (await describeModel()).grid }
       }
-      if (response.status !== 503 || attempt === MOST_TRIES) return (await response.json()) as ErrorAnswer
+      const busy = response.status === 503 || response.status === 429
+      if (!busy || attempt === MOST_TRIES) return (await response.json()) as ErrorAnswer
       const seconds = Number(response.headers.get('Retry-After') ?? 1)
       await new Promise((resolve) => setTimeout(resolve, seconds * 1000))
     }
@@ -52,6 +70,9 @@ export function explain(error: { code: string; message: string }): string {
       return 'This is not a JPEG, PNG, WebP, AVIF or GIF photo.'
     case 'IMAGE_TOO_LARGE':
       return 'This photo is larger than the server takes.'
+    case 'UNAUTHORIZED':
+      return 'The server wants a key.'
+    case 'RATE_LIMITED':
     case 'OVERLOADED':
     case 'DEADLINE':
       return 'The server has too much to do just now.'

@@ -1,3 +1,4 @@
+import { type CaptionLine, captionLine } from '../../data/caption-lines.js'
 import type { Outcome } from './client.js'
 
 /** A photo of the album and what came of it; `chosen` is the caption that the person prefers. */
@@ -7,33 +8,13 @@ export interface Entry {
   readonly chosen: number
 }
 
-/** JSON lines as `showtell caption --out` writes them. */
-export function jsonLines(entries: readonly Entry[]): string {
-  return entries
-    .map(({ file, result, chosen }) => {
-      if ('error' in result) return { file, error: result.error.message }
-      const { text, confidence, logProb } = result.captions[chosen]!
-      const others = result.captions.filter((_, i) => i !== chosen).map((caption) => caption.text)
-      return { file, caption: text, confidence, logProb, ...(others.length === 0 ? {} : { others }) }
-    })
-    .map((line) => `${JSON.stringify(line)}\n`)
-    .join('')
-}
-
-/** Comma-separated values of RFC 4180. */
-export function commaSeparated(entries: readonly Entry[]): string {
-  const rows = entries.map(({ file, result, chosen }) => {
-    if ('error' in result) return [file, '', '', result.error.message]
-    const { text, confidence } = result.captions[chosen]!
-    return [file, text, confidence.toFixed(3), '']
-  })
-  return [['file', 'caption', 'confidence', 'error'], ...rows]
-    .map((row) => `${row.map(quoted).join(',')}\r\n`)
-    .join('')
-}
-
-function quoted(value: string): string {
-  return /[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value
+/** What a download says of each photo, the chosen caption before the others. */
+export function linesOf(entries: readonly Entry[]): CaptionLine[] {
+  return entries.map(({ file, result, chosen }) =>
+    'error' in result
+      ? { file, error: result.error.message }
+      : captionLine(file, [result.captions[chosen]!, ...result.captions.filter((_, i) => i !== chosen)]),
+  )
 }
 
 /** Lets the browser save a text as a file. */

@@ -1,22 +1,25 @@
+import { commaSeparated, jsonLines } from '../../data/caption-lines.js'
 import { Card } from './card.js'
-import { captionPhoto, describeModel } from './client.js'
-import { commaSeparated, type Entry, jsonLines, save } from './files.js'
-import { drawPhoto } from './photo.js'
+import { captionPhoto, describeModel, useKey } from './client.js'
+import { type Entry, linesOf, save } from './files.js'
 
 /** Photos under way at once; the server captions those that come together in one batch. */
 const AT_ONCE = 4
 
 const place = byId('place')
-const input = byId('files') as HTMLInputElement
+const gate = byId('gate') as HTMLFormElement
 const cards: Card[] = []
-const queue: { card: Card; photo: File }[] = []
+const queue: Card[] = []
 let working = 0
 
-input.addEventListener('change', () => {
-  add(input.files)
-  // So that choosing the same photo again is a change, too.
-  input.value = ''
-})
+for (const id of ['files', 'camera']) {
+  const input = byId(id) as HTMLInputElement
+  input.addEventListener('change', () => {
+    add(input.files)
+    // So that choosing the same photo again is a change, too.
+    input.value = ''
+  })
+}
 document.addEventListener('paste', (event) => add(event.clipboardData?.files))
 document.addEventListener('dragover', (event) => {
   event.preventDefault()
@@ -30,16 +33,31 @@ document.addEventListener('drop', (event) => {
   place.classList.remove('over')
   add(event.dataTransfer?.files)
 })
-byId('csv').addEventListener('click', () => save('captions.csv', 'text/csv', commaSeparated(entries())))
-byId('jsonl').addEventListener('click', () =>
-  save('captions.jsonl', 'application/jsonl', jsonLines(entries())),
+byId('csv').addEventListener('click', () =>
+  save('captions.csv', 'text/csv', commaSeparated(linesOf(entries()))),
 )
+byId('jsonl').addEventListener('click', () =>
+  save('captions.jsonl', 'application/jsonl', jsonLines(linesOf(entries()))),
+)
+gate.addEventListener('submit', (event) => {
+  event.preventDefault()
+  useKey((byId('key') as HTMLInputElement).value)
+  void introduce()
+  for (const card of cards)
+    if (card.result !== undefined && 'error' in card.result && card.result.error.code === 'UNAUTHORIZED')
+      card.retry()
+})
 void introduce()
 
 async function introduce(): Promise<void> {
-  const { name, encoder, cell, terms = '' } = await describeModel()
-  byId('model').textContent = `Captions by ${name} (${encoder}, ${cell}). They can be wrong; look twice.`
-  byId('terms').textContent = terms
+  try {
+    const { name, encoder, cell, terms = '' } = await describeModel()
+    byId('model').textContent = `Captions by ${name} (${encoder}, ${cell}). They can be wrong; look twice.`
+    byId('terms').textContent = terms
+    gate.hidden = true
+  } catch (error) {
+    gate.hidden = (error as Error).name !== 'UNAUTHORIZED'
+  }
 }
 
 function add(files: FileList | undefined | null): void {
@@ -49,9 +67,9 @@ function add(files: FileList | undefined | null): void {
   byId('ask').textContent = 'Lay more photos here'
   byId('tray').hidden = false
   for (const photo of photos) {
-    const card = new Card(photo.name)
+    const card = new Card(photo)
     cards.push(card)
-    queue.push({ card, photo })
+    queue.push(card)
     byId('album').append(card.element)
   }
   work()
@@ -63,23 +81,16 @@ function work(): void {
     const next = queue.shift()
     if (next === undefined) return
     working++
-    void caption(next.card, next.photo).finally(() => {
+    void caption(next).finally(() => {
       working--
       work()
     })
   }
 }
 
-async function caption(card: Card, photo: File): Promise<void> {
-  const drawn = drawPhoto(photo).then(
-    (canvas) => card.showPhoto(canvas),
-    () => card.showPhoto(undefined),
-  )
-  const result = await captionPhoto(photo)
-  await drawn
-  card.showResult(result, () => {
-    card.result = undefined
-    queue.push({ card, photo })
+async function caption(card: Card): Promise<void> {
+  card.showResult(await captionPhoto(card.photo), () => {
+    queue.push(card)
     work()
   })
 }
@@ -96,7 +107,9 @@ function report(): void {
 }
 
 function entries(): Entry[] {
-  return cards.flatMap(({ file, result, chosen }) => (result === undefined ? [] : [{ file, result, chosen }]))
+  return cards.flatMap(({ photo, result, chosen }) =>
+    result === undefined ? [] : [{ file: photo.name, result, chosen }],
+  )
 }
 
 function byId(id: string): HTMLElement {

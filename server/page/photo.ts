@@ -1,26 +1,9 @@
 import { lightOf } from '../../decoder/light.js'
 
-/** Longest side that a photo is shown at, pixels. */
-const SHOWN = 1280
 /** Side of the picture that the light is drawn in; it is stretched over the photo. */
 const LIGHT = 256
 /** Opacity of the dark where it looked least. */
 const DARKNESS = 0.8
-
-/** Draws a photo, upright and no larger than the page needs. @throws DOMException where the browser cannot read it. */
-export async function drawPhoto(file: Blob): Promise<HTMLCanvasElement> {
-  const bitmap = await createImageBitmap(file)
-  const scale = Math.min(1, SHOWN / Math.max(bitmap.width, bitmap.height))
-  const canvas = canvasOf(
-    Math.max(1, Math.round(bitmap.width * scale)),
-    Math.max(1, Math.round(bitmap.height * scale)),
-  )
-  const context = canvas.getContext('2d')!
-  context.imageSmoothingQuality = 'high'
-  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height)
-  bitmap.close()
-  return canvas
-}
 
 /** A canvas to lie over the photo; the model sees the whole photo as a square, so the light is stretched with it. */
 export function lightCanvas(): HTMLCanvasElement {

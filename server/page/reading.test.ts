@@ -26,7 +26,7 @@ describe('sureness', () => {
     [0.9, 'Very likely right'],
     [0.5, 'Likely right'],
     [0.3, 'May be right'],
-    [0.1, 'May well be wrong'],
+    [0.1, 'May be wrong'],
   ])('of %d', (confidence, words) => {
     expect(sureness(confidence)).toBe(words)
   })

@@ -25,7 +25,7 @@ export function piecesOf(text: string, tokens: readonly string[]): Piece[] {
 export function sureness(confidence: number): string {
   if (confidence >= 0.75) return 'Very likely right'
   if (confidence >= 0.5) return 'Likely right'
-  return confidence >= 0.25 ? 'May be right' : 'May well be wrong'
+  return confidence >= 0.25 ? 'May be right' : 'May be wrong'
 }
 
 /** Where the most of a row of alignments lies, for those who cannot see it: `top left`, `the middle`, `all over`. */
