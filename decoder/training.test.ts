@@ -64,12 +64,16 @@ afterAll(async () => {
 
 function trainingIn(
   name: string,
-  { config = CONFIG, decoder = {} }: { config?: TrainingConfig; decoder?: Partial<DecoderConfig> } = {},
+  {
+    config = CONFIG,
+    decoder = {},
+    train = TRAIN,
+  }: { config?: TrainingConfig; decoder?: Partial<DecoderConfig>; train?: Example[] } = {},
 ): Training {
   return new Training(
     new Decoder({ ...TINY, vocabularySize: VOCABULARY.size, ...decoder }),
     VOCABULARY,
-    { train: TRAIN, validation: VALIDATION, features },
+    { train, validation: VALIDATION, features },
     config,
     join(folder, name),
   )
@@ -214,6 +218,56 @@ describe('Training on cpu', () => {
         message: `Expected photos with captions for ${part} but received 0`,
       }),
     )
+  })
+})
+
+describe('Training on the CIDEr-D of its own captions', () => {
+  const config = trainingConfigSchema.parse({
+    ...CONFIG,
+    objective: 'cider',
+    epochs: 30,
+    learningRate: 0.05,
+    samplesPerImage: 4,
+    captionsPerImage: 1,
+    crossEntropyWeight: 0,
+    dropout: 0,
+    averageDecay: 0.5,
+  })
+  const steps = 90
+  const decoder = { units: 16, embeddingSize: 12, regionSize: 16 }
+  /** Each photo has one of two captions. */
+  const train = TRAIN.map((example, i) => ({
+    ...example,
+    captions: [i < 4 ? ['dog', 'runs', 'on', 'grass'] : ['grass', 'on', 'cat', 'sits']],
+  }))
+  let undisturbed: TrainingEvent[]
+  beforeAll(async () => {
+    await useBackend('cpu')
+    undisturbed = await run(trainingIn('rewarded', { config, train, decoder }), steps)
+  }, 60_000)
+
+  it('makes the captions that it draws better, and those of the search', () => {
+    const mean = (events: readonly TrainingEvent[]) =>
+      events.reduce((sum, { reward }) => sum + reward!, 0) / events.length
+    expect(undisturbed).toHaveLength(steps)
+    expect(mean(undisturbed.slice(-6))).toBeGreaterThan(3 * mean(undisturbed.slice(0, 6)))
+  })
+
+  it('goes on after an interruption as if there had been none', async () => {
+    const first = await run(trainingIn('interrupted-reward', { config, train, decoder }), 5)
+    const second = trainingIn('interrupted-reward', { config, train, decoder })
+    expect(await second.resume()).toBe(true)
+    expect([...first, ...(await run(second, steps))]).toEqual(undisturbed)
+  })
+
+  it('keeps the weights that were best on validation', async () => {
+    const scores = undisturbed.flatMap(({ step, validationCider }) =>
+      validationCider === undefined ? [] : [{ step, cider: validationCider }],
+    )
+    expect(scores).toHaveLength(30)
+    const top = scores.reduce((one, other) => (other.cider > one.cider ? other : one))
+    const kept = await trainingIn('rewarded', { config, train, decoder }).best()
+    expect({ step: kept.step, cider: kept.cider }).toEqual(top)
   })
 })
 

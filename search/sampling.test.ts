@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Random } from '../random.js'
 import { type ConstraintOptions, Constraints } from './constraints.js'
 import type { Hypothesis } from './ranking.js'
-import { type SamplingOptions, sample } from './sampling.js'
+import { type SamplingOptions, sample, sampleByNoise } from './sampling.js'
 import { mayFollow, ToyModel } from './toy.test.model.js'
 
 const END = 0
@@ -82,16 +82,58 @@ test.each([
   const [found] = await sample(model, options(toy, { count, temperature, topP }))
   expect(found).toHaveLength(count)
   const truth = distribution(model, toy, temperature, topP)
-  const seen = new Map<string, number>()
-  for (const hypothesis of found!) {
-    const name = nameOf(hypothesis)
-    seen.set(name, (seen.get(name) ?? 0) + 1)
-    expect(hypothesis.logProb).toBeCloseTo(truth.get(name)!.logProb, 10)
+  for (const hypothesis of found!)
+    expect(hypothesis.logProb).toBeCloseTo(truth.get(nameOf(hypothesis))!.logProb, 10)
+  expectFrequencies(found!, truth)
+})
+
+test('with Gumbel noise in the model the best allowed token is a draw', async () => {
+  const random = new Random(3)
+  const noisy = new ToyModel([3, 4], 6, 0.7, () => -Math.log(-Math.log(random.uniform() + 1e-12)))
+  const count = 5000
+  const found = await sampleByNoise(noisy, {
+    constraints: new Constraints(toy),
+    start: [START, START],
+    count,
+  })
+  for (const [image, photo] of noisy.photos.entries()) {
+    expect(found[image]).toHaveLength(count)
+    expectFrequencies(found[image]!, distribution(new ToyModel([photo], 6, 0.7), toy, 1, 1))
   }
-  // Pearson's chi-square, rare captions in one cell, against the 99.9 % point (Wilson and Hilferty 1931).
+  expect(noisy.unreleased).toBe(0)
+})
+
+test('each image begins with its own start token where there is one an image', async () => {
+  const model = new ToyModel([3, 3], 6, 0.7)
+  const logProbs = model.logProbs.bind(model)
+  const begun = new Set<string>()
+  model.logProbs = (image, history) => {
+    if (history.length === 1) begun.add(`${image}: ${history}`)
+    return logProbs(image, history)
+  }
+  const search = (start: number[]) =>
+    sample(model, { ...options(toy), start, random: [new Random(1), new Random(2)] })
+  await search([START, 4])
+  expect([...begun]).toEqual([`0: ${START}`, '1: 4'])
+  await expect(search([START])).rejects.toThrow(
+    'Expected a token for each of 2 images for start but received 1',
+  )
+})
+
+/** Pearson's chi-square, rare captions in one cell, against the 99.9 % point (Wilson and Hilferty 1931). */
+function expectFrequencies(
+  found: readonly Hypothesis[],
+  truth: ReadonlyMap<string, { readonly chance: number }>,
+): void {
+  const seen = new Map<string, number>()
+  for (const hypothesis of found) {
+    const name = nameOf(hypothesis)
+    expect(truth.has(name)).toBe(true)
+    seen.set(name, (seen.get(name) ?? 0) + 1)
+  }
   const cells: [expected: number, seen: number][] = [[0, 0]]
   for (const [name, { chance }] of truth) {
-    const cell: [number, number] = [count * chance, seen.get(name) ?? 0]
+    const cell: [number, number] = [found.length * chance, seen.get(name) ?? 0]
     if (cell[0] >= 5) cells.push(cell)
     else cells[0] = [cells[0]![0] + cell[0], cells[0]![1] + cell[1]]
   }
@@ -100,7 +142,7 @@ test.each([
   const freedom = used.length - 1
   expect(freedom).toBeGreaterThan(3)
   expect(statistic).toBeLessThan(freedom * (1 - 2 / (9 * freedom) + 3.09 * Math.sqrt(2 / (9 * freedom))) ** 3)
-})
+}
 
 test('top-p draws exactly the likeliest tokens that reach p', async () => {
   const constraints = {

@@ -14,11 +14,12 @@ export class ToyModel implements SequenceModel<Histories> {
   private readonly states: Histories[] = []
   private readonly rows = new Map<string, readonly number[]>()
 
-  /** @param photos one seed an image @param sharpness spread of the logits */
+  /** @param photos one seed an image @param sharpness spread of the logits @param noise added to each log-probability */
   constructor(
     readonly photos: readonly number[],
     readonly vocabularySize: number,
     readonly sharpness = 1.5,
+    private readonly noise: () => number = () => 0,
   ) {}
 
   get images(): number {
@@ -47,7 +48,7 @@ export class ToyModel implements SequenceModel<Histories> {
     }
     next.rows.forEach((row, i) => {
       const logProbs = this.logProbs(Math.floor(i / hypotheses), row).map(
-        (logProb, token) => logProb + bias[token]!,
+        (logProb, token) => logProb + bias[token]! + this.noise(),
       )
       const order = [...logProbs.keys()].sort((a, b) => logProbs[b]! - logProbs[a]! || a - b).slice(0, k)
       continuations.tokens.set(order, i * k)
