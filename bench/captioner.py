@@ -86,7 +86,8 @@ def linear(weights: dict[str, Tensor], w: str, b: str | None) -> nn.Linear:
 
 
 class Decoder(nn.Module):
-    """LSTM with gated additive attention over the regions; the output layer shares the word vectors."""
+    """LSTM with gated additive attention over the regions; the output layer shares the word vectors, and what was said,
+    the sum of the word vectors so far, is held against the next word if the bundle has weights for it."""
 
     def __init__(self, weights: dict[str, Tensor]):
         super().__init__()
@@ -100,6 +101,10 @@ class Decoder(nn.Module):
         self.score = linear(weights, "attention.v", None)
         self.gate = linear(weights, "gate.w", "gate.b")
         self.output = linear(weights, "output.w", "output.b")
+        self.remembers = "said.w" in weights
+        if self.remembers:
+            self.initial_said = linear(weights, "initial.said.w", "initial.said.b")
+            self.said = linear(weights, "said.w", "said.b")
         units = weights["gate.w"].shape[0]
         inputs = weights["cell.w"].shape[0] - units
         # PyTorch has the gates in the same order: input, forget, candidate, output.
@@ -109,19 +114,20 @@ class Decoder(nn.Module):
         self.cell.bias_ih.data = weights["cell.b"]
         self.cell.bias_hh.data = torch.zeros_like(weights["cell.b"])
 
-    def start(self, features: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Features → (regions, keys) and the first (hidden, cell) [images, 1, units]."""
+    def start(self, features: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, ...]]:
+        """Features → (regions, keys) and the first (hidden, cell[, said]) [images, 1, units or embedding size]."""
         regions = F.relu(self.region(features))
         mean = regions.mean(1, keepdim=True)
-        state = torch.tanh(self.initial_hidden(mean)), torch.tanh(self.initial_cell(mean))
+        first = [self.initial_hidden, self.initial_cell, *([self.initial_said] if self.remembers else [])]
+        state = tuple(torch.tanh(layer(mean)) for layer in first)
         return (regions, self.key(regions)), state
 
     def forward(
-        self, tokens: Tensor, memory: tuple[Tensor, Tensor], state: tuple[Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        self, tokens: Tensor, memory: tuple[Tensor, Tensor], state: tuple[Tensor, ...]
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Tokens [images, hypotheses] → log-probabilities of the next [images, hypotheses, vocabulary], state."""
         regions, keys = memory
-        hidden, cell = state
+        hidden, cell, *said = state
         word = self.embedding(tokens)
         scores = self.score(torch.tanh(self.query(hidden)[:, :, None] + keys[:, None])).squeeze(3)
         context = torch.sigmoid(self.gate(hidden)) * torch.bmm(scores.softmax(2), regions)
@@ -130,8 +136,11 @@ class Decoder(nn.Module):
         )
         hidden, cell = (value.unflatten(0, tokens.shape) for value in (hidden, cell))
         output = torch.tanh(self.output(torch.cat([hidden, context, word], 2)))
+        if self.remembers:
+            said = [said[0] + word]
+            output = output - torch.sigmoid(self.said(hidden)) * said[0]
         logits = F.linear(output, self.embedding.weight, self.bias)
-        return logits.log_softmax(2), (hidden, cell)
+        return logits.log_softmax(2), (hidden, cell, *said)
 
 
 class Captioner(nn.Module):
