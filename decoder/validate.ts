@@ -60,11 +60,15 @@ function closest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
     .filter((errors) => errors.every(({ code, path }) => code !== 'invalid_type' || path.length > 0))
     .map((errors) => errors.flatMap(closest))
   if (near.length === 0) return [issue]
+  // What is wrong deep inside shows that the way to it was right.
   const wrong = (errors: readonly z.core.$ZodIssue[]): number =>
-    errors.reduce((sum, error) => sum + (error.code === 'unrecognized_keys' ? error.keys.length : 1), 0)
-  const fewest = Math.min(...near.map(wrong))
+    errors.reduce((sum, error) => {
+      const names = error.code === 'unrecognized_keys' ? error.keys.length : 1
+      return sum + names / (error.path.length + 1)
+    }, 0)
+  const least = Math.min(...near.map(wrong))
   return near
-    .filter((errors) => wrong(errors) === fewest)
+    .filter((errors) => wrong(errors) === least)
     .flat()
     .map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
 }

@@ -1,7 +1,8 @@
 import type { Request, Response } from 'express'
-import type { CaptionOptions } from '../decoder/options.js'
+import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
-import { ShowtellError } from '../errors.js'
+import { validate } from '../decoder/validate.js'
+import { expected, ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import type { UploadedPhoto } from './body.js'
@@ -27,6 +28,18 @@ export class Desk {
     private readonly metrics: Metrics,
     private readonly limits: { readonly deadline: number },
   ) {}
+
+  /**
+   * Caption options as they came, validated, those of the model that is served now included.
+   * @throws ShowtellError INVALID_ARGUMENT
+   */
+  accept(options: unknown, what?: string): CaptionOptions {
+    const accepted = validate(captionOptionsSchema, options, what)
+    const { styles } = this.captioner.model
+    if (accepted.style !== undefined && !styles.includes(accepted.style))
+      throw expected(`one of ${styles.join(', ')}`, 'style', accepted.style)
+    return accepted
+  }
 
   /** Reads a body, unless there is no place for what would be in it. @throws ShowtellError OVERLOADED */
   async receive<Body>(read: () => Promise<Body>): Promise<Body> {

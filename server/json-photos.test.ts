@@ -42,11 +42,11 @@ describe('photos in JSON', () => {
     [{ image: { base64: 7 } }, 'Expected text of at least 1 characters for image.base64 but received 7'],
     [
       { images: [{ base64: 'YQ==', name: 'x' }] },
-      'Expected one of base64, file, url for a name in images.0 but received "name"',
+      'Expected one of base64, file for a name in images.0 but received "name"',
     ],
     [
-      { image: { url: 'https://example.org/cat.jpg', file: 'cat.jpg' } },
-      'Expected base64, since this service fetches no photos, for cat.jpg but received "a url"',
+      { image: { url: 'https://example.org/cat.jpg' } },
+      'Expected text of at least 1 characters for image.base64 but received undefined; Expected one of base64, file for a name in image but received "url"',
     ],
     [
       { image: 'YQ==', options: { count: 99 } },

@@ -22,16 +22,22 @@ export const urlPhotoSchema = z.strictObject({
   url: z.string().min(1).max(2048).describe('Where the file is, if this service fetches any'),
   file: fileSchema,
 })
-const photoSchema = z.union([base64Schema, base64PhotoSchema, urlPhotoSchema])
-const optionsSchema = captionOptionsSchema.optional()
 
-/** The JSON body of `POST /v1/captions`: one photo, or several. */
-export const photoRequestSchema = z.strictObject({ image: photoSchema, options: optionsSchema })
-export const photosRequestSchema = z.strictObject({
-  images: z.array(photoSchema).min(1),
-  options: optionsSchema,
-})
-export const captionsRequestSchema = z.union([photoRequestSchema, photosRequestSchema])
+/** The JSON body of `POST /v1/captions`: one photo, or several, by their address only where the service fetches any. */
+function requestSchemas(allowUrls: boolean) {
+  const ways = [base64Schema, base64PhotoSchema] as const
+  const photo = z.union(allowUrls ? [...ways, urlPhotoSchema] : ways)
+  const options = captionOptionsSchema.optional()
+  const one = z.strictObject({ image: photo, options })
+  const several = z.strictObject({ images: z.array(photo).min(1), options })
+  return { one, several, any: z.union([one, several]) }
+}
+const WITH_URLS = requestSchemas(true)
+const WITHOUT_URLS = requestSchemas(false)
+
+export function captionsRequestSchemas({ allowUrls }: Pick<ServiceOptions, 'allowUrls'>) {
+  return allowUrls ? WITH_URLS : WITHOUT_URLS
+}
 
 /**
  * Reads the photos and options of a JSON body.
@@ -42,7 +48,7 @@ export async function readJson(
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
   const body = await readJsonBody(res)
-  const request = validate(captionsRequestSchema, body, 'the body')
+  const request = validate(captionsRequestSchemas(limits).any, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
@@ -69,8 +75,6 @@ async function fetched(
   res: Response,
   limits: ServiceOptions,
 ): Promise<Uint8Array | ShowtellError> {
-  if (!limits.allowUrls)
-    return expected('base64, since this service fetches no photos,', where, 'a url', 'INVALID_ARGUMENT')
   try {
     return await fetchUrl(url, where, {
       bytes: limits.maxImageBytes,

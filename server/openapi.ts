@@ -1,77 +1,40 @@
 import type { ModelDescription } from '../decoder/types.js'
-import type { ErrorCode } from '../errors.js'
 import type { ServiceOptions } from './config.js'
-import { type JsonSchema, jsonSchemas, ref, type SchemaName } from './schemas.js'
-import { STATUS } from './status.js'
-import { MODEL, VERSION } from './v2.js'
-
-type Content = Readonly<Record<string, { readonly schema: object }>>
-
-interface Response {
-  readonly description: string
-  readonly content?: Content
-  readonly headers?: object
-}
-
-/** One operation of the specification. */
-interface Operation {
-  readonly operationId: string
-  readonly summary: string
-  readonly description?: string
-  readonly tags: readonly string[]
-  readonly parameters?: readonly object[]
-  readonly requestBody?: { readonly required: true; readonly content: Content }
-  readonly responses: Readonly<Record<string, Response>>
-  readonly security?: readonly object[]
-}
-
-/** The way to say what a route takes and gives, for https://spec.openapis.org/oas/v3.1.1. */
-type Paths = Record<string, { get?: Operation; post?: Operation }>
-
-const BYTES = { type: 'string', format: 'binary' }
-const TEXT: JsonSchema = { type: 'string' }
-const REQUEST_ID = { 'X-Request-Id': { schema: TEXT, description: 'Of the request, else made for it' } }
-
-/** Errors that any guarded route may give, those of a body, and those of photos. */
-const GUARD = ['UNAUTHORIZED', 'RATE_LIMITED', 'INTERNAL'] as const
-const BODY = ['INVALID_ARGUMENT', 'SLOW_BODY', 'IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', 'OVERLOADED'] as const
-const PHOTOS = ['INVALID_IMAGE', 'DEADLINE'] as const
-
-const json = (name: SchemaName): Content => ({ 'application/json': { schema: ref(name) } })
-
-function ok(name: SchemaName, description = 'The answer', headers: object = {}): Record<string, Response> {
-  return { 200: { description, content: json(name), headers: { ...REQUEST_ID, ...headers } } }
-}
-
-/** Responses by status; the description lists the codes. */
-function errors(codes: readonly ErrorCode[], name: SchemaName = 'Error'): Record<string, Response> {
-  const byStatus = new Map<number, ErrorCode[]>()
-  for (const code of codes) byStatus.set(STATUS[code], [...(byStatus.get(STATUS[code]) ?? []), code])
-  return Object.fromEntries(
-    [...byStatus].map(([status, found]) => {
-      const retry = status === 503 || status === 429
-      const headers = { ...REQUEST_ID, ...(retry ? { 'Retry-After': { schema: { type: 'integer' } } } : {}) }
-      return [status, { description: found.join(', '), content: json(name), headers }]
-    }),
-  )
-}
+import {
+  BODY,
+  BYTES,
+  errors,
+  GUARD,
+  json,
+  type Operation,
+  ok,
+  type Paths,
+  PHOTOS,
+  TEXT,
+} from './operations.js'
+import { maxPaths, v2Paths } from './operations-of-others.js'
+import { type JsonSchema, jsonSchemas, type SchemaName } from './schemas.js'
 
 /** Makes specifications of the service as it is configured, each for the model that it serves then. */
 export function specification(options: ServiceOptions, version: string): (model: ModelDescription) => object {
-  const schemas = jsonSchemas()
+  const schemas = jsonSchemas(options)
   return (model) => {
-    const { properties, ...rest } = schemas.CaptionOptions
-    const fields = { ...properties, style: { ...properties?.style, enum: model.styles } }
-    return document({ ...schemas, CaptionOptions: { ...rest, properties: fields } }, fields, options, version)
+    const spoken = (schema: JsonSchema): JsonSchema => {
+      const { properties = {} } = schema
+      return { ...schema, properties: { ...properties, style: { ...properties.style, enum: model.styles } } }
+    }
+    const CaptionOptions = spoken(schemas.CaptionOptions)
+    const InferParameters = spoken(schemas.InferParameters)
+    return document({ ...schemas, CaptionOptions, InferParameters }, options, version)
   }
 }
 
 function document(
   schemas: Readonly<Record<SchemaName, JsonSchema>>,
-  fields: Readonly<Record<string, JsonSchema>>,
   options: ServiceOptions,
   version: string,
 ): object {
+  const fields = schemas.CaptionOptions.properties ?? {}
   return {
     openapi: '3.1.1',
     info: {
@@ -180,124 +143,5 @@ function healthPaths(): Paths {
     '/metrics': get('metrics', "What was counted, in Prometheus' words", {
       200: { description: 'Text', content: { 'text/plain': { schema: TEXT } } },
     }),
-  }
-}
-
-function v2Paths(): Paths {
-  const tags = ['Open Inference Protocol']
-  const modelOf = (name: string, value: string) => ({
-    name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string', enum: [value] },
-  })
-  const failures = (...codes: ErrorCode[]) => errors([...codes, ...GUARD], 'InferError')
-  const health = (operationId: string, summary: string, parameters: object[] = []): Operation => ({
-    operationId,
-    summary,
-    tags,
-    parameters,
-    security: [],
-    responses: {
-      200: { description: 'Yes' },
-      400: { description: 'No' },
-      ...(parameters.length > 0 ? errors(['NOT_FOUND'], 'InferError') : {}),
-    },
-  })
-  const ofModel = (path: string, suffix: string, parameters: object[]): Paths => ({
-    [path]: {
-      get: {
-        operationId: `v2Model${suffix}`,
-        summary: 'The tensors of the model',
-        tags,
-        parameters,
-        responses: { ...ok('ModelMetadata'), ...failures('NOT_FOUND') },
-      },
-    },
-    [`${path}/ready`]: { get: health(`v2ModelReady${suffix}`, 'Whether the model is ready', parameters) },
-    [`${path}/infer`]: {
-      post: {
-        operationId: `v2Infer${suffix}`,
-        summary: 'Caption photos',
-        description:
-          'Photos are base64 in JSON, or bytes after it where Inference-Header-Content-Length gives the length of the JSON (binary tensor extension). A body of bytes alone is one photo.',
-        tags,
-        parameters,
-        requestBody: {
-          required: true,
-          content: { ...json('InferRequest'), 'application/octet-stream': { schema: BYTES } },
-        },
-        responses: {
-          200: {
-            description: 'A row a photo, a column a caption',
-            content: { ...json('InferAnswer'), 'application/octet-stream': { schema: BYTES } },
-            headers: {
-              ...REQUEST_ID,
-              'Inference-Header-Content-Length': {
-                schema: { type: 'integer' },
-                description: 'Where tensors follow as bytes: the length of the JSON before them',
-              },
-            },
-          },
-          ...failures('NOT_FOUND', ...BODY, ...PHOTOS),
-        },
-      },
-    },
-  })
-  return {
-    '/v2': {
-      get: {
-        operationId: 'v2Server',
-        summary: 'The server',
-        tags,
-        responses: { ...ok('ServerMetadata'), ...failures() },
-      },
-    },
-    '/v2/health/live': { get: health('v2Live', 'Whether the server lives') },
-    '/v2/health/ready': { get: health('v2Ready', 'Whether the server is ready') },
-    '/v2/repository/index': {
-      post: {
-        operationId: 'v2Index',
-        summary: "The models, as Triton's clients ask for them",
-        tags,
-        responses: { ...ok('ModelIndex'), ...failures() },
-      },
-    },
-    ...ofModel('/v2/models/{model}', '', [modelOf('model', MODEL)]),
-    ...ofModel('/v2/models/{model}/versions/{version}', 'OfVersion', [
-      modelOf('model', MODEL),
-      modelOf('version', VERSION),
-    ]),
-  }
-}
-
-function maxPaths(): Paths {
-  const tags = ['IBM MAX']
-  const form = {
-    type: 'object',
-    properties: { image: BYTES },
-    required: ['image'],
-    // What else comes is not looked at.
-    propertyNames: { pattern: '^\\w{1,100}$' },
-    maxProperties: 100,
-  }
-  return {
-    '/model/predict': {
-      post: {
-        operationId: 'predict',
-        summary: 'Caption a photo',
-        tags,
-        requestBody: { required: true, content: { 'multipart/form-data': { schema: form } } },
-        responses: { ...ok('Prediction'), ...errors([...BODY, ...GUARD, ...PHOTOS], 'MaxError') },
-      },
-    },
-    '/model/metadata': {
-      get: {
-        operationId: 'metadata',
-        summary: 'The model that captions',
-        tags,
-        responses: { ...ok('MaxMetadata'), ...errors(GUARD, 'MaxError') },
-      },
-    },
   }
 }

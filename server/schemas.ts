@@ -1,20 +1,18 @@
 import { z } from 'zod'
 import { captionOptionsSchema } from '../decoder/options.js'
 import * as answers from './answer.js'
-import * as requests from './json-photos.js'
+import type { ServiceOptions } from './config.js'
+import { base64PhotoSchema, captionsRequestSchemas, urlPhotoSchema } from './json-photos.js'
 import * as max from './max.js'
 import * as v2 from './v2.js'
 
 /** What comes in, by the names of the specification; generators of clients want one for each way of a union. */
 const REQUESTS = {
   CaptionOptions: captionOptionsSchema,
-  Base64Photo: requests.base64PhotoSchema,
-  UrlPhoto: requests.urlPhotoSchema,
-  PhotoRequest: requests.photoRequestSchema,
-  PhotosRequest: requests.photosRequestSchema,
-  CaptionsRequest: requests.captionsRequestSchema,
+  Base64Photo: base64PhotoSchema,
   InferInput: v2.dataInputSchema,
   InferRequestedOutput: v2.requestedOutputSchema,
+  InferParameters: v2.inferParametersSchema,
   InferRequest: v2.inferRequestSchema,
 }
 
@@ -42,7 +40,12 @@ const ANSWERS = {
   MaxError: max.maxErrorSchema,
 }
 
-export type SchemaName = keyof typeof REQUESTS | keyof typeof ANSWERS
+export type SchemaName =
+  | keyof typeof REQUESTS
+  | keyof typeof ANSWERS
+  | 'PhotoRequest'
+  | 'PhotosRequest'
+  | 'CaptionsRequest'
 
 /** A JSON Schema, as far as anybody here looks into it. */
 export interface JsonSchema {
@@ -57,14 +60,20 @@ export function ref(name: SchemaName): { $ref: string } {
 }
 
 /** The schemas that validate, as JSON Schema. Takes tens of milliseconds. */
-export function jsonSchemas(): Record<SchemaName, JsonSchema> {
-  return { ...converted(REQUESTS, 'input'), ...converted(ANSWERS, 'output') }
+export function jsonSchemas(options: ServiceOptions): Record<SchemaName, JsonSchema> {
+  const { one, several, any } = captionsRequestSchemas(options)
+  const photos = { PhotoRequest: one, PhotosRequest: several, CaptionsRequest: any }
+  const requests = { ...REQUESTS, ...photos }
+  return {
+    ...converted(options.allowUrls ? { ...requests, UrlPhoto: urlPhotoSchema } : requests, 'input'),
+    ...converted(ANSWERS, 'output'),
+  }
 }
 
-function converted<Name extends string>(
-  schemas: Readonly<Record<Name, z.ZodType>>,
+function converted<Schemas extends Readonly<Record<string, z.ZodType>>>(
+  schemas: Schemas,
   io: 'input' | 'output',
-): Record<Name, JsonSchema> {
+): Record<keyof Schemas, JsonSchema> {
   const registry = z.registry<{ id: string }>()
   for (const [id, schema] of Object.entries<z.ZodType>(schemas)) registry.add(schema, { id })
   const uri = (id: string): string => `#/components/schemas/${id}`

@@ -1,7 +1,6 @@
 import busboy from 'busboy'
 import type { Request, Response } from 'express'
 import { captionOptionsSchema } from '../decoder/options.js'
-import { validate } from '../decoder/validate.js'
 import { expected, messageOf, type ShowtellError } from '../errors.js'
 import { bodyOf, MOST_NAME, readBytes, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
@@ -26,8 +25,6 @@ type Texts = Record<string, string | string[]>
  */
 export async function readUpload(req: Request, res: Response, limits: ServiceOptions): Promise<Upload> {
   const query = valuesOf(captionOptionsSchema, req.query as Texts)
-  // Whether or not the body says something else by the same name.
-  validate(captionOptionsSchema, query, 'the query')
   if (req.is('multipart/form-data')) {
     const { photos, fields } = await readMultipart(req, res, limits)
     return { photos, options: { ...query, ...valuesOf(captionOptionsSchema, fields) } }

@@ -1,15 +1,15 @@
 import type { z } from 'zod'
 import { wantedBy } from '../decoder/validate.js'
 
+/** Texts by name, several where a name came more than once. */
+export type Texts = Readonly<Record<string, string | readonly string[]>>
+
 /**
  * Values of what came as text (query, form fields, flags, environment), by the type that the schema wants. A text that
  * does not read as its type stays text, for the validation to name.
- * @param texts one text a name; several where a name came more than once. A list's entries have commas between them.
+ * @param texts of a list with commas between its entries.
  */
-export function valuesOf(
-  schema: z.ZodType,
-  texts: Readonly<Record<string, string | readonly string[]>>,
-): Record<string, unknown> {
+export function valuesOf(schema: z.ZodType, texts: Texts): Record<string, unknown> {
   const types = wantedBy(schema).properties ?? {}
   const entries = Object.entries(texts).map(([name, given]) => {
     const type = Object.hasOwn(types, name) ? types[name]?.type : undefined

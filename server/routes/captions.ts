@@ -1,11 +1,11 @@
 import { Router } from 'express'
 import { captionOptionsSchema } from '../../decoder/options.js'
-import { validate } from '../../decoder/validate.js'
 import type { CaptionsAnswer } from '../answer.js'
 import { matches, tagOf } from '../cache.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
 import { readUpload } from '../upload.js'
+import { type Texts, valuesOf } from '../values.js'
 
 /** `POST /v1/captions`: photos in, captions out. */
 export function captions({ captioner, desk, options }: Service): Router {
@@ -13,8 +13,10 @@ export function captions({ captioner, desk, options }: Service): Router {
   router
     .route('/v1/captions')
     .post(async (req, res) => {
+      // Whether or not the body says something else by the same name.
+      desk.accept(valuesOf(captionOptionsSchema, req.query as Texts), 'the query')
       const upload = await desk.receive(() => readUpload(req, res, options))
-      const request = validate(captionOptionsSchema, upload.options)
+      const request = desk.accept(upload.options)
       const fingerprints = await desk.fingerprints(upload.photos, request)
       const tag = tagOf(fingerprints)
       // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.

@@ -56,13 +56,14 @@ export function v2({ desk, isReady, options }: Service): Router {
       // Bytes of which nothing is said are a photo.
       const header = req.get('Inference-Header-Content-Length') ?? (isBytes(req) ? '0' : undefined)
       const inference = readInference(body, header, options)
-      const results = await desk.caption(req, res, inference.photos, inference.options)
+      const request = desk.accept(inference.options, 'the parameters')
+      const results = await desk.caption(req, res, inference.photos, request)
       // The protocol knows no answer for a part of the photos.
       const captions = results.map(({ answer, failure }) => {
         if ('captions' in answer) return answer.captions
         throw failure
       })
-      const { json, tail } = writeInference(inference, captions, inference.options.count)
+      const { json, tail } = writeInference(inference, captions, request.count)
       if (tail === undefined) return void res.type('json').send(json)
       res.set('Inference-Header-Content-Length', String(json.length))
       res.type('application/octet-stream').send(Buffer.concat([json, tail]))
