@@ -140,7 +140,7 @@ export class Card {
     return [
       make('h3', { className: 'unseen', textContent: text }),
       sentence,
-      make('p', { className: 'hint', textContent: 'Point at a word to see where it looked.' }),
+      make('p', { className: 'hint', textContent: 'Point at a word, or tap it, to see where it looked.' }),
     ]
   }
 
