@@ -31,7 +31,7 @@ export function register(program: Command): void {
       '--output <file>',
       'file to write; the same command goes on with one that was interrupted, any other is refused',
     )
-    .addOption(new Option('--format <name>', 'of the file').choices(Object.keys(FORMATS)).default('jsonl'))
+    .addOption(new Option('--format <name>', 'of the file; jsonl when absent').choices(Object.keys(FORMATS)))
     .option(
       '--xmp',
       'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
@@ -47,7 +47,7 @@ export function register(program: Command): void {
 interface Options {
   bundle?: string
   output?: string
-  format: CaptionFormat
+  format?: CaptionFormat
   xmp?: boolean
   attention?: string
   overwrite?: boolean
@@ -59,6 +59,8 @@ interface Options {
 async function caption(inputs: string[], options: Options): Promise<void> {
   const request = { ...captionRequest(options), attention: options.attention !== undefined }
   const all = validate(captionOptionsSchema, request)
+  if (options.format !== undefined && options.output === undefined)
+    throw expected('--output', `--format ${options.format}`, undefined)
   const files = await photosOf(inputs)
   if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
   if (options.attention !== undefined) {
@@ -75,7 +77,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     const { name, version, attention } = captioner.model
     if (options.attention !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
-    const { output: path, format, xmp = false, overwrite = false } = options
+    const { output: path, format = 'jsonl', xmp = false, overwrite = false } = options
     const run = { bundle: `${name} ${version}`, format, xmp, ...all, attention: options.attention }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
