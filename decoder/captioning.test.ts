@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toSentence } from '../data/detokenizer.js'
-import { isContentWord } from '../data/function-words.js'
+import { isContentWord, isDangling } from '../data/function-words.js'
 import { withoutGender } from '../data/gender.js'
 import { ToyModel } from '../search/toy.test.model.js'
 import type { Bundle } from './bundle.js'
@@ -57,6 +57,7 @@ const requests: fc.Arbitrary<CaptionRequest> = fc.record(
     lengthPenalty: fc.constantFrom(0, 0.7, 2),
     noRepeatNgram: fc.integer({ min: 0, max: 3 }),
     noRepeatContentWord: fc.boolean(),
+    noDanglingEnd: fc.boolean(),
     bannedWords: fc.uniqueArray(fc.constantFrom('a', 'dog', 'runs', 'Table', 'unheard'), { maxLength: 3 }),
     temperature: fc.constantFrom(0, 0.5, 1.5),
     seed: fc.integer({ min: 0, max: 3 }),
@@ -94,6 +95,7 @@ describe('Captioning', () => {
               if (options.genderNeutral)
                 expect(tokens.filter((word) => withoutGender(word) !== word)).toEqual([])
               const content = tokens.filter(isContentWord)
+              if (options.noDanglingEnd) expect(isDangling(tokens.at(-1) ?? '')).toBe(false)
               if (options.noRepeatContentWord) expect(new Set(content).size).toBe(content.length)
               expect(score).toBeCloseTo(logProb / Math.max(1, tokens.length) ** options.lengthPenalty, 9)
               expect(confidence).toBe(confidenceOf(CONFIDENCE, logProb, tokens.length))

@@ -93,11 +93,12 @@ export class Captioning {
   }
 
   private constraintsFor(options: CaptionOptions): Constraints {
-    const { minLength, maxLength, noRepeatNgram, noRepeatContentWord, bannedWords, genderNeutral } = options
+    const { minLength, maxLength, bannedWords } = options
+    const { noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral } = options
     if (minLength > maxLength)
       throw expected(`an integer up to maxLength ${maxLength}`, 'minLength', minLength)
     const key = JSON.stringify([
-      [minLength, maxLength, noRepeatNgram, noRepeatContentWord, genderNeutral],
+      [minLength, maxLength, noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral],
       bannedWords,
     ])
     const known = this.constraints.get(key)
@@ -141,9 +142,13 @@ export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): 
     maxLength: options.maxLength,
     noRepeatNgram: options.noRepeatNgram,
     banned: tokens.filter(isBanned),
-    notLast: Uint8Array.from(tokens, (token) =>
-      isWord(token) && isDangling(vocabulary.word(token)) ? 1 : 0,
-    ),
+    ...(options.noDanglingEnd
+      ? {
+          notLast: Uint8Array.from(tokens, (token) =>
+            isWord(token) && isDangling(vocabulary.word(token)) ? 1 : 0,
+          ),
+        }
+      : {}),
     ...(options.noRepeatContentWord ? { exclusive: Int32Array.from(tokens, groupOf) } : {}),
   })
 }

@@ -8,9 +8,10 @@ const FLAGS = {
   maxLength: '--max-length <n>',
   minLength: '--min-length <n>',
   lengthPenalty: '--length-penalty <x>',
-  // Commander reads --no-… as a negation, so these two are named by what they allow.
+  // Commander reads --no-… as a negation, so these are named otherwise.
   noRepeatNgram: '--block-ngram <n>',
   noRepeatContentWord: '--allow-repeated-words',
+  noDanglingEnd: '--allow-dangling-end',
   bannedWords: '--ban <words...>',
   temperature: '--temperature <x>',
   topP: '--top-p <x>',
@@ -22,14 +23,18 @@ const FLAGS = {
 
 type Flag = keyof typeof FLAGS
 
+/** Bans that a flag takes away. */
+const ALLOWED: Partial<Record<Flag, string>> = {
+  noRepeatContentWord: 'let a caption name the same content word twice',
+  noDanglingEnd: 'let a caption break off: "a man sitting on a"',
+}
+
 /** Adds the caption options to a command. */
 export function addCaptionOptions(command: Command): Command {
   for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
     const field = captionOptionsSchema.shape[name]
     const standard = field.safeParse(undefined).data
-    const note =
-      name === 'noRepeatContentWord' ? 'let a caption name the same content word twice' : field.description
-    const option = new Option(flag, note)
+    const option = new Option(flag, ALLOWED[name] ?? field.description)
     if (typeof standard === 'number') option.default(standard).argParser(Number)
     command.addOption(option)
   }
@@ -39,10 +44,10 @@ export function addCaptionOptions(command: Command): Command {
 /** The options as the library takes them. */
 export function captionRequest(options: Readonly<Record<string, unknown>>): CaptionRequest {
   const request: Record<string, unknown> = {}
-  for (const [name, flag] of Object.entries(FLAGS)) {
+  for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
     const given = options[new Option(flag).attributeName()]
     if (given === undefined) continue
-    request[name] = name === 'noRepeatContentWord' ? given !== true : given
+    request[name] = name in ALLOWED ? given !== true : given
   }
   return request as CaptionRequest
 }
