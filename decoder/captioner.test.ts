@@ -1,16 +1,27 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { type ChildProcess, execFile } from 'node:child_process'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { Worker } from 'node:worker_threads'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import type { CaptionRequest } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
+
+/** Processes of models, in the order they were started. */
+const forked = vi.hoisted((): ChildProcess[] => [])
+vi.mock('node:child_process', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:child_process')>()
+  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
+    const child = original.fork(...args)
+    forked.push(child)
+    return child
+  }
+  return { ...original, fork }
+})
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
@@ -31,7 +42,6 @@ afterAll(async () => {
   await captioner.close()
   await rm(folder, { recursive: true })
 })
-afterEach(() => vi.restoreAllMocks())
 
 /** Captions of photos none of which may fail. */
 async function captions(images: readonly (string | Uint8Array)[], options?: CaptionRequest, by = captioner) {
@@ -172,7 +182,7 @@ describe('loadCaptioner', () => {
     expect(stdout).toBe((await captions([CAT]))[0]![0]!.text)
   })
 
-  it('has the error of its thread', async () => {
+  it('has the error of its process', async () => {
     const nothing = join(folder, 'nothing')
     await expect(loadCaptioner(nothing)).rejects.toMatchObject({ code: 'NOT_FOUND', where: nothing })
     await expect(loadCaptioner(path, { engine: 'steam' as 'onnx' })).rejects.toMatchObject({
@@ -189,33 +199,69 @@ describe('loadCaptioner', () => {
 })
 
 describe('an end', () => {
-  /** Calls back when a request has reached the thread, before it is answered. */
-  function whenAsked(then: (worker: Worker) => unknown): void {
-    const original = Worker.prototype.postMessage
-    vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (
-      this: Worker,
-      ...message: Parameters<typeof original>
-    ) {
-      original.apply(this, message)
-      void then(this)
-    })
+  /** Calls back when so many requests are on their way to the newest process of a model, before they are answered. */
+  function whenAsked(times: number, then: (child: ChildProcess) => unknown): void {
+    const child = forked.at(-1)!
+    const send = child.send.bind(child)
+    child.send = (...message: unknown[]) => {
+      const isSent = send(...(message as Parameters<typeof send>))
+      if (--times === 0) void then(child)
+      return isSent
+    }
   }
 
   it('of a closed captioner rejects what waits and what comes after', async () => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-    whenAsked(() => other.close())
+    whenAsked(1, () => other.close())
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
     await other.close()
   })
 
-  it('of a thread that dies rejects what waits and what comes after', async () => {
+  it.each<[string, (child: ChildProcess) => unknown]>([
+    ['is killed', (child) => child.kill('SIGKILL')],
+    ['aborts, as native code does', (child) => child.kill('SIGABRT')],
+  ])('of a process that %s rejects what it was at; another answers what comes after', async (_how, kill) => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-    whenAsked((worker) => worker.terminate())
-    const waiting = [other.caption([CAT]), other.caption([FLOWER])]
-    for (const answer of await Promise.allSettled(waiting))
-      expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'INTERNAL' } })
+    const [before] = await captions([CAT], {}, other)
+    // Both are with the process, and neither answered.
+    whenAsked(2, kill)
+    const waiting = await Promise.allSettled([other.caption([CAT]), other.caption([FLOWER])])
+    for (const answer of waiting)
+      expect(answer).toMatchObject({
+        status: 'rejected',
+        reason: {
+          code: 'INTERNAL',
+          message: expect.stringContaining("Expected the model's process to run but it ended"),
+        },
+      })
+    expect(await captions([CAT], {}, other)).toEqual([before])
+    await other.close()
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  it('of an idle process is made good before anybody asks', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    const processes = forked.length
+    forked.at(-1)!.kill('SIGKILL')
+    await expect.poll(() => forked.length, { timeout: 60_000 }).toBe(processes + 1)
+    expect(await captions([CAT], {}, other)).toHaveLength(1)
+    await other.close()
+  })
+
+  it('of a process whose bundle is gone tells that until it is there again', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    const [away, config] = [join(folder, 'away'), join(path, 'config.json')]
+    whenAsked(1, (child) => child.kill('SIGKILL'))
+    await rename(path, away)
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'NOT_FOUND', where: path })
+    await rename(away, path)
+    const before = await readFile(config, 'utf8')
+    await writeFile(config, before.replace('"tiny"', '"large"'))
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INVALID_BUNDLE', where: path })
+    await writeFile(config, before)
+    expect(await captions([CAT], {}, other)).toHaveLength(1)
     await other.close()
   })
 })

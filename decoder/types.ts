@@ -47,9 +47,10 @@ export interface Captioner {
   /**
    * Captions photos in one batch. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).
-   * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the worker died.
+   * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the model's process died;
+   * the next call has another.
    */
   caption(images: readonly ImageInput[], options?: CaptionRequest): Promise<(CaptionedPhoto | Error)[]>
-  /** Ends the worker thread and frees the model. */
+  /** Ends the model's process and frees its memory. */
   close(): Promise<void>
 }

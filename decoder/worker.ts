@@ -1,4 +1,4 @@
-import { parentPort, workerData } from 'node:worker_threads'
+import { fileURLToPath } from 'node:url'
 import { messageOf, ShowtellError } from '../errors.js'
 import { readBundle, versionOf } from './bundle.js'
 import { type CaptionedBatch, Captioning } from './captioning.js'
@@ -6,7 +6,7 @@ import { type CaptionEngine, openRuntime } from './engines.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription } from './types.js'
 
-/** What the worker is started with. */
+/** What the process is started with, as JSON. */
 export interface WorkerSettings {
   readonly bundle: string
   readonly engine: CaptionEngine
@@ -20,7 +20,7 @@ export interface WorkerRequest {
   readonly options: CaptionOptions
 }
 
-/** An error as it crosses the thread. */
+/** An error as it crosses to the other process. */
 export interface WorkerError {
   readonly code: ShowtellError['code']
   readonly message: string
@@ -32,23 +32,25 @@ export type WorkerAnswer =
   | { readonly kind: 'captions'; readonly id: number; readonly batch: CaptionedBatch }
   | { readonly kind: 'error'; readonly id?: number; readonly error: WorkerError }
 
-// The model and the whole search live in this thread: onnxruntime runs on the thread that calls it, and a message a
-// word would cost more than the word.
-if (parentPort !== null) {
-  const port = parentPort
-  const answer = (message: WorkerAnswer): void => port.postMessage(message)
+// The model and the whole search live in this process: onnxruntime runs on the thread that calls it, an abort in it ends
+// the process that it is in, and a message a word would cost more than the word.
+if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) {
+  const answer = (message: WorkerAnswer): void => void process.send!(message)
+  // Whoever started it says when it ends; a terminal and some supervisors signal to both.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
+  process.once('disconnect', () => process.exit())
   const failed = (error: unknown): WorkerError =>
     error instanceof ShowtellError
       ? { code: error.code, message: error.message, where: error.where }
       : { code: 'INTERNAL', message: messageOf(error), where: undefined }
   try {
-    const settings = workerData as WorkerSettings
+    const settings = JSON.parse(process.argv[2]!) as WorkerSettings
     const bundle = await readBundle(settings.bundle)
     const { runtime, engine } = await openRuntime(bundle, settings)
     const captioning = new Captioning(bundle, runtime)
     const { config, vocabulary, encoder } = bundle
     let last: Promise<unknown> = Promise.resolve()
-    port.on('message', ({ id, pixels, images, options }: WorkerRequest) => {
+    process.on('message', ({ id, pixels, images, options }: WorkerRequest) => {
       last = last.then(() =>
         captioning.caption(pixels, images, options).then(
           (batch) => answer({ kind: 'captions', id, batch }),

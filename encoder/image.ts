@@ -1,16 +1,34 @@
-import sharp, { type Region, type Sharp } from 'sharp'
+import { open } from 'node:fs/promises'
+import sharp, { type Metadata, type Region, type Sharp } from 'sharp'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import { DecodeMemory, decodeBytes, type Picture } from './decode-memory.js'
+import { checkStructure, formatOf, type ImageFormat, otherKind } from './structure.js'
 import type { View } from './view.js'
 
 export interface ImageLimits {
   /** Most pixels of a photo, width times height, checked before anything is decoded. */
   readonly pixels: number
+  /** What all photos that are decoded at once may take; a photo that needs more alone is refused. */
+  readonly memory: DecodeMemory
 }
 
-export const DEFAULT_IMAGE_LIMITS: ImageLimits = Object.freeze({ pixels: 100_000_000 })
+export const DEFAULT_IMAGE_LIMITS: ImageLimits = Object.freeze({
+  pixels: 100_000_000,
+  memory: new DecodeMemory(2 ** 30),
+})
 
-/** What may be opened. Everything else libvips could read (SVG, PDF, …) is refused by its content, not its name. */
-const FORMATS: ReadonlySet<string> = new Set(['jpeg', 'png', 'webp', 'heif', 'gif'])
+/** Against what no limit above knows of; a photo takes a small part of it. */
+const MOST_SECONDS = 60
+
+/**
+ * Takes from sharp, in the whole process, what it could open beside photos: SVG, PDF, TIFF and whatever else it was
+ * built with. `decodeImage` refuses these anyhow; this is for a process that strangers send files to.
+ */
+export function blockOtherLoaders(): void {
+  sharp.block({ operation: ['VipsForeignLoad'] })
+  const photos = ['Jpeg', 'Png', 'Webp', 'Heif', 'Nsgif']
+  sharp.unblock({ operation: photos.map((name) => `VipsForeignLoad${name}`) })
+}
 
 /**
  * Decodes a photo to RGB pixels [size, size, 3], uint8 row by row: upright by its EXIF orientation, alpha on white,
@@ -27,11 +45,15 @@ export async function decodeImage(
   view?: View,
 ): Promise<Uint8Array> {
   try {
-    const pixels = await (await open(image, where, limits, view))
-      .resize(size, size, { fit: 'fill', kernel: 'cubic' })
-      .removeAlpha()
-      .raw()
-      .toBuffer()
+    const photo = await openPhoto(image, where, size, limits, view)
+    const pixels = await limits.memory.use(photo.bytes, () =>
+      photo.upright
+        .resize(size, size, { fit: 'fill', kernel: 'cubic' })
+        .removeAlpha()
+        .raw()
+        .timeout({ seconds: MOST_SECONDS })
+        .toBuffer(),
+    )
     return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
   } catch (error) {
     throw asImageError(error, image, where, limits)
@@ -52,38 +74,101 @@ export interface Thumbnail {
  */
 export async function thumbnailOf(image: string, side: number): Promise<Thumbnail> {
   try {
-    const { data, info } = await (await open(image, image, DEFAULT_IMAGE_LIMITS))
-      .resize(side, side, { fit: 'inside', withoutEnlargement: true })
-      .jpeg()
-      .toBuffer({ resolveWithObject: true })
+    const photo = await openPhoto(image, image, side, DEFAULT_IMAGE_LIMITS)
+    const { data, info } = await DEFAULT_IMAGE_LIMITS.memory.use(photo.bytes, () =>
+      photo.upright
+        .resize(side, side, { fit: 'inside', withoutEnlargement: true })
+        .jpeg()
+        .toBuffer({ resolveWithObject: true }),
+    )
     return { jpeg: data, width: info.width, height: info.height }
   } catch (error) {
     throw asImageError(error, image, image, DEFAULT_IMAGE_LIMITS)
   }
 }
 
-/** Upright, in sRGB, alpha on white; nothing is decoded yet. */
-async function open(
+/** A photo that may be decoded: upright, in sRGB, alpha on white. */
+interface OpenPhoto {
+  readonly upright: Sharp
+  /** Most memory that decoding it takes. */
+  readonly bytes: number
+}
+
+/** Everything that can be known of a photo before it is decoded. */
+async function openPhoto(
   image: string | Uint8Array,
   where: string,
+  size: number,
   limits: ImageLimits,
   view?: View,
-): Promise<Sharp> {
+): Promise<OpenPhoto> {
+  const { bytes, format } = await recognise(image, where)
+  const other = otherKind(bytes)
+  if (other !== undefined) throw expected('an image and nothing else', where, other, 'UNSUPPORTED_IMAGE')
+  await checkStructure(bytes, format)
   // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
-  const input = sharp(image, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
-  const { format, compression, autoOrient } = await input.metadata()
-  if (format === undefined || !FORMATS.has(format))
-    throw expected('a JPEG, PNG, WebP, AVIF or GIF image', where, format, 'UNSUPPORTED_IMAGE')
-  if (format === 'heif' && compression !== 'av1')
-    throw expected(
-      'a JPEG, PNG, WebP, AVIF or GIF image',
+  const input = sharp(bytes, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
+  const head = await input.metadata()
+  if (head.format !== format) throw unsupported(where, head.format)
+  if (format === 'heif' && head.compression !== 'av1')
+    throw unsupported(
       where,
-      `HEIC (${compression ?? 'unknown compression'}), for which this build has no decoder`,
-      'UNSUPPORTED_IMAGE',
+      `HEIC (${head.compression ?? 'unknown compression'}), for which this build has no decoder`,
+    )
+  const needed = decodeBytes(asPicture(head, format), size)
+  if (needed > limits.memory.bytes)
+    throw new ShowtellError(
+      'IMAGE_TOO_LARGE',
+      `Expected at most ${limits.memory.bytes} bytes to decode ${where} but it takes ${Math.round(needed)}`,
+      { where },
     )
   const upright = input.autoOrient()
-  if (view !== undefined) upright.extract(rectangle(view, autoOrient)).flop(view.mirrored)
-  return upright.toColourspace('srgb').flatten({ background: '#ffffff' })
+  if (view !== undefined) upright.extract(rectangle(view, head.autoOrient)).flop(view.mirrored)
+  return { upright: upright.toColourspace('srgb').flatten({ background: '#ffffff' }), bytes: needed }
+}
+
+/** The bytes of a photo, of which a file that is none is not read any further than its head. */
+async function recognise(
+  image: string | Uint8Array,
+  where: string,
+): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
+  if (typeof image !== 'string') return { bytes: image, format: formatIn(image, where) }
+  const file = await open(image)
+  try {
+    const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(16), position: 0 })
+    const format = formatIn(buffer.subarray(0, bytesRead), where)
+    return { bytes: await file.readFile(), format }
+  } finally {
+    await file.close()
+  }
+}
+
+function formatIn(head: Uint8Array, where: string): ImageFormat {
+  if (head.length === 0) throw new Error('it is empty')
+  const format = formatOf(head)
+  if (format === undefined) throw unsupported(where, 'none of them')
+  return format
+}
+
+function asPicture(head: Metadata, format: ImageFormat): Picture {
+  const { width, height, channels, depth, isProgressive, chromaSubsampling } = head
+  return {
+    format,
+    width,
+    height,
+    channels,
+    depth: depth === 'uchar' ? 1 : 2,
+    isProgressive,
+    chromaSubsampling,
+  }
+}
+
+function unsupported(where: string, received: string | undefined): ShowtellError {
+  return new ShowtellError(
+    'UNSUPPORTED_IMAGE',
+    `Expected a JPEG, PNG, WebP, AVIF or GIF image in ${where} but received ${received ?? 'another'}`,
+    { where },
+  )
 }
 
 function rectangle(view: View, { width, height }: { width: number; height: number }): Region {
@@ -114,20 +199,12 @@ function asImageError(
         cause: error,
       },
     )
-  if (typeof image === 'string' && /missing|ENOENT|no such file/i.test(message))
+  if (typeof image === 'string' && (error as NodeJS.ErrnoException).code === 'ENOENT')
     return new ShowtellError('NOT_FOUND', `Expected an image file at ${where} but found none`, {
       where,
       cause: error,
     })
-  if (/unsupported image format/i.test(message))
-    return new ShowtellError(
-      'UNSUPPORTED_IMAGE',
-      `Expected a JPEG, PNG, WebP, AVIF or GIF image in ${where} but its content is none of them`,
-      {
-        where,
-        cause: error,
-      },
-    )
+  if (/unsupported image format/i.test(message)) return unsupported(where, undefined)
   return new ShowtellError(
     'INVALID_IMAGE',
     `Expected a whole image in ${where} but decoding failed: ${message.split('\n')[0]}`,

@@ -1,0 +1,205 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { ShowtellError } from '../errors.js'
+import type { CaptionedBatch } from './captioning.js'
+import type { CaptionOptions } from './options.js'
+import type { ModelDescription } from './types.js'
+import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './worker.js'
+
+/** What the process says of the bundle that it has opened. */
+export interface OpenModel {
+  readonly model: ModelDescription
+  /** Rows and columns of the pixels that it takes. */
+  readonly imageSize: number
+}
+
+interface Waiting {
+  resolve(batch: CaptionedBatch): void
+  reject(error: Error): void
+}
+
+/**
+ * A bundle in a process of its own: onnxruntime ends the process that it is in when it aborts, or when the thread that
+ * it runs on is ended. One that dies takes with it the batches it was at, and another is started in its place: at once,
+ * and if that fails with every batch that is asked for.
+ */
+export class ModelProcess {
+  #current: Promise<RunningModel> | undefined
+  #model: OpenModel | undefined
+  #isClosed = false
+
+  constructor(private readonly settings: WorkerSettings) {}
+
+  /** The bundle, once it is open. @throws ShowtellError NOT_FOUND, INVALID_BUNDLE, ENGINE_UNAVAILABLE. */
+  async open(): Promise<OpenModel> {
+    return (await this.#running()).model
+  }
+
+  /**
+   * @param pixels uint8 [images, size, size, 3]
+   * @throws ShowtellError as the search, INTERNAL when the process dies, ABORTED after `close`.
+   */
+  async caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
+    return (await this.#running()).caption(pixels, images, options)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#current?.then((running) => running.end(closed())).catch(() => {})
+  }
+
+  #running(): Promise<RunningModel> {
+    if (this.#isClosed) return Promise.reject(closed())
+    this.#current ??= this.#start()
+    return this.#current
+  }
+
+  async #start(): Promise<RunningModel> {
+    try {
+      const running = await RunningModel.start(this.settings, () => {
+        this.#current = undefined
+        this.#running().catch(() => {})
+      })
+      this.#model ??= running.model
+      if (JSON.stringify(running.model) === JSON.stringify(this.#model)) return running
+      // Photos are decoded, and answers cached, for the one that was there.
+      const error = new ShowtellError(
+        'INVALID_BUNDLE',
+        `Expected the same bundle as before but it has changed`,
+        {
+          where: this.settings.bundle,
+        },
+      )
+      await running.end(error)
+      throw error
+    } catch (error) {
+      this.#current = undefined
+      throw error
+    }
+  }
+}
+
+function closed(): ShowtellError {
+  return new ShowtellError('ABORTED', 'Expected an open captioner but it was closed')
+}
+
+/** A process that has opened the bundle. */
+class RunningModel {
+  readonly #waiting = new Map<number, Waiting>()
+  #next = 0
+  #ended: Error | undefined
+
+  private constructor(
+    private readonly child: ChildProcess,
+    readonly model: OpenModel,
+    private readonly onEnd: () => void,
+  ) {
+    child.on('message', (answer: WorkerAnswer) => this.#take(answer))
+    child.on('error', (error) => this.#die(error))
+    child.on('exit', (code, signal) => this.#die(endOf(code, signal)))
+    this.#keepAlive(false)
+  }
+
+  /** @param onEnd called when the process dies by itself. */
+  static async start(settings: WorkerSettings, onEnd: () => void): Promise<RunningModel> {
+    const child = startWorker(settings)
+    try {
+      const model = await new Promise<OpenModel>((resolve, reject) => {
+        child.once('message', (answer: WorkerAnswer) => {
+          if (answer.kind === 'ready') resolve({ model: answer.model, imageSize: answer.imageSize })
+          else if (answer.kind === 'error') reject(asError(answer))
+        })
+        child.once('error', (error) => reject(death(error)))
+        child.once('exit', (code, signal) => reject(death(endOf(code, signal))))
+      })
+      return new RunningModel(child, model, onEnd)
+    } catch (error) {
+      await kill(child)
+      throw error
+    }
+  }
+
+  caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
+    const request: WorkerRequest = { id: this.#next++, pixels, images, options }
+    return new Promise<CaptionedBatch>((resolve, reject) => {
+      this.#waiting.set(request.id, { resolve, reject })
+      this.#keepAlive(true)
+      this.child.send(request, (error) => {
+        if (error !== null) this.#die(error)
+      })
+    }).finally(() => {
+      if (this.#waiting.size === 0) this.#keepAlive(false)
+    })
+  }
+
+  /** Ends it on purpose; what waits is rejected with the error. */
+  async end(error: Error): Promise<void> {
+    this.#reject(error)
+    await kill(this.child)
+  }
+
+  /** An idle captioner does not keep a program alive; one with work to do does. */
+  #keepAlive(isBusy: boolean): void {
+    if (isBusy) this.child.ref()
+    else this.child.unref()
+    if (isBusy) this.child.channel?.ref()
+    else this.child.channel?.unref()
+  }
+
+  #take(answer: WorkerAnswer): void {
+    if (answer.kind === 'ready' || answer.id === undefined) return
+    const waiting = this.#waiting.get(answer.id)
+    this.#waiting.delete(answer.id)
+    if (answer.kind === 'captions') waiting?.resolve(answer.batch)
+    else waiting?.reject(asError(answer))
+  }
+
+  #die(cause: unknown): void {
+    if (this.#ended !== undefined) return
+    this.#reject(death(cause))
+    this.onEnd()
+    void kill(this.child)
+  }
+
+  #reject(error: Error): void {
+    this.#ended ??= error
+    for (const { reject } of this.#waiting.values()) reject(this.#ended)
+    this.#waiting.clear()
+  }
+}
+
+function endOf(code: number | null, signal: NodeJS.Signals | null): string {
+  return signal === null ? `exit code ${code}` : signal
+}
+
+function death(cause: unknown): ShowtellError {
+  return new ShowtellError('INTERNAL', `Expected the model's process to run but it ended: ${String(cause)}`, {
+    cause,
+  })
+}
+
+function asError({ error }: Extract<WorkerAnswer, { kind: 'error' }>): ShowtellError {
+  return new ShowtellError(error.code, error.message, error.where === undefined ? {} : { where: error.where })
+}
+
+/** At once: it holds nothing that would have to be saved. */
+async function kill(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
+  child.ref()
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+}
+
+function startWorker(settings: WorkerSettings): ChildProcess {
+  const isSource = import.meta.url.endsWith('.ts')
+  const path = fileURLToPath(new URL(isSource ? './worker.ts' : './worker.js', import.meta.url))
+  return fork(path, [JSON.stringify(settings)], {
+    // Typed arrays as such, not as lists of numbers in JSON.
+    serialization: 'advanced',
+    // From the sources (tests, development): Node 20 reads no TypeScript.
+    execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+}
