@@ -74,6 +74,13 @@ export const serveConfigSchema = z
     engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
     threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
     maxPixels: z.int().min(1).default(100_000_000).describe('Most pixels of a photo, width times height'),
+    maxDecodeBytes: z
+      .int()
+      .min(2 ** 24)
+      .default(256 * 2 ** 20)
+      .describe(
+        'Most bytes that decoding takes, over all photos at once; a photo that needs more is refused',
+      ),
     ...serviceOptionsSchema.shape,
     drainDelay: z
       .int()

@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
+import { blockOtherLoaders } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { createApp } from './app.js'
 import type { ServeConfig } from './config.js'
@@ -13,9 +14,9 @@ import type { Service } from './service.js'
 
 export { readConfig, settings } from './config.js'
 
-/** Time for a client to send its whole request, and for its head alone, ms. */
-const REQUEST_TIMEOUT = 60_000
+/** Time for a client to send the head of its request, and how often connections are looked at for that, ms. */
 const HEADERS_TIMEOUT = 10_000
+const CHECKING_INTERVAL = 1_000
 
 /** A service that answers requests. */
 export interface RunningService {
@@ -38,7 +39,12 @@ export async function startService(
   let stopping = false
   const open = new Set<ServerResponse>()
   const app = createApp({ captioner, options: config, logger, reload, isReady: () => ready })
-  const limits = { requestTimeout: REQUEST_TIMEOUT, headersTimeout: HEADERS_TIMEOUT }
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT,
+    // Bodies that are read have their own time, `uploadTimeout`; this ends those that nobody reads.
+    requestTimeout: HEADERS_TIMEOUT + config.uploadTimeout + CHECKING_INTERVAL,
+    connectionsCheckingInterval: CHECKING_INTERVAL,
+  }
   const server = createServer(limits, (req, res) => {
     if (stopping) res.setHeader('Connection', 'close')
     open.add(res)
@@ -80,11 +86,13 @@ export async function startService(
  * @throws ShowtellError when the captioner cannot be loaded or the address not be had.
  */
 export async function serve(config: ServeConfig): Promise<void> {
+  blockOtherLoaders()
   const logger = pino({ level: config.logLevel })
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {
       engine: config.engine,
       pixelLimit: config.maxPixels,
+      decodeMemory: config.maxDecodeBytes,
       ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
   const captioner = new ReplaceableCaptioner(await load(), load)
