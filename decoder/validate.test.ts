@@ -19,7 +19,7 @@ describe('validate', () => {
     [{ attention: 'x' }, 'Expected true or false for attention but received "x"'],
     [{ style: '' }, 'Expected text of 1 to 40 characters for style but received ""'],
     [{ bannedWords: 'dog' }, 'Expected a list of at most 1000 entries for bannedWords but received "dog"'],
-    [{ bannedWords: ['dog', 3] }, 'Expected text of 1 to 50 characters for bannedWords.1 but received 3'],
+    [{ bannedWords: ['dog', 3] }, 'Expected text of at most 50 characters for bannedWords.1 but received 3'],
     [[], 'Expected an object for the options but received []'],
     [null, 'Expected an object for the options but received null'],
   ])('says what is wrong with %j', (value, message) => {

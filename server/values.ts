@@ -14,8 +14,7 @@ export function valuesOf(schema: z.ZodType, texts: Texts): Record<string, unknow
   const entries = Object.entries(texts).map(([name, given]) => {
     const type = Object.hasOwn(types, name) ? types[name]?.type : undefined
     const all = typeof given === 'string' ? [given] : given
-    if (type === 'array')
-      return [name, all.flatMap((text) => text.split(',').map((word) => word.trim())).filter(Boolean)]
+    if (type === 'array') return [name, all.flatMap((text) => text.split(',').map((word) => word.trim()))]
     return [name, all.length === 1 ? typed(all[0]!, type) : all]
   })
   return Object.fromEntries(entries)
