@@ -15,7 +15,7 @@ export const captionOptionsSchema = z.strictObject({
     .describe('Length of the word sequences that may not come twice; 0 allows all'),
   noRepeatContentWord: z.boolean().default(true).describe('Forbid naming the same content word twice'),
   noDanglingEnd: z.boolean().default(true).describe('Forbid ending on a word such as "on" or "a"'),
-  bannedWords: z.array(z.string().min(1).max(50)).max(1000).default([]).describe('Words that may not appear'),
+  bannedWords: z.array(z.string().max(50)).max(1000).default([]).describe('Words that may not appear'),
   temperature: z
     .number()
     .min(0)
