@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CaptionedImage } from '../data/captions.js'
 import { joinReferences, parseCandidates } from './candidates.js'
@@ -54,3 +55,32 @@ test.each([
   ['[{"image_id":8,"caption":"x"}]', 'Expected captions of the images of the references for r.json'],
   ['[null]', 'for r.json[0]'],
 ])('%s fails', (text, message) => expect(() => read(text)).toThrow(message))
+
+test('whatever a file holds, it is read or refused with a message that names it', () => {
+  const entry = fc.record(
+    {
+      image_id: fc.oneof(fc.nat(), fc.string()),
+      file: fc.string(),
+      caption: fc.anything(),
+      error: fc.string(),
+    },
+    { requiredKeys: [] },
+  )
+  const text = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.json(),
+    fc.array(fc.oneof(entry, fc.jsonValue())).map((entries) => JSON.stringify(entries) ?? ''),
+    fc.array(entry).map((entries) => entries.map((one) => JSON.stringify(one)).join('\n')),
+  )
+  fc.assert(
+    fc.property(text, (content) => {
+      try {
+        for (const { image, caption } of parseCandidates(content, 'the file', () => {}))
+          expect([typeof image, typeof caption]).toEqual(['string', 'string'])
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'INVALID_DATA', message: expect.stringContaining('the file') })
+      }
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -159,7 +159,10 @@ function chart(title: string, counts: readonly number[], low: number, high: numb
 function gallery(images: readonly ScoredImage[], { evaluation, pictures }: Report): string {
   const cards = images.map(({ id, file, candidate, references }) => {
     const picture = pictures?.get(id)
-    const unsupported = evaluation.unsupportedObjects[id]
+    // An id may be the name of something that every object has.
+    const unsupported = Object.hasOwn(evaluation.unsupportedObjects, id)
+      ? evaluation.unsupportedObjects[id]
+      : undefined
     return `<figure>${picture === undefined ? '' : `<img src="${escaped(picture)}" alt="${escaped(candidate)}">`}
 <figcaption><strong>${escaped(candidate)}</strong> <small>${number(evaluation.perImage[id]?.[ORDER])} · ${escaped(file)}</small>
 ${unsupported === undefined ? '' : `<br><small class="warnings">no reference names: ${escaped(unsupported.join(', '))}</small>`}

@@ -41,10 +41,12 @@ function orBlank(tokens: readonly Token[]): readonly Token[] {
  */
 function longestCommonSubsequence(a: readonly Token[], b: readonly Token[]): number {
   const size = Math.ceil(a.length / 32)
-  const places = new Map<Token, Map<number, number>>()
+  // Of each word, where in the mask its bits are and which they are, in turns.
+  const places = new Map<Token, number[]>()
   a.forEach((token, place) => {
-    const bits = places.get(token) ?? new Map<number, number>()
-    bits.set(place >>> 5, (bits.get(place >>> 5) ?? 0) | (1 << (place & 31)))
+    const bits = places.get(token) ?? []
+    if (bits.at(-2) !== place >>> 5) bits.push(place >>> 5, 0)
+    bits[bits.length - 1]! |= 1 << (place & 31)
     places.set(token, bits)
   })
   const row = new Uint32Array(size).fill(-1)
@@ -52,7 +54,7 @@ function longestCommonSubsequence(a: readonly Token[], b: readonly Token[]): num
   for (const token of b) {
     const bits = places.get(token)
     if (bits === undefined) continue
-    for (const [at, set] of bits) mask[at] = set
+    for (let i = 0; i < bits.length; i += 2) mask[bits[i]!] = bits[i + 1]!
     let carry = 0
     for (let at = 0; at < size; at++) {
       const before = row[at]!
@@ -60,7 +62,7 @@ function longestCommonSubsequence(a: readonly Token[], b: readonly Token[]): num
       carry = sum > 0xffffffff ? 1 : 0
       row[at] = sum | (before & ~mask[at]!)
     }
-    for (const at of bits.keys()) mask[at] = 0
+    for (let i = 0; i < bits.length; i += 2) mask[bits[i]!] = 0
   }
   let length = 0
   for (let place = 0; place < a.length; place++)

@@ -1,15 +1,5 @@
-import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import {
-  bootstrapIntervals,
-  METRICS,
-  type Meteor,
-  scoreCaptions,
-  scoreDiversity,
-  scoreGender,
-  scoreObjects,
-  tokenize,
-} from './index.js'
+import { bootstrapIntervals, METRICS, type Meteor, scoreCaptions } from './index.js'
 
 test('captions are tokenized and scored under the names of the COCO evaluation', () => {
   const scores = scoreCaptions(
@@ -48,45 +38,3 @@ test('no references or too few are named', () => {
     'Expected 2 entries, one a candidate, for references',
   )
 })
-
-test('nothing but finite numbers for 10,000 random and hostile captions', () => {
-  const hostile = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 40 }),
-    fc.string({
-      unit: fc.constantFrom('a', ' ', '\ud800', '😀', 'ש', 'ل', '.', '\u0000', '7', '\u00a0', "'"),
-      maxLength: 30,
-    }),
-    fc.constantFrom(
-      '',
-      ' ',
-      '12',
-      'NaN',
-      '__proto__',
-      'constructor toString',
-      '\n\n',
-      'א ב ג',
-      `${'dog '.repeat(500)}`,
-    ),
-  )
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(hostile, fc.array(hostile, { minLength: 1, maxLength: 3 })), {
-        minLength: 5,
-        maxLength: 15,
-      }),
-      (images) => {
-        const candidates = images.map(([candidate]) => candidate)
-        const references = images.map(([, captions]) => captions)
-        for (const { corpus, perImage } of Object.values(scoreCaptions(candidates, references)))
-          for (const value of [corpus, ...perImage]) expect(Number.isFinite(value)).toBe(true)
-        const tokens = candidates.map(tokenize)
-        const told = references.map((captions) => captions.map(tokenize))
-        for (const { perImage: _, ...scores } of [scoreObjects(tokens, told)])
-          for (const value of Object.values(scores)) expect(Number.isFinite(value)).toBe(true)
-        expect(scoreGender(tokens, told).gendered).toBeLessThanOrEqual(1)
-        expect(scoreDiversity(tokens, told.flat()).copied).toBeLessThanOrEqual(1)
-      },
-    ),
-    { numRuns: 330 },
-  )
-}, 60_000)
