@@ -1,0 +1,116 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, openAsBlob } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { CaptionsAnswer } from './answer.js'
+
+// The compiled service with the captioner that ships, and clients that others wrote: SHOWTELL_PYTHON has
+// tritonclient[http], openapi-python-client and schemathesis.
+const PYTHON = process.env.SHOWTELL_PYTHON ?? 'python3'
+const ROOT = resolve(import.meta.dirname, '..')
+const CLIENTS = resolve(import.meta.dirname, 'fixtures/clients')
+const CAT = resolve(ROOT, 'examples/cat.jpg')
+const FLOWER = resolve(ROOT, 'examples/flower.jpg')
+
+const run = promisify(execFile)
+let service: ChildProcess
+let url: string
+let folder: string
+
+beforeAll(async () => {
+  if (!existsSync(resolve(ROOT, 'dist/scripts/main.js')))
+    throw new Error('Expected dist/scripts/main.js; npm run build')
+  folder = await mkdtemp(join(tmpdir(), 'clients-'))
+  const args = [resolve(ROOT, 'bin/showtell.js'), 'serve', '--port', '0', '--log-level', 'warn']
+  service = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  url = await new Promise<string>((found, failed) => {
+    let told = ''
+    service.stderr!.on('data', (chunk) => {
+      told += chunk
+      const match = /at (http:\S+)/.exec(told)
+      if (match !== null) found(match[1]!)
+    })
+    service.once('exit', () => failed(new Error(told)))
+  })
+})
+
+afterAll(async () => {
+  if (service?.exitCode === null) {
+    service.kill()
+    await once(service, 'exit')
+  }
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A program of SHOWTELL_PYTHON's environment, which other Pythons of this machine must not get into. */
+const environment = { ...process.env, PATH: `${dirname(PYTHON)}:${process.env.PATH}`, PYTHONPATH: CLIENTS }
+async function python(...args: string[]): Promise<string> {
+  return (await run(PYTHON, args, { env: environment, cwd: folder, maxBuffer: 2 ** 26 })).stdout
+}
+
+async function captionsOf(count: number, ...paths: string[]): Promise<string[][]> {
+  const form = new FormData()
+  for (const path of paths) form.append('image', await openAsBlob(path), path)
+  form.append('count', String(count))
+  const response = await fetch(`${url}/v1/captions`, { method: 'POST', body: form })
+  const { results } = (await response.json()) as CaptionsAnswer
+  return results.map((result) => ('captions' in result ? result.captions.map(({ text }) => text) : []))
+}
+
+it("lists, describes and infers for Triton's client, with binary tensors too", async () => {
+  const told = JSON.parse(await python(join(CLIENTS, 'triton.py'), new URL(url).host, CAT, FLOWER))
+  expect(told).toMatchObject({
+    ready: [true, true, true],
+    server: 'showtell',
+    models: ['captioner'],
+    inputs: ['image'],
+    id: '7',
+    binary: await captionsOf(2, CAT, FLOWER),
+    plain: await captionsOf(1, CAT, FLOWER),
+    refused: ['415', expect.stringContaining('Expected a JPEG')],
+  })
+  for (const confidence of told.confidence.flat()) expect(confidence).toBeGreaterThan(0)
+})
+
+it('captions for a client that is generated from the specification', async () => {
+  const client = join(folder, 'client')
+  const generator = [
+    '-m',
+    'openapi_python_client',
+    'generate',
+    '--url',
+    `${url}/openapi.json`,
+    '--output-path',
+    client,
+  ]
+  const said = await python(...generator)
+  expect(said).not.toContain('Warning')
+  const told = JSON.parse(await python(join(CLIENTS, 'generated.py'), client, url, CAT))
+  const two = await captionsOf(2, CAT)
+  const one = await captionsOf(1, CAT)
+  expect(told).toEqual({ model: 'showtell-base', form: two, json: [...one, ...one], raw: two })
+})
+
+it('keeps to its specification, whatever comes', async () => {
+  const program = join(dirname(PYTHON), 'schemathesis')
+  const args = [
+    'run',
+    `${url}/openapi.json`,
+    '--max-examples',
+    '3',
+    '--phases',
+    'examples,coverage,fuzzing',
+    '--no-shrink',
+    '--seed',
+    '1',
+  ]
+  const env = { ...environment, SCHEMATHESIS_HOOKS: 'hooks' }
+  const { stdout } = await run(program, args, { env, cwd: folder, maxBuffer: 2 ** 26 }).catch((error) => {
+    throw new Error(error.stdout)
+  })
+  expect(Number(/(\d+) generated/.exec(stdout)?.[1])).toBeGreaterThan(1000)
+})
