@@ -43,7 +43,13 @@ export function createApp({
   reload,
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
-  const metrics = createMetrics({ queue: () => batcher.depth, cache: () => cache.bytes, isReady })
+  const memory = new Memory(options.maxHeldBytes)
+  const metrics = createMetrics({
+    queue: () => batcher.depth,
+    cache: () => cache.bytes,
+    held: () => memory.held,
+    isReady,
+  })
   const batcher = new Batcher(captioner, options, metrics)
   const desk = new Desk(captioner, batcher, cache, metrics, options)
   const service: Service = { captioner, desk, metrics, options, isReady, reload }
@@ -61,7 +67,7 @@ export function createApp({
   app.use(v2Health(service))
   // Guards of everything else, one a line: who may ask, from where, how often.
   app.use(access(options))
-  app.use(guardBodies(options, new Memory(options.maxHeldBytes)))
+  app.use(guardBodies(options, memory))
   app.use(captions(service))
   app.use(models(service))
   app.use(v2(service))

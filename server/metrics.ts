@@ -22,13 +22,15 @@ export interface Gauges {
   readonly queue: () => number
   /** Bytes of the answers that are kept. */
   readonly cache: () => number
+  /** Bytes of requests that are held. */
+  readonly held: () => number
   readonly isReady: () => boolean
 }
 
 /** How often the event loop's delay is looked at, ms. */
 const DELAY_RESOLUTION = 10
 
-export function createMetrics({ queue, cache, isReady }: Gauges): Metrics {
+export function createMetrics({ queue, cache, held, isReady }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -42,6 +44,7 @@ export function createMetrics({ queue, cache, isReady }: Gauges): Metrics {
       },
     })
   gauge('showtell_queue_photos', 'Photos that wait for a batch', queue)
+  gauge('showtell_held_bytes', 'Bytes of requests that are held', held)
   gauge('showtell_cache_bytes', 'Bytes of the answers that are kept', cache)
   const delay = exportDelay(registers)
   const seconds = new Histogram({

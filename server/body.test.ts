@@ -1,0 +1,167 @@
+import { type ClientRequest, request as httpRequest } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { parseJson } from './body.js'
+import { failure, form, listen, SOON } from './fixtures/service.js'
+import { Memory } from './memory.js'
+
+interface Answer {
+  readonly status: number | undefined
+  readonly headers: Readonly<Record<string, unknown>>
+  readonly body: string
+}
+
+/** A request that sends what it is told to, when it is told to. */
+function slowly(port: number, path: string, headers: Record<string, string>) {
+  const client: ClientRequest = httpRequest({ port, method: 'POST', path, headers, agent: false })
+  const answer = new Promise<Answer>((resolve, reject) => {
+    client.on('error', reject)
+    client.on('response', (response) => {
+      let body = ''
+      response.on('data', (chunk: Buffer) => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }))
+    })
+  })
+  // Where nobody waits for it, an end of the connection is none of an error.
+  answer.catch(() => {})
+  return { client, answer }
+}
+
+const RAW = { 'Content-Type': 'image/png' }
+const CAPTIONS = '/v1/captions'
+
+describe('a slow body', () => {
+  it.each<[string, string, Record<string, string>, string]>([
+    ['raw image', CAPTIONS, RAW, 'ca'],
+    ['JSON', CAPTIONS, { 'Content-Type': 'application/json' }, '{"images":['],
+    [
+      'form',
+      CAPTIONS,
+      { 'Content-Type': 'multipart/form-data; boundary=b' },
+      '--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nca',
+    ],
+    [
+      'form of MAX',
+      '/model/predict',
+      { 'Content-Type': 'multipart/form-data; boundary=b' },
+      '--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nca',
+    ],
+    ['inference request', '/v2/models/captioner/infer', { 'Content-Type': 'application/json' }, '{'],
+  ])('is answered with 408 at its time, others as ever: %s', async (_what, path, headers, start) => {
+    const { port, post } = await listen({ uploadTimeout: 300 })
+    const { client, answer } = slowly(port, path, { ...headers, 'Content-Length': '1000' })
+    client.write(start)
+    // A byte now and then does not help.
+    const drip = setInterval(() => client.write(' '), 20)
+    expect((await post(form({ 'a.jpg': 'cat' }))).status).toBe(200)
+    const { status, headers: answered, body } = await answer
+    clearInterval(drip)
+    expect(status).toBe(408)
+    expect(answered.connection).toBe('close')
+    expect(body).toContain('Expected the whole body within 300 ms but it took longer')
+    expect((await post(form({ 'a.jpg': 'cat' }))).status).toBe(200)
+  })
+})
+
+describe('bodies together', () => {
+  const LIMITS = { maxBodyBytes: 1000, maxHeldBytes: 2000, maxImageBytes: 1000 }
+
+  it('are refused for now when they would be more than is held at once, and taken again after', async () => {
+    const { port, post, get } = await listen(LIMITS)
+    const held = async () => /^showtell_held_bytes (\d+)$/m.exec(await (await get('/metrics')).text())?.[1]
+    const headers = { ...RAW, 'Transfer-Encoding': 'chunked' }
+    const first = slowly(port, CAPTIONS, headers)
+    const second = slowly(port, CAPTIONS, headers)
+    for (const { client } of [first, second]) client.write('x'.repeat(900))
+    await expect.poll(held, SOON).toBe('1800')
+    const refused = await post('x'.repeat(900), CAPTIONS, RAW)
+    expect(refused.headers.get('retry-after')).toBe('1')
+    expect(await failure(refused)).toMatchObject({ code: 'OVERLOADED', where: 'the body' })
+    // One that does not say how much it will be, too, once it is too much.
+    const third = slowly(port, CAPTIONS, headers)
+    third.client.write('x'.repeat(900))
+    expect((await third.answer).status).toBe(503)
+    // A small one still fits.
+    expect((await post('cat', CAPTIONS, RAW)).status).toBe(200)
+    first.client.destroy()
+    await expect.poll(held, SOON).toBe('900')
+    expect((await post('x'.repeat(900), CAPTIONS, RAW)).status).toBe(200)
+    second.client.end()
+    expect((await second.answer).status).toBe(200)
+  })
+
+  it('leave nothing behind, however they end', async () => {
+    const { port, get } = await listen({ ...LIMITS, uploadTimeout: 200 })
+    const chunked = { ...RAW, 'Transfer-Encoding': 'chunked' }
+    for (let i = 0; i < 5; i++) {
+      const slow = slowly(port, CAPTIONS, chunked)
+      slow.client.write('x'.repeat(900))
+      const gone = slowly(port, CAPTIONS, chunked)
+      gone.client.write('x'.repeat(900), () => gone.client.destroy())
+      const large = slowly(port, CAPTIONS, chunked)
+      large.client.write('x'.repeat(1001))
+      expect([408, 503]).toContain((await slow.answer).status)
+      expect([413, 503]).toContain((await large.answer).status)
+    }
+    const held = async () => /^showtell_held_bytes (\d+)$/m.exec(await (await get('/metrics')).text())?.[1]
+    await expect.poll(held, SOON).toBe('0')
+  })
+})
+
+describe('a body', () => {
+  it('that is compressed is refused before it is read, to whatever it would unpack', async () => {
+    const { post, captioner } = await listen()
+    for (const type of ['image/png', 'application/json', 'multipart/form-data; boundary=b']) {
+      const headers = { 'Content-Type': type, 'Content-Encoding': 'gzip' }
+      const answer = await failure(await post(gzipSync(Buffer.alloc(10_000_000)), CAPTIONS, headers))
+      expect(answer).toMatchObject({ status: 415, where: 'Content-Encoding' })
+    }
+    expect(captioner.calls).toEqual([])
+  })
+
+  it('that is too large by its own word is refused before it is sent', async () => {
+    const { port } = await listen({ maxBodyBytes: 1000 })
+    const { client, answer } = slowly(port, CAPTIONS, { ...RAW, 'Content-Length': '1001' })
+    client.flushHeaders()
+    expect((await answer).status).toBe(413)
+    client.destroy()
+  })
+})
+
+describe('parseJson', () => {
+  it('gives the value of JSON', () => {
+    expect(parseJson(Buffer.from('{"images":[{"base64":"/9j\\/4A=="}],"é":[1,[]]}'))).toEqual({
+      images: [{ base64: '/9j/4A==' }],
+      é: [1, []],
+    })
+  })
+
+  it.each([
+    ['a list of lists', `[${'[],'.repeat(20_000)}[]]`],
+    ['lists in lists', '['.repeat(20_000)],
+    ['objects in objects', '{"a":'.repeat(20_000)],
+    ['numbers', `[${'1,'.repeat(20_000)}1]`],
+    ['names', `{${'"a":1,'.repeat(20_000)}"b":1}`],
+  ])('refuses %s without end', (_what, text) => {
+    expect(() => parseJson(Buffer.from(text))).toThrow('Expected at most 10000 values for the body')
+  })
+
+  it('says what is wrong with what is no JSON', () => {
+    for (const text of ['', '{', 'null,', "{'a': 1}", '\xff\xd8'])
+      expect(() => parseJson(Buffer.from(text, 'latin1'))).toThrow('Expected JSON for the body but')
+  })
+})
+
+describe('Memory', () => {
+  it('holds no more than its limit', () => {
+    const memory = new Memory(10)
+    memory.hold(7)
+    expect(() => memory.hold(4)).toThrow('Expected at most 3 bytes for all bodies now')
+    expect(memory.held).toBe(7)
+    memory.hold(3)
+    memory.release(10)
+    expect(memory.held).toBe(0)
+  })
+})
