@@ -63,16 +63,12 @@ export function joinReferences(
   where: string,
   warn: (warning: string) => void,
 ): ScoredImage[] {
-  const named = new Map<string, CaptionedImage | 'several'>()
-  for (const image of references)
-    for (const name of new Set([plainName(image.file), plainName(image.id)]))
-      named.set(name, named.has(name) ? 'several' : image)
-  const byId = new Map(references.map((image) => [image.id, image]))
+  const find = imageFinder(references)
   const unknown: string[] = []
   const empty: string[] = []
   const scored = new Map<string, ScoredImage>()
   for (const { image: name, caption } of candidates) {
-    const image = byId.get(name) ?? named.get(plainName(name))
+    const image = find(name)
     if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
     if (image === undefined) {
       unknown.push(name)
@@ -95,6 +91,58 @@ export function joinReferences(
   if (missing.length > 0) warn(`${where}: not scored, no caption: ${list(missing)}`)
   if (empty.length > 0) warn(`${where}: caption without a word: ${list(empty)}`)
   return [...scored.values()]
+}
+
+/**
+ * Reads a list of images, one id or file name a line or a JSON array, and finds them among the references.
+ * @param where the file, for messages
+ * @throws ShowtellError INVALID_DATA naming what no image is called, what several are, or what is listed twice
+ */
+export function parseImageList(
+  text: string,
+  references: readonly CaptionedImage[],
+  where: string,
+): CaptionedImage[] {
+  const names = /^\s*\[/.test(text)
+    ? jsonEntries(text, where).map(([, name]) => String(name))
+    : text.split('\n').flatMap((line) => line.trim() || [])
+  if (names.length === 0) throw expected('ids of images', where, 'none', 'INVALID_DATA')
+  const find = imageFinder(references)
+  const images = new Set<CaptionedImage>()
+  const unknown: string[] = []
+  for (const name of names) {
+    const image = find(name)
+    if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
+    if (image === undefined) unknown.push(name)
+    else if (images.has(image)) throw expected('each image once', where, `${name} twice`, 'INVALID_DATA')
+    else images.add(image)
+  }
+  if (unknown.length > 0)
+    throw expected('images of the references', where, `images ${list(unknown)}`, 'INVALID_DATA')
+  return [...images]
+}
+
+/** Candidates less those of images that have references but are not wanted. */
+export function ofImages(
+  candidates: readonly Candidate[],
+  wanted: readonly CaptionedImage[],
+  references: readonly CaptionedImage[],
+): Candidate[] {
+  const find = imageFinder(references)
+  const isWanted = new Set<unknown>([undefined, 'several', ...wanted])
+  return candidates.filter(({ image }) => isWanted.has(find(image)))
+}
+
+/** Finds the image that an id means, or a file name with or without folder, ending and leading zeros. */
+function imageFinder(
+  images: readonly CaptionedImage[],
+): (name: string) => CaptionedImage | 'several' | undefined {
+  const named = new Map<string, CaptionedImage | 'several'>()
+  for (const image of images)
+    for (const name of new Set([plainName(image.file), plainName(image.id)]))
+      named.set(name, named.has(name) ? 'several' : image)
+  const byId = new Map(images.map((image) => [image.id, image]))
+  return (name) => byId.get(name) ?? named.get(plainName(name))
 }
 
 function plainName(name: string): string {

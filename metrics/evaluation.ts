@@ -1,4 +1,5 @@
 import { tokenize } from '../data/tokenizer.js'
+import { expected } from '../errors.js'
 import {
   type BootstrapOptions,
   bootstrapIntervals,
@@ -28,9 +29,11 @@ export interface Evaluation {
   readonly gender: GenderScores
   /** What other captions score on the same images less what these do. */
   readonly comparison?: Readonly<Record<string, Comparison>>
+  /** Beside the scores, what can be said of the first reference of each image, against the others. */
   readonly people?: HumanScores & {
     readonly diversity: DiversityScores
     readonly objects: Omit<ObjectScores, 'perImage'>
+    readonly gender: GenderScores
   }
 }
 
@@ -45,14 +48,17 @@ export interface EvaluationOptions extends ScoreOptions, BootstrapOptions {
 
 /**
  * Scores captions and all that can be said about them.
- * @throws ShowtellError INVALID_ARGUMENT, for people also if an image has one reference only
+ * @throws ShowtellError INVALID_ARGUMENT; for people INVALID_DATA naming an image that has one reference only
  */
 export function evaluate(images: readonly ScoredImage[], options: EvaluationOptions = {}): Evaluation {
+  const { other, training, people } = options
+  const lonely = people === true ? images.find((image) => image.references.length < 2) : undefined
+  if (lonely !== undefined)
+    throw expected('at least two references', `people on image ${lonely.id}`, 1, 'INVALID_DATA')
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
   const scores = scoreTokens(candidates, references, options)
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
-  const { other, training, people } = options
   return {
     images: images.length,
     corpus: Object.fromEntries(Object.entries(scores).map(([name, { corpus }]) => [name, corpus])),
@@ -93,9 +99,7 @@ function peopleOf(
 ): NonNullable<Evaluation['people']> {
   const scores = scoreHumans(candidates, references, options)
   const first = references.map((captions) => captions[0] ?? [])
-  const { perImage: _, ...objects } = scoreObjects(
-    first,
-    references.map((captions) => captions.slice(1)),
-  )
-  return { ...scores, diversity: scoreDiversity(first), objects }
+  const others = references.map((captions) => captions.slice(1))
+  const { perImage: _, ...objects } = scoreObjects(first, others)
+  return { ...scores, diversity: scoreDiversity(first), objects, gender: scoreGender(first, others) }
 }

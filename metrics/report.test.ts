@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { evaluate } from './evaluation.js'
 import { extremes, htmlReport } from './report.js'
+import { factRows, scoreRows } from './report-rows.js'
 
 const images = [
   { id: '1', file: '1.jpg', candidate: 'a dog runs', references: ['a dog runs', 'a brown dog'] },
@@ -34,6 +35,19 @@ test('everything one evaluation says', () => {
     expect(low, name).toBeLessThanOrEqual(evaluation.corpus[name] ?? 0)
     expect(high, name).toBeGreaterThanOrEqual(evaluation.corpus[name] ?? 0)
   }
+})
+
+test('the tables have a column a head, and people beside the captions', () => {
+  for (const [head = [], ...rows] of [scoreRows(evaluation), factRows(evaluation)]) {
+    expect(rows.length).toBeGreaterThan(4)
+    for (const row of rows) expect(row).toHaveLength(head.length)
+  }
+  const facts = Object.fromEntries(factRows(evaluation).map(([name, ...values]) => [name, values]))
+  expect(facts['captions copied from the training set']).toEqual(['33.3 %', ''])
+  // One caption names a man where the references name a woman; the first of them names her against no other.
+  expect(facts['of these, against the references']).toEqual(['100.0 %', '0.0 %'])
+  expect(facts['of these, where no reference says']).toEqual(['0.0 %', '100.0 %'])
+  expect(facts['photos whose references name women']).toEqual(['33.3 %', ''])
 })
 
 test('best and worst photos, none in both', () => {

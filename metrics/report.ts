@@ -1,9 +1,10 @@
 import type { ScoredImage } from './candidates.js'
 import { histogram } from './diversity.js'
 import type { Evaluation } from './evaluation.js'
+import { factRows, scoreRows } from './report-rows.js'
 
-/** Photos shown among the best and among the worst. */
-const SHOWN = 12
+/** Photos shown among the best and among the worst; of up to twice as many all are shown. */
+const SHOWN = 20
 /** What photos are ordered by. */
 const ORDER = 'CIDEr'
 const BINS = 20
@@ -49,16 +50,9 @@ ul{margin:.3rem 0;padding-left:1.1rem;color:#555;font-size:.9em}small{color:#777
 <p>${evaluation.images} images. Intervals hold 95 % (bootstrap over the images).</p>
 ${warnings.length === 0 ? '' : `<ul class="warnings">${warnings.map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`}
 <h2>Scores</h2>
-${scoreTable(evaluation)}
+${table(scoreRows(evaluation))}
 <h2>What overlap hides</h2>
-${table(
-  ['', 'captions', ...(evaluation.people === undefined ? [] : ['people'])],
-  factRows(evaluation).map(({ name, value, people }) => [
-    name,
-    value,
-    ...(evaluation.people === undefined ? [] : [people ?? '']),
-  ]),
-)}
+${table(factRows(evaluation))}
 <h2>Histograms</h2>
 <div class="charts">
 ${Object.keys(evaluation.corpus)
@@ -72,71 +66,6 @@ ${gallery(best, report)}
 ${gallery(worst, report)}
 </html>
 `
-}
-
-/** Everything but the scores, in words. */
-export function factRows({
-  objects,
-  diversity,
-  gender,
-  people,
-}: Evaluation): { name: string; value: string; people?: string }[] {
-  const row = (
-    name: string,
-    value: number | undefined,
-    human: number | undefined,
-    format: (value: number) => string = percent,
-  ): { name: string; value: string; people?: string }[] =>
-    value === undefined
-      ? []
-      : [{ name, value: format(value), ...(human === undefined ? {} : { people: format(human) }) }]
-  const same = people?.diversity
-  return [
-    ...row('objects that no reference names', objects.unsupportedObjects, people?.objects.unsupportedObjects),
-    ...row('captions with such an object', objects.unsupportedCaptions, people?.objects.unsupportedCaptions),
-    ...row('objects most references name, found', objects.found, people?.objects.found),
-    ...row('distinct captions', diversity.distinct, same?.distinct),
-    ...row('different words', diversity.vocabulary, same?.vocabulary, String),
-    ...row('words a caption', diversity.meanLength, same?.meanLength, (value) => value.toFixed(1)),
-    ...row('captions that repeat a content word', diversity.repeating, same?.repeating),
-    ...row('captions that break off', diversity.dangling, same?.dangling),
-    ...row('captions without a word', diversity.empty, same?.empty),
-    ...row('captions copied from the training set', diversity.copied, undefined),
-    ...row('captions with a gendered word', gender.gendered, undefined),
-    ...row('of these, as the references have it', gender.supported, undefined),
-    ...row('of these, against the references', gender.contrary, undefined),
-    ...row('of these, where no reference says', gender.unfounded, undefined),
-  ]
-}
-
-function scoreTable({ corpus, intervals, comparison, people }: Evaluation): string {
-  const others = people === undefined ? '' : `, ${people.references} references`
-  return table(
-    [
-      'metric',
-      'score',
-      'interval',
-      ...(people === undefined ? [] : [`captions${others}`, `people${others}`]),
-      ...(comparison === undefined ? [] : ['other, difference', 'interval', 'p', 'real?']),
-    ],
-    Object.entries(corpus).map(([name, score]) => {
-      const compared = comparison?.[name]
-      return [
-        name,
-        number(score),
-        range(intervals[name]),
-        ...(people === undefined ? [] : [number(people.candidate[name]), number(people.human[name])]),
-        ...(compared === undefined
-          ? []
-          : [
-              number(compared.difference),
-              range(compared.interval),
-              compared.p.toFixed(3),
-              compared.real ? 'yes' : 'no',
-            ]),
-      ]
-    }),
-  )
 }
 
 function scoreChart(name: string, { perImage }: Evaluation): string {
@@ -164,29 +93,17 @@ function gallery(images: readonly ScoredImage[], { evaluation, pictures }: Repor
       ? evaluation.unsupportedObjects[id]
       : undefined
     return `<figure>${picture === undefined ? '' : `<img src="${escaped(picture)}" alt="${escaped(candidate)}">`}
-<figcaption><strong>${escaped(candidate)}</strong> <small>${number(evaluation.perImage[id]?.[ORDER])} · ${escaped(file)}</small>
+<figcaption><strong>${escaped(candidate)}</strong> <small>${evaluation.perImage[id]?.[ORDER]?.toFixed(4)} · ${escaped(file)}</small>
 ${unsupported === undefined ? '' : `<br><small class="warnings">no reference names: ${escaped(unsupported.join(', '))}</small>`}
 <ul>${references.map((reference) => `<li>${escaped(reference)}</li>`).join('')}</ul></figcaption></figure>`
   })
   return `<div class="photos">${cards.join('\n')}</div>`
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table([head = [], ...rows]: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[], tag: string): string =>
     `<tr>${cells.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join('')}</tr>`
   return `<table>${line(head, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table>`
-}
-
-function number(value = Number.NaN): string {
-  return Number.isNaN(value) ? '' : value.toFixed(4)
-}
-
-function range(interval: { low: number; high: number } | undefined): string {
-  return interval === undefined ? '' : `${number(interval.low)} – ${number(interval.high)}`
-}
-
-function percent(value: number): string {
-  return `${(value * 100).toFixed(1)} %`
 }
 
 function label(value: number): string {

@@ -119,6 +119,51 @@ test('document frequencies of many photos score one photo', async () => {
   expect(await scoreOf(second)).toBeGreaterThan(0)
 })
 
+test('only the images of a list are scored, in the report all of them, and nothing is said of the others', async () => {
+  const refs = await write('refs.json', references)
+  const results = [1, 2, 3].map((image_id) => ({ image_id, caption: `caption ${image_id}` }))
+  const candidates = await write('results.json', results)
+  const json = join(folder, 'out.json')
+  const html = join(folder, 'out.html')
+  const list = await write('ids.txt', '3\n000000000001.jpg\n')
+  const command = ['evaluate', '--references', refs, '--candidates', candidates, '--only-ids']
+  await showtell(...command, list, '--compare', candidates, '--json', json, '--html', html, '--samples', '9')
+  expect(err).toBe('')
+  expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toEqual(['1', '3'])
+  const page = await readFile(html, 'utf8')
+  for (const id of [1, 3]) expect(page).toContain(`caption ${id}`)
+  expect(page).not.toContain('caption 2')
+
+  for (const [content, message] of [
+    ['1\n7\n8\n', 'Expected images of the references for .* but received "images 7, 8"'],
+    ['1\n01\n', 'Expected each image once for .* but received "01 twice"'],
+    ['', 'Expected ids of images for'],
+    ['[1, 2', 'Expected whole JSON in'],
+  ] as const)
+    await expect(showtell(...command, await write('ids.txt', content))).rejects.toThrow(new RegExp(message))
+})
+
+test('document frequencies are counted without anything to score, as over a training set', async () => {
+  const refs = await write('refs.json', references)
+  const df = join(folder, 'df.json')
+  await showtell('evaluate', '--references', refs, '--save-document-frequencies', df)
+  const { images, counts } = JSON.parse(await readFile(df, 'utf8'))
+  expect(images).toBe(3)
+  expect(counts).toMatchObject({ dog: 1, a: 3, 'a horse': 1 })
+  expect(out).toBe('')
+})
+
+test('people need two references an image; the one that has fewer is named', async () => {
+  const refs = await write(
+    'refs.jsonl',
+    '{"file":"a.jpg","captions":["x","y"]}\n{"file":"b.jpg","captions":["x"]}\n',
+  )
+  const results = await write('r.jsonl', '{"file":"a.jpg","caption":"x"}\n{"file":"b.jpg","caption":"x"}\n')
+  await expect(
+    showtell('evaluate', '--references', refs, '--candidates', results, '--people'),
+  ).rejects.toThrow('Expected at least two references for people on image b but received 1')
+})
+
 test.each([
   ['[{"image_id":1,"caption":"a"},{"image_id":1,"caption":"b"}]', 'Expected one caption an image'],
   ['[{"image_id":1,"cap', 'Expected whole JSON'],

@@ -5,12 +5,20 @@ import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
 import { tokenize } from '../data/tokenizer.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
-import { type Candidate, joinReferences, parseCandidates, type ScoredImage } from '../metrics/candidates.js'
+import {
+  type Candidate,
+  joinReferences,
+  ofImages,
+  parseCandidates,
+  parseImageList,
+  type ScoredImage,
+} from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import { type Evaluation, evaluate } from '../metrics/evaluation.js'
 import { createMeteor } from '../metrics/meteor/meteor.js'
 import { loadMeteorResources } from '../metrics/meteor/resources.js'
-import { extremes, factRows, htmlReport } from '../metrics/report.js'
+import { extremes, htmlReport } from '../metrics/report.js'
+import { textReport } from '../metrics/report-rows.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
 import { progressBar } from './progress.js'
 
@@ -22,6 +30,7 @@ interface Options {
   images?: string
   bundle?: string
   limit?: number
+  onlyIds?: string
   compare?: string
   training?: string
   people?: boolean
@@ -54,11 +63,15 @@ export function register(program: Command): void {
     .option('--images <folder>', 'photos: to caption, and to show in the report')
     .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
     .option('--limit <n>', 'only the first n images', positive('--limit'))
+    .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
     .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
     .option('--training <file>', 'captions trained on: how many are copied?')
     .option('--people', 'score people on the same photos: one reference against the others')
     .option('--document-frequencies <file>', "what CIDEr weighs words by, instead of these references'")
-    .option('--save-document-frequencies <file>', 'write those of the references scored against')
+    .option(
+      '--save-document-frequencies <file>',
+      'write those of the references scored against; of all references when there is nothing to score',
+    )
     .addOption(
       new Option(
         '--paraphrases <file>',
@@ -77,21 +90,32 @@ async function run(options: Options): Promise<void> {
     warnings.push(warning)
     process.stderr.write(`${warning}\n`)
   }
-  const { format, split } = options
+  const { format, split, limit, onlyIds } = options
   const all = await readCaptions(options.references, {
     onProblem: (problem) => warn(problem.message),
     ...(format === undefined ? {} : { format }),
     ...(split === undefined ? {} : { split }),
   })
-  const where = options.candidates ?? 'the captioner'
+  const wanted = onlyIds === undefined ? all : parseImageList(await textOf(onlyIds), all, onlyIds)
+  if (options.candidates === undefined && options.images === undefined && options.saveDocumentFrequencies) {
+    await saveFrequencies(options.saveDocumentFrequencies, wanted.slice(0, limit))
+    return
+  }
+  /** A file's captions of the wanted images. */
+  const candidatesIn = async (file: string): Promise<Candidate[]> =>
+    ofImages(parseCandidates(await textOf(file), file, warn), wanted, all)
+  const references = options.candidates === undefined ? wanted.slice(0, limit) : wanted
   const candidates =
     options.candidates === undefined
-      ? await captionPhotos(all.slice(0, options.limit), options, warn)
-      : parseCandidates(await textOf(options.candidates), where, warn)
-  const references = options.candidates === undefined ? all.slice(0, options.limit) : all
-  const images = joinReferences(candidates, references, where, warn).slice(0, options.limit)
+      ? await captionPhotos(references, options, warn)
+      : await candidatesIn(options.candidates)
+  const where = options.candidates ?? 'the captioner'
+  const images = joinReferences(candidates, references, where, warn).slice(0, limit)
+  const { compare } = options
   const compared =
-    options.compare === undefined ? undefined : await otherCaptions(options.compare, images, all, warn)
+    compare === undefined
+      ? undefined
+      : otherCaptions(joinReferences(await candidatesIn(compare), wanted, compare, warn), images, compare)
   const { paraphrases } = options
   const meteor = createMeteor(await loadMeteorResources(paraphrases === undefined ? {} : { paraphrases }))
   const evaluation = evaluate(images, {
@@ -104,11 +128,12 @@ async function run(options: Options): Promise<void> {
       ? {}
       : { documentFrequencies: await frequencies(options.documentFrequencies) }),
   })
-  print(evaluation)
-  if (options.saveDocumentFrequencies !== undefined) {
-    const counted = DocumentFrequencies.of(images.map((image) => image.references.map(tokenize)))
-    await writeFile(options.saveDocumentFrequencies, JSON.stringify(counted))
-  }
+  process.stdout.write(textReport(evaluation))
+  if (options.saveDocumentFrequencies !== undefined)
+    await saveFrequencies(
+      options.saveDocumentFrequencies,
+      images.map((image) => ({ captions: image.references })),
+    )
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
   if (options.html !== undefined) {
@@ -152,14 +177,12 @@ async function captionPhotos(
 }
 
 /** Another file's captions of the images, in their order. */
-async function otherCaptions(
-  file: string,
+function otherCaptions(
+  others: readonly ScoredImage[],
   images: readonly ScoredImage[],
-  references: readonly CaptionedImage[],
-  warn: (warning: string) => void,
-): Promise<string[]> {
-  const joined = joinReferences(parseCandidates(await textOf(file), file, warn), references, file, warn)
-  const captions = new Map(joined.map(({ id, candidate }) => [id, candidate]))
+  file: string,
+): string[] {
+  const captions = new Map(others.map(({ id, candidate }) => [id, candidate]))
   return images.map(({ id }) => {
     const caption = captions.get(id)
     if (caption === undefined)
@@ -171,6 +194,14 @@ async function otherCaptions(
 async function trainingCaptions(file: string, warn: (warning: string) => void): Promise<string[]> {
   const images = await readCaptions(file, { onProblem: (problem) => warn(problem.message) })
   return images.flatMap(({ captions }) => captions)
+}
+
+async function saveFrequencies(
+  file: string,
+  images: readonly { readonly captions: readonly string[] }[],
+): Promise<void> {
+  const counted = DocumentFrequencies.of(images.map(({ captions }) => captions.map(tokenize)))
+  await writeFile(file, JSON.stringify(counted))
 }
 
 async function frequencies(file: string): Promise<DocumentFrequencies> {
@@ -219,43 +250,6 @@ async function picturesOf(
     }
   }
   return pictures
-}
-
-function print(evaluation: Evaluation): void {
-  const { corpus, intervals, people, comparison } = evaluation
-  const rows = Object.entries(corpus).map(([name, score]) => {
-    const interval = intervals[name]
-    const compared = comparison?.[name]
-    return [
-      name,
-      score.toFixed(4),
-      interval === undefined ? '' : `${interval.low.toFixed(4)} – ${interval.high.toFixed(4)}`,
-      ...(people === undefined
-        ? []
-        : [people.candidate[name]?.toFixed(4) ?? '', people.human[name]?.toFixed(4) ?? '']),
-      ...(compared === undefined
-        ? []
-        : [compared.difference.toFixed(4), compared.p.toFixed(3), compared.real ? 'yes' : 'no']),
-    ]
-  })
-  const head = [
-    `${evaluation.images} images`,
-    'score',
-    '95 % interval',
-    ...(people === undefined ? [] : [`with ${people.references} refs`, 'people']),
-    ...(comparison === undefined ? [] : ['other, difference', 'p', 'real']),
-  ]
-  const lines = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
-  for (const line of lines)
-    process.stdout.write(
-      `${line.map((cell, column) => (column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')}\n`,
-    )
-  process.stdout.write('\n')
-  for (const { name, value, people: human } of factRows(evaluation))
-    process.stdout.write(
-      `${name.padEnd(40)} ${value.padStart(8)}${human === undefined ? '' : `   people ${human}`}\n`,
-    )
 }
 
 function positive(option: string): (text: string) => number {

@@ -1,0 +1,97 @@
+import type { Evaluation } from './evaluation.js'
+
+/** The scores as a table: a head, then a row a metric. */
+export function scoreRows({ images, corpus, intervals, people, comparison }: Evaluation): string[][] {
+  const given = people === undefined ? '' : `, ${people.references} references`
+  const head = [
+    `${images} images`,
+    'score',
+    '95 % interval',
+    ...(people === undefined ? [] : [`captions${given}`, `people${given}`]),
+    ...(comparison === undefined ? [] : ['other, difference', '95 % interval', 'p', 'real?']),
+  ]
+  const rows = Object.entries(corpus).map(([name, score]) => {
+    const compared = comparison?.[name]
+    return [
+      name,
+      number(score),
+      range(intervals[name]),
+      ...(people === undefined ? [] : [number(people.candidate[name]), number(people.human[name])]),
+      ...(compared === undefined
+        ? []
+        : [
+            number(compared.difference),
+            range(compared.interval),
+            compared.p.toFixed(3),
+            compared.real ? 'yes' : 'no',
+          ]),
+    ]
+  })
+  return [head, ...rows]
+}
+
+/** Everything but the scores as a table: a head, then a row each in words. */
+export function factRows({ images, objects, diversity, gender, people }: Evaluation): string[][] {
+  const row = (
+    name: string,
+    value: number | undefined,
+    human?: number,
+    format: (value: number) => string = percent,
+  ): string[][] => {
+    if (value === undefined) return []
+    const ofPeople = people === undefined ? [] : [human === undefined ? '' : format(human)]
+    return [[name, format(value), ...ofPeople]]
+  }
+  const share = (count: number): number => count / Math.max(1, images)
+  const same = people?.diversity
+  return [
+    ['', 'captions', ...(people === undefined ? [] : ['people'])],
+    ...row('objects that no reference names', objects.unsupportedObjects, people?.objects.unsupportedObjects),
+    ...row('captions with such an object', objects.unsupportedCaptions, people?.objects.unsupportedCaptions),
+    ...row('objects most references name, found', objects.found, people?.objects.found),
+    ...row('distinct captions', diversity.distinct, same?.distinct),
+    ...row('different words', diversity.vocabulary, same?.vocabulary, String),
+    ...row('words a caption', diversity.meanLength, same?.meanLength, (value) => value.toFixed(1)),
+    ...row('captions that repeat a content word', diversity.repeating, same?.repeating),
+    ...row('captions that break off', diversity.dangling, same?.dangling),
+    ...row('captions without a word', diversity.empty, same?.empty),
+    ...row('captions copied from the training set', diversity.copied),
+    ...row('captions with a gendered word', gender.gendered, people?.gender.gendered),
+    ...row('of these, as the references have it', gender.supported, people?.gender.supported),
+    ...row('of these, against the references', gender.contrary, people?.gender.contrary),
+    ...row('of these, where no reference says', gender.unfounded, people?.gender.unfounded),
+    ...(['women', 'men'] as const).flatMap((who) => [
+      ...row(
+        `captions that name ${who}`,
+        share(gender.named[who]),
+        people && share(people.gender.named[who]),
+      ),
+      ...row(`photos whose references name ${who}`, share(gender.referenced[who])),
+    ]),
+  ]
+}
+
+/** Both tables as text. */
+export function textReport(evaluation: Evaluation): string {
+  return `${aligned(scoreRows(evaluation))}\n${aligned(factRows(evaluation))}`
+}
+
+/** Lines of the rows, the first column to the left, the others to the right. */
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const cell = (text: string, column: number): string =>
+    column === 0 ? text.padEnd(widths[0] ?? 0) : text.padStart(widths[column] ?? 0)
+  return rows.map((row) => `${row.map(cell).join('  ').trimEnd()}\n`).join('')
+}
+
+function number(value: number | undefined): string {
+  return value === undefined ? '' : value.toFixed(4)
+}
+
+function range(interval: { readonly low: number; readonly high: number } | undefined): string {
+  return interval === undefined ? '' : `${number(interval.low)} – ${number(interval.high)}`
+}
+
+function percent(value: number): string {
+  return `${(value * 100).toFixed(1)} %`
+}
