@@ -18,6 +18,11 @@ export const serviceOptionsSchema = z.strictObject({
     .min(1)
     .default(64 * 2 ** 20)
     .describe('Largest request, bytes'),
+  maxJsonBytes: z
+    .int()
+    .min(1)
+    .default(16 * 2 ** 20)
+    .describe('Largest request of JSON, bytes; parsing keeps others waiting, which forms do not'),
   maxHeldBytes: z
     .int()
     .min(1)

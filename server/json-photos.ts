@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Response } from 'express'
 import { z } from 'zod'
 import { captionOptionsSchema } from '../decoder/options.js'
@@ -7,6 +6,7 @@ import { type ErrorCode, expected, ShowtellError } from '../errors.js'
 import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { fetchUrl } from './fetch-url.js'
+import { inTurns } from './turns.js'
 
 /** Errors that are not of the photo being fetched but of the request. */
 const WHOLE: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'ABORTED'])
@@ -47,19 +47,18 @@ export async function readJson(
   res: Response,
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
-  const body = await readJsonBody(res)
+  const body = await readJsonBody(res, Math.min(limits.maxJsonBytes, limits.maxBodyBytes))
   const request = validate(captionsRequestSchemas(limits).any, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
+  const turn = inTurns()
   const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
     const given = typeof photo === 'string' ? { base64: photo } : photo
     const where = given.file ?? `images.${i}`
     const named = given.file === undefined ? {} : { file: given.file }
     if ('url' in given) return { ...named, content: await fetched(given.url, where, res, limits) }
-    // Megabytes each: others get their turn in between.
-    await setImmediate()
-    return { ...named, content: decodeBase64(given.base64, where, limits) }
+    return { ...named, content: await turn(() => decodeBase64(given.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
   return {

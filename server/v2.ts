@@ -4,9 +4,10 @@ import type { Caption } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { codeSchema } from './answer.js'
-import { parseJson, type UploadedPhoto } from './body.js'
+import { parseJson, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { base64Schema, decodeBase64, sized } from './json-photos.js'
+import { inTurns } from './turns.js'
 import { valuesOf } from './values.js'
 
 /** The name that clients of the Open Inference Protocol ask for, and its one version. */
@@ -127,22 +128,23 @@ export interface Inference {
  * bytes after it. Of header length 0 the whole body is one photo.
  * @throws ShowtellError INVALID_ARGUMENT, IMAGE_TOO_LARGE
  */
-export function readInference(
+export async function readInference(
   body: Buffer,
   headerLength: string | undefined,
   limits: ServiceOptions,
-): Inference {
+): Promise<Inference> {
   const length = lengthOf(headerLength, body.length)
   if (length === 0) {
     const outputs = OUTPUTS.map(({ name }) => ({ name, binary: true }))
     return { photos: [{ content: sized(body, 'the image', limits) }], options: {}, id: undefined, outputs }
   }
   const schema = headerLength === undefined ? inferRequestSchema : headerSchema
-  const asked: InferHeader = validate(schema, parseJson(body.subarray(0, length)), 'the body')
+  const header = await parseJson(headOf(body, length, limits))
+  const asked: InferHeader = validate(schema, header, 'the body')
   const outputs = asked.outputs ?? OUTPUTS.map(({ name }) => ({ name, parameters: undefined }))
   const isBinary = asked.parameters?.binary_data_output === true
   return {
-    photos: elementsOf(asked.inputs[0]!, body.subarray(length), limits),
+    photos: await elementsOf(asked.inputs[0]!, body.subarray(length), limits),
     options: optionsOf(asked.parameters),
     id: asked.id,
     outputs: outputs.map(({ name, parameters }) => ({ name, binary: parameters?.binary_data ?? isBinary })),
@@ -163,11 +165,11 @@ function optionsOf(parameters: InferHeader['parameters']): Inference['options'] 
   return { ...Object.fromEntries(options), ...words }
 }
 
-function elementsOf(
+async function elementsOf(
   input: InferHeader['inputs'][number],
   tail: Buffer,
   limits: ServiceOptions,
-): UploadedPhoto[] {
+): Promise<UploadedPhoto[]> {
   const { shape } = input
   const size = 'data' in input ? 0 : input.parameters.binary_data_size
   const count = shape.reduce((product, dimension) => product * dimension, 1)
@@ -175,12 +177,21 @@ function elementsOf(
     throw expected(`[n] or [n, 1] with n from 1 to ${limits.maxImages}`, 'the shape of image', shape)
   if (tail.length !== size)
     throw expected(`${size} bytes, its binary_data_size,`, 'the tensor image', tail.length)
+  const turn = inTurns()
   const elements =
     'data' in input
-      ? input.data.flat().map((text, i) => decodeBase64(text, `image ${i + 1}`, limits))
+      ? await Promise.all(
+          input.data.flat().map((text, i) => turn(() => decodeBase64(text, `image ${i + 1}`, limits))),
+        )
       : split(tail).map((bytes, i) => sized(bytes, `image ${i + 1}`, limits))
   if (elements.length !== count) throw expected(`${count} elements`, 'the tensor image', elements.length)
   return elements.map((content) => ({ content }))
+}
+
+/** The JSON before the tensor's bytes. */
+function headOf(body: Buffer, length: number, { maxJsonBytes }: ServiceOptions): Buffer {
+  if (length > maxJsonBytes) throw tooLarge(maxJsonBytes, 'the JSON of the body', length)
+  return body.subarray(0, length)
 }
 
 /** Elements of a BYTES tensor: each after its length, four bytes, low byte first. */

@@ -52,10 +52,11 @@ export function v2({ desk, isReady, options }: Service): Router {
   router
     .route(`${MODEL_PATH}/infer`)
     .post(known, async (req, res) => {
-      const body = await desk.receive(() => readBytes(res))
       // Bytes of which nothing is said are a photo.
       const header = req.get('Inference-Header-Content-Length') ?? (isBytes(req) ? '0' : undefined)
-      const inference = readInference(body, header, options)
+      const limit = header === undefined ? options.maxJsonBytes : options.maxBodyBytes
+      const body = await desk.receive(() => readBytes(res, Math.min(limit, options.maxBodyBytes)))
+      const inference = await readInference(body, header, options)
       const request = desk.accept(inference.options, 'the parameters')
       const results = await desk.caption(req, res, inference.photos, request)
       // The protocol knows no answer for a part of the photos.
