@@ -183,7 +183,7 @@ async function elementsOf(
       ? await Promise.all(
           input.data.flat().map((text, i) => turn(() => decodeBase64(text, `image ${i + 1}`, limits))),
         )
-      : split(tail).map((bytes, i) => sized(bytes, `image ${i + 1}`, limits))
+      : split(tail, count).map((bytes, i) => sized(bytes, `image ${i + 1}`, limits))
   if (elements.length !== count) throw expected(`${count} elements`, 'the tensor image', elements.length)
   return elements.map((content) => ({ content }))
 }
@@ -194,10 +194,10 @@ function headOf(body: Buffer, length: number, { maxJsonBytes }: ServiceOptions):
   return body.subarray(0, length)
 }
 
-/** Elements of a BYTES tensor: each after its length, four bytes, low byte first. */
-function split(tensor: Buffer): Buffer[] {
+/** Elements of a BYTES tensor, each after its length, four bytes, low byte first: as many as are wanted, or one more. */
+function split(tensor: Buffer, wanted: number): Buffer[] {
   const elements: Buffer[] = []
-  for (let at = 0; at < tensor.length; ) {
+  for (let at = 0; at < tensor.length && elements.length <= wanted; ) {
     const start = at + 4
     const end = start <= tensor.length ? start + tensor.readUInt32LE(at) : Number.POSITIVE_INFINITY
     if (end > tensor.length)
