@@ -1,6 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { loadCaptioner } from '../decoder/captioner.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
-import type { CaptionedPhoto, ImageInput } from '../decoder/types.js'
+import type { CaptionedPhoto, Captioner, ImageInput } from '../decoder/types.js'
 import { Batcher } from './batcher.js'
 
 const OPTIONS = captionOptionsSchema.parse({})
@@ -96,4 +103,38 @@ describe('Batcher', () => {
     for (const outcome of await Promise.allSettled(both)) expect(outcome.status).toBe('rejected')
     expect(await texts(batcher, ['c'])).toEqual(['damaged'])
   })
+})
+
+describe('Batcher around a captioner', () => {
+  let folder: string
+  let captioner: Captioner
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'batcher-'))
+    await writeBundle(join(folder, 'bundle'), tinyContent())
+    captioner = await loadCaptioner(join(folder, 'bundle'), { threads: 1 })
+  }, 60_000)
+  afterAll(async () => {
+    await captioner.close()
+    await rm(folder, { recursive: true })
+  })
+
+  it('gives everyone the captions they would have alone, whatever the others ask for', async () => {
+    const photos = await Promise.all(
+      ['cat', 'coffee', 'flower'].map((name) =>
+        readFile(fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))),
+      ),
+    )
+    const asked = [{}, { count: 2 }, { temperature: 1, seed: 3 }, { style: 'ornate' }, {}].map((request) =>
+      captionOptionsSchema.parse(request),
+    )
+    const texts = (answers: readonly (CaptionedPhoto | Error)[]) =>
+      answers.map((answer) => (answer instanceof Error ? answer : answer.captions.map(({ text }) => text)))
+    const batcher = new Batcher(captioner, LIMITS)
+    const together = await Promise.all(asked.map((options) => batcher.caption(photos, options, never)))
+    for (const [i, options] of asked.entries()) {
+      const alone: (CaptionedPhoto | Error)[] = []
+      for (const photo of photos) alone.push(...(await captioner.caption([photo], options)))
+      expect(texts(together[i]!)).toEqual(texts(alone))
+    }
+  }, 60_000)
 })

@@ -21,7 +21,7 @@ export const serviceOptionsSchema = z.strictObject({
   maxJsonBytes: z
     .int()
     .min(1)
-    .default(16 * 2 ** 20)
+    .default(8 * 2 ** 20)
     .describe('Largest request of JSON, bytes; parsing keeps others waiting, which forms do not'),
   maxHeldBytes: z
     .int()

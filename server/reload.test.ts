@@ -1,5 +1,12 @@
-import { describe, expect, it } from 'vitest'
-import type { Captioner } from '../decoder/types.js'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { loadCaptioner } from '../decoder/captioner.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { ShowtellError } from '../errors.js'
 import { FakeCaptioner, failure, gate, listen } from './fixtures/service.js'
 import { ReplaceableCaptioner } from './reload.js'
@@ -114,4 +121,44 @@ describe('POST /v1/models/reload', () => {
     })
     expect((await get('/readyz')).status).toBe(200)
   })
+})
+
+describe('a bundle that is replaced on disk', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'reload-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it('is served after a reload while requests go on, and a broken one is refused', async () => {
+    const path = join(folder, 'bundle')
+    const content = tinyContent()
+    await writeBundle(path, content)
+    const load = () => loadCaptioner(path, { threads: 1 })
+    const captioner = new ReplaceableCaptioner(await load(), load)
+    const photo = await readFile(fileURLToPath(new URL('../examples/cat.jpg', import.meta.url)))
+    let going = true
+    const outcomes: (CaptionedPhoto | Error)[] = []
+    const asking = (async () => {
+      while (going) outcomes.push(...(await captioner.caption([photo])))
+    })()
+    const { version } = captioner.model
+    await writeBundle(path, { ...content, config: { ...content.config, name: 'second' } })
+    const next = await captioner.reload()
+    expect(next).toMatchObject({ name: 'second' })
+    expect(next.version).not.toBe(version)
+    const weights = join(path, 'model.safetensors')
+    const bytes = await readFile(weights)
+    bytes[bytes.length - 1]! ^= 1
+    await writeFile(weights, bytes)
+    await expect(captioner.reload()).rejects.toMatchObject({ code: 'INVALID_BUNDLE', where: weights })
+    await rm(path, { recursive: true })
+    await expect(captioner.reload()).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
+    going = false
+    await asking
+    expect(captioner.model).toEqual(next)
+    expect(outcomes.length).toBeGreaterThan(0)
+    expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([])
+    await captioner.close()
+  }, 120_000)
 })
