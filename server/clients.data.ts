@@ -1,48 +1,33 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, openAsBlob } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { openAsBlob } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
+import { CompiledService, ROOT } from './fixtures/compiled.js'
 
 // The compiled service with the captioner that ships, and clients that others wrote: SHOWTELL_PYTHON has
 // tritonclient[http], openapi-python-client and schemathesis.
 const PYTHON = process.env.SHOWTELL_PYTHON ?? 'python3'
-const ROOT = resolve(import.meta.dirname, '..')
 const CLIENTS = resolve(import.meta.dirname, 'fixtures/clients')
 const CAT = resolve(ROOT, 'examples/cat.jpg')
 const FLOWER = resolve(ROOT, 'examples/flower.jpg')
 
 const run = promisify(execFile)
-let service: ChildProcess
+let service: CompiledService
 let url: string
 let folder: string
 
 beforeAll(async () => {
-  if (!existsSync(resolve(ROOT, 'dist/scripts/main.js')))
-    throw new Error('Expected dist/scripts/main.js; npm run build')
   folder = await mkdtemp(join(tmpdir(), 'clients-'))
-  const args = [resolve(ROOT, 'bin/showtell.js'), 'serve', '--port', '0', '--log-level', 'warn']
-  service = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  url = await new Promise<string>((found, failed) => {
-    let told = ''
-    service.stderr!.on('data', (chunk) => {
-      told += chunk
-      const match = /at (http:\S+)/.exec(told)
-      if (match !== null) found(match[1]!)
-    })
-    service.once('exit', () => failed(new Error(told)))
-  })
+  service = await CompiledService.start('--log-level', 'warn')
+  url = service.url
 })
 
 afterAll(async () => {
-  if (service?.exitCode === null) {
-    service.kill()
-    await once(service, 'exit')
-  }
+  await service?.stop()
   await rm(folder, { recursive: true, force: true })
 })
 
