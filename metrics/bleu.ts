@@ -1,18 +1,9 @@
 import { countNgrams, MAX_ORDER, type Token } from './ngrams.js'
-import type { Scores } from './scores.js'
+import { type Scores, summing } from './scores.js'
 
 /** What keeps a precision above zero when no n-gram matches, and its divisor when there is none; as in the COCO evaluation. */
 const TINY = 1e-15
 const SMALL = 1e-9
-
-/** Sums over captions from which BLEU follows. */
-interface Statistics {
-  candidateLength: number
-  referenceLength: number
-  /** Clipped matches and n-grams of the candidate, by order. */
-  readonly matches: number[]
-  readonly total: number[]
-}
 
 /**
  * BLEU-1 to BLEU-4 (Papineni et al. 2002), the reference length being the one closest to the candidate's, the shorter
@@ -27,7 +18,8 @@ export function scoreBleu(
 ): readonly Scores[] {
   const statistics = candidates.map((candidate, image) => compare(candidate, references[image] ?? []))
   const perImage = statistics.map(bleuOf)
-  const resample = (images: ArrayLike<number>): number[] => bleuOf(sumOf(statistics, images))
+  const sumOf = summing(statistics)
+  const resample = (images: ArrayLike<number>): number[] => bleuOf(sumOf(images))
   const corpus = resample(candidates.map((_, image) => image))
   return corpus.map((value, order) => ({
     corpus: value,
@@ -36,46 +28,19 @@ export function scoreBleu(
   }))
 }
 
-function sumOf(statistics: readonly Statistics[], images: ArrayLike<number>): Statistics {
-  const sum = emptyStatistics()
-  for (let i = 0; i < images.length; i++) {
-    const one = statistics[images[i] ?? -1]
-    if (one === undefined) continue
-    sum.candidateLength += one.candidateLength
-    sum.referenceLength += one.referenceLength
-    for (let order = 0; order < MAX_ORDER; order++) {
-      sum.matches[order] = (sum.matches[order] ?? 0) + (one.matches[order] ?? 0)
-      sum.total[order] = (sum.total[order] ?? 0) + (one.total[order] ?? 0)
-    }
-  }
-  return sum
-}
-
-function emptyStatistics(): Statistics {
-  return {
-    candidateLength: 0,
-    referenceLength: 0,
-    matches: new Array<number>(MAX_ORDER).fill(0),
-    total: new Array<number>(MAX_ORDER).fill(0),
-  }
-}
-
-function compare(candidate: readonly Token[], references: readonly (readonly Token[])[]): Statistics {
-  const statistics = emptyStatistics()
-  statistics.candidateLength = candidate.length
-  statistics.referenceLength = closestLength(candidate.length, references)
+/** [length, length of the closest reference, and for each order clipped matches and n-grams] */
+function compare(candidate: readonly Token[], references: readonly (readonly Token[])[]): number[] {
   const counted = references.map(countNgrams)
-  for (const [order, counts] of countNgrams(candidate).entries()) {
-    statistics.total[order] = Math.max(0, candidate.length - order)
+  const ofOrders = countNgrams(candidate).flatMap((counts, order) => {
     let matches = 0
     for (const [ngram, count] of counts) {
       let most = 0
       for (const reference of counted) most = Math.max(most, reference[order]?.get(ngram) ?? 0)
       matches += Math.min(count, most)
     }
-    statistics.matches[order] = matches
-  }
-  return statistics
+    return [matches, Math.max(0, candidate.length - order)]
+  })
+  return [candidate.length, closestLength(candidate.length, references), ...ofOrders]
 }
 
 function closestLength(length: number, references: readonly (readonly Token[])[]): number {
@@ -87,13 +52,14 @@ function closestLength(length: number, references: readonly (readonly Token[])[]
   return closest === Number.POSITIVE_INFINITY ? 0 : closest
 }
 
-function bleuOf(statistics: Statistics): number[] {
-  if (statistics.candidateLength === 0) return statistics.matches.map(() => 0)
-  const ratio = (statistics.candidateLength + TINY) / (statistics.referenceLength + SMALL)
+/** BLEU-1 to BLEU-4 of what `compare` gives, or of its sums over many captions. */
+function bleuOf([length = 0, referenceLength = 0, ...ofOrders]: readonly number[]): number[] {
+  const ratio = (length + TINY) / (referenceLength + SMALL)
   const brevity = ratio < 1 ? Math.exp(1 - 1 / ratio) : 1
   let product = 1
-  return statistics.matches.map((matches, order) => {
-    product *= (matches + TINY) / ((statistics.total[order] ?? 0) + SMALL)
-    return product ** (1 / (order + 1)) * brevity
+  return Array.from({ length: MAX_ORDER }, (_, order) => {
+    const [matches = 0, total = 0] = ofOrders.slice(2 * order)
+    product *= (matches + TINY) / (total + SMALL)
+    return length === 0 ? 0 : product ** (1 / (order + 1)) * brevity
   })
 }

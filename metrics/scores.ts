@@ -16,3 +16,20 @@ export function meanScores(perImage: readonly number[]): Scores {
   }
   return { corpus: resample(perImage.map((_, image) => image)), perImage, resample }
 }
+
+/**
+ * What a corpus score that is no mean is made of: counts, as many of each image, in one row.
+ * @returns the sums over a set of images, an image as often as its index is listed
+ */
+export function summing(rows: readonly (readonly number[])[]): (images: ArrayLike<number>) => number[] {
+  const width = rows[0]?.length ?? 0
+  const counts = Float64Array.from(rows.flat())
+  return (images) => {
+    const sums = new Float64Array(width)
+    for (let i = 0; i < images.length; i++) {
+      const from = (images[i] ?? 0) * width
+      for (let column = 0; column < width; column++) sums[column]! += counts[from + column]!
+    }
+    return [...sums]
+  }
+}

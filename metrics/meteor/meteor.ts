@@ -1,5 +1,5 @@
 import { expected } from '../../errors.js'
-import type { Scores } from '../scores.js'
+import { type Scores, summing } from '../scores.js'
 import { align, MODULE_WEIGHTS } from './align.js'
 import { type MeteorResources, type Sentence, sentenceReader } from './sentence.js'
 
@@ -8,21 +8,6 @@ const ALPHA = 0.85
 const BETA = 0.2
 const GAMMA = 0.6
 const DELTA = 0.75
-
-/** Counts of one side: words, matched words and, as the formula weighs them, both again. */
-interface Side {
-  words: number
-  matched: number
-  weight: number
-  matchedWeight: number
-}
-
-/** What a corpus score is the sum of. */
-interface Statistics {
-  readonly candidate: Side
-  readonly reference: Side
-  chunks: number
-}
 
 export interface Meteor {
   /**
@@ -55,38 +40,38 @@ export function createMeteor(resources: MeteorResources): Meteor {
           .map((reference) => statistics(sentence, read(reference)))
           .reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a))
       })
-      const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(best, images))
+      const sumOf = summing(best)
+      const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(images))
       return { corpus: resample(best.map((_, image) => image)), perImage: best.map(scoreOf), resample }
     },
   }
 }
 
-function statistics(candidate: Sentence, reference: Sentence): Statistics {
+/** What a corpus score is the sum of: chunks, and of candidate and reference what `side` gives. */
+function statistics(candidate: Sentence, reference: Sentence): number[] {
   const { matches, chunks } = align(candidate, reference)
-  const sides = {
-    candidate: side(
-      candidate,
-      matches.map(({ module, start, length }) => ({ module, start, length })),
-    ),
-    reference: side(
+  const sides = [
+    side(candidate, matches),
+    side(
       reference,
-      matches.map(({ module, referenceStart, referenceLength }) => ({
+      matches.map(({ module, referenceStart: start, referenceLength: length }) => ({
         module,
-        start: referenceStart,
-        length: referenceLength,
+        start,
+        length,
       })),
     ),
-  }
-  const isWhole =
-    chunks === 1 && [sides.candidate, sides.reference].every(({ words, matched }) => words === matched)
+  ]
   // A candidate that corresponds to its reference from end to end is not fragmented at all.
-  return { ...sides, chunks: isWhole ? 0 : chunks }
+  const isWhole =
+    chunks === 1 && sides.every(([matched], index) => matched === [candidate, reference][index]!.words.length)
+  return [isWhole ? 0 : chunks, ...sides.flat()]
 }
 
+/** Matched words of a sentence, and, as the formula weighs them, all words and the matched ones. */
 function side(
   sentence: Sentence,
-  matches: readonly { module: number; start: number; length: number }[],
-): Side {
+  matches: readonly { readonly module: number; readonly start: number; readonly length: number }[],
+): [matched: number, weight: number, matchedWeight: number] {
   const weightOf = (index: number) => (sentence.words[index]!.isFunction ? 1 - DELTA : DELTA)
   let weight = 0
   for (let index = 0; index < sentence.words.length; index++) weight += weightOf(index)
@@ -97,34 +82,17 @@ function side(
     for (let index = start; index < start + length; index++)
       matchedWeight += MODULE_WEIGHTS[module]! * weightOf(index)
   }
-  return { words: sentence.words.length, matched, weight, matchedWeight }
+  return [matched, weight, matchedWeight]
 }
 
-/** Harmonic mean of precision and recall less the fragmentation penalty (Denkowski & Lavie 2011). */
-function scoreOf({ candidate, reference, chunks }: Statistics): number {
-  if (candidate.matched === 0 || reference.matched === 0) return 0
-  const precision = candidate.matchedWeight / candidate.weight
-  const recall = reference.matchedWeight / reference.weight
+/** Harmonic mean of precision and recall less the fragmentation penalty (Denkowski & Lavie 2011), of summed statistics. */
+function scoreOf(statistics: readonly number[]): number {
+  const [chunks = 0, matched = 0, weight = 0, matchedWeight = 0, ...reference] = statistics
+  const [referenceMatched = 0, referenceWeight = 0, referenceMatchedWeight = 0] = reference
+  if (matched === 0 || referenceMatched === 0) return 0
+  const precision = matchedWeight / weight
+  const recall = referenceMatchedWeight / referenceWeight
   const mean = (precision * recall) / (ALPHA * precision + (1 - ALPHA) * recall)
-  const fragmentation = chunks / ((candidate.matched + reference.matched) / 2)
+  const fragmentation = chunks / ((matched + referenceMatched) / 2)
   return (1 - GAMMA * fragmentation ** BETA) * mean
-}
-
-function sumOf(statistics: readonly Statistics[], images: ArrayLike<number>): Statistics {
-  const empty = (): Side => ({ words: 0, matched: 0, weight: 0, matchedWeight: 0 })
-  const sum: Statistics = { candidate: empty(), reference: empty(), chunks: 0 }
-  for (let i = 0; i < images.length; i++) {
-    const one = statistics[images[i]!]!
-    add(sum.candidate, one.candidate)
-    add(sum.reference, one.reference)
-    sum.chunks += one.chunks
-  }
-  return sum
-}
-
-function add(sum: Side, side: Side): void {
-  sum.words += side.words
-  sum.matched += side.matched
-  sum.weight += side.weight
-  sum.matchedWeight += side.matchedWeight
 }
