@@ -3,7 +3,7 @@ import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Vocabulary } from '../data/vocabulary.js'
-import { type Array32, type Encoder, regionsOf } from '../encoder/encoder.js'
+import { type Array32, type Encoder, parametersOf, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import {
@@ -217,14 +217,15 @@ export async function readBundle(place: string): Promise<Bundle> {
       'INVALID_BUNDLE',
     )
   const weights = await readSafetensors(join(path, WEIGHTS))
-  for (const { name, shape } of decoder.parameters)
-    fits(
-      `shape [${shape}]`,
-      `decoder.${name} in ${weights.path}`,
-      weights.entry(`decoder.${name}`).shape,
+  const shapes = [
+    ...decoder.parameters.map(({ name, shape }) => ({ name: `decoder.${name}`, shape })),
+    ...(isGraph(encoder) ? [] : parametersOf(encoder.blocks)).map(({ name, shape }) => ({
+      name: `encoder.${name}`,
       shape,
-    )
-  if (!isGraph(encoder)) for (const name of encoder.blocks.flat()) weights.entry(`encoder.${name}`)
+    })),
+  ]
+  for (const { name, shape } of shapes)
+    fits(`shape [${shape}]`, `${name} in ${weights.path}`, weights.entry(name).shape, shape)
   return { path, config, vocabulary, decoder, weights, encoder }
 }
 

@@ -1,4 +1,4 @@
-import type { Encoder } from '../encoder/encoder.js'
+import { type Encoder, runBlocks } from '../encoder/encoder.js'
 import { OnnxOps } from '../engine/onnx.js'
 import { OnnxGraph, type OnnxValue } from '../engine/onnx-graph.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
@@ -25,7 +25,7 @@ export function exportEncoder(
   const ops = new OnnxOps(graph)
   const size = encoder.imageSize
   const pixels = graph.input('pixels', 'uint8', ['images', size, size, 3])
-  const features = encoder.features(ops, graph.weights(weights, file, 'encoder.'), pixels)
+  const features = runBlocks(ops, encoder.blocks, graph.weights(weights, file, 'encoder.'), pixels)
   const { memory, state } = decoder.start(ops, graph.weights(weights, file, 'decoder.'), features)
   const { regions, channels, regionSize, attentionUnits } = decoder.config
   graph.output('features', features, ['images', regions, channels])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ShowtellError } from '../errors.js'
 import { Random } from '../random.js'
 import { efficientNetLite0, efficientNetLite2 } from './efficientnet.js'
-import type { Array32, ForeignWeights } from './encoder.js'
+import { type Array32, type ForeignWeights, parametersOf } from './encoder.js'
 import { tensorFlowExtractor } from './extractor.js'
 
 const PIXELS = 224 * 224 * 3
@@ -34,9 +34,11 @@ describe.each([
   const foreign = randomWeights(stages)
   const weights = encoder.importWeights(foreign)
 
-  it('lists every weight but those of its first layer among its blocks', () => {
-    expect(encoder.blocks).toHaveLength(blocks + 1)
-    expect(['stem.filter', 'stem.bias', ...encoder.blocks.flat()]).toEqual(Object.keys(weights))
+  it('lists every weight in its blocks, the stem in the first and the head in the last', () => {
+    expect(encoder.blocks).toHaveLength(blocks)
+    expect(parametersOf(encoder.blocks).map(({ name, shape }) => [name, shape])).toEqual(
+      Object.entries(weights).map(([name, { shape }]) => [name, shape]),
+    )
   })
 
   it('gives a photo the features it has alone, within the range', async () => {

@@ -1,4 +1,4 @@
-import type { Ops, Weights } from '../engine/ops.js'
+import type { Ops, Parameter, Weights } from '../engine/ops.js'
 
 /** A weight as plain numbers, row by row. */
 export interface Array32 {
@@ -24,17 +24,52 @@ export interface EncoderShape {
   readonly range: readonly [number, number] | 'measured'
 }
 
+/**
+ * A part of an encoder. The first takes pixels uint8 [images, size, size, 3], preprocessing is part of it; each other
+ * takes what the one before gives; the last gives features [images, regions, channels].
+ */
+export interface Block {
+  readonly parameters: readonly Parameter[]
+  run<T>(ops: Ops<T>, weights: Weights<T>, x: T): T
+}
+
 /** A convolutional network that turns pixels into a grid of features. Weights are those of `importWeights`. */
 export interface Encoder extends EncoderShape {
-  /** Names of the weights in the order of the layers, for fine-tuning the last of them. */
-  readonly blocks: readonly (readonly string[])[]
+  /** From the pixels on. What lies before the first block of a paper belongs to the first, what lies behind the last to the last. */
+  readonly blocks: readonly Block[]
   /**
    * Batch norm folded into the convolutions before it, filters as [height, width, in, out].
    * @throws ShowtellError INVALID_DATA naming a weight that is missing or has another shape.
    */
   importWeights(foreign: ForeignWeights): Record<string, Array32>
-  /** Pixels uint8 [images, size, size, 3] → features [images, regions, channels]; preprocessing is part of it. */
-  features<T>(ops: Ops<T>, weights: Weights<T>, pixels: T): T
+}
+
+/** Blocks one after the other; all of an encoder's turn pixels into features. */
+export function runBlocks<T>(ops: Ops<T>, blocks: readonly Block[], weights: Weights<T>, x: T): T {
+  return blocks.reduce((before, block) => block.run(ops, weights, before), x)
+}
+
+/** In the order of the layers. */
+export function parametersOf(blocks: readonly Block[]): Parameter[] {
+  return blocks.flatMap(({ parameters }) => parameters)
+}
+
+/**
+ * Filter and bias of a convolution, as many numbers as keep the size of what goes through a relu (He et al. 2015,
+ * "Delving deep into rectifiers", section 2.2).
+ * @param filter [height, width, in, out], of a depthwise one [height, width, channels, 1]
+ */
+export function convolution(
+  layer: string,
+  filter: readonly [number, number, number, number],
+  depthwise = false,
+): Parameter[] {
+  const [height, width, inputs, outputs] = filter
+  const fanIn = height * width * (depthwise ? 1 : inputs)
+  return [
+    { name: `${layer}.filter`, shape: filter, initializer: { uniform: Math.sqrt(6 / fanIn) } },
+    { name: `${layer}.bias`, shape: [depthwise ? inputs : outputs], initializer: { parts: [0] } },
+  ]
 }
 
 /** Regions of an encoder's grid. */

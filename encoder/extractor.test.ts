@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { BACKENDS } from '../engine/backends.js'
+import { TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
-import type { Array32, Encoder } from './encoder.js'
+import { type Array32, convolution, type Encoder, runBlocks } from './encoder.js'
 import { onnxExtractor, openExtractor, tensorFlowExtractor } from './extractor.js'
 
 const SIZE = 8
@@ -14,30 +15,55 @@ const drawn = (...shape: number[]): Array32 => ({
   data: Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.normal()),
 })
 
-/** One convolution of stride 4. */
+/** A convolution of stride 4, and one that sees each region by itself. */
 const encoder: Encoder = {
-  name: 'one convolution',
+  name: 'two convolutions',
   imageSize: SIZE,
   grid: [2, 2],
   channels: 5,
   range: [0, 6],
-  blocks: [['filter', 'bias']],
-  importWeights: () => ({ filter: drawn(4, 4, 3, 5), bias: drawn(5) }),
-  features(ops, weights, pixels) {
-    const scaled = ops.mul(ops.cast(pixels, 'float32'), ops.constant([1 / 255], [], 'float32'))
-    const { filter, bias } = weights
-    const grid = ops.conv2d(scaled, filter!, bias!, { stride: 4, padding: [0, 0, 0, 0] })
-    return ops.reshape(ops.relu6(grid), [0, 4, 5])
-  },
+  blocks: [
+    {
+      parameters: convolution('first', [4, 4, 3, 6]),
+      run(ops, weights, pixels) {
+        const scaled = ops.mul(ops.cast(pixels, 'float32'), ops.constant([1 / 255], [], 'float32'))
+        return ops.relu6(
+          ops.conv2d(scaled, weights['first.filter']!, weights['first.bias']!, {
+            stride: 4,
+            padding: [0, 0, 0, 0],
+          }),
+        )
+      },
+    },
+    {
+      parameters: convolution('second', [1, 1, 6, 5]),
+      run(ops, weights, x) {
+        const { 'second.filter': filter, 'second.bias': bias } = weights
+        const grid = ops.conv2d(x, filter!, bias!, { stride: 1, padding: [0, 0, 0, 0] })
+        return ops.reshape(ops.relu6(grid), [0, 4, 5])
+      },
+    },
+  ],
+  importWeights: () => ({
+    'first.filter': drawn(4, 4, 3, 6),
+    'first.bias': drawn(6),
+    'second.filter': drawn(1, 1, 6, 5),
+    'second.bias': drawn(5),
+  }),
 }
 const weights = encoder.importWeights(() => drawn(0))
 const pixels = Uint8Array.from({ length: 3 * SIZE * SIZE * 3 }, () => random.below(256))
 
 const broken: Encoder = {
   ...encoder,
-  features: () => {
-    throw new Error('no features')
-  },
+  blocks: [
+    {
+      parameters: [],
+      run: () => {
+        throw new Error('no features')
+      },
+    },
+  ],
 }
 
 describe('onnxExtractor', () => {
@@ -55,6 +81,27 @@ describe('onnxExtractor', () => {
     })
     await onnx.dispose()
     await cpu.dispose()
+  })
+
+  it('runs the first blocks alone, whose output the others make features of', async () => {
+    const first = await onnxExtractor({ ...encoder, blocks: encoder.blocks.slice(0, 1) }, weights)
+    const whole = await tensorFlowExtractor(encoder, weights, 'cpu')
+    const { shape, data } = await first.run(pixels, 3)
+    expect(shape).toEqual([3, 2, 2, 6])
+    const ops = new TensorFlowOps()
+    const features = ops.scope(() => {
+      const held = Object.fromEntries(
+        Object.entries(weights).map(([name, held]) => [name, ops.input(held.data, held.shape)]),
+      )
+      return runBlocks(ops, encoder.blocks.slice(1), held, ops.input(data, shape))
+    })
+    const theirs = await whole.features(pixels, 3)
+    ops.read(features).forEach((value, i) => {
+      expect(value).toBeCloseTo(theirs[i]!, 4)
+    })
+    ops.dispose([features])
+    await first.dispose()
+    await whole.dispose()
   })
 
   it('leaves no files behind, neither after a failure', async () => {

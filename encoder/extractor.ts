@@ -7,7 +7,7 @@ import { OnnxGraph } from '../engine/onnx-graph.js'
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { type Array32, type Encoder, regionsOf } from './encoder.js'
+import { type Array32, type Encoder, parametersOf, runBlocks } from './encoder.js'
 
 /** An encoder ready to run. */
 export interface FeatureExtractor {
@@ -18,89 +18,105 @@ export interface FeatureExtractor {
   dispose(): Promise<void>
 }
 
-/** Runs an encoder in onnxruntime, or in TensorFlow.js where that does not load; `onFallback` is told why. */
+/** An encoder, or the first of its blocks. */
+export type Network = Pick<Encoder, 'imageSize' | 'blocks'>
+
+/** What is ready to run of an encoder may be its first blocks only. */
+export interface NetworkRunner extends FeatureExtractor {
+  /** Pixels uint8 [images, size, size, 3] → what the last block gives, one entry an image. */
+  run(pixels: Uint8Array, images: number): Promise<Array32>
+}
+
+/**
+ * Runs an encoder, or the first of its blocks, in onnxruntime, or in TensorFlow.js where that does not load;
+ * `onFallback` is told why.
+ */
 export function openExtractor(
-  encoder: Encoder,
+  network: Network,
   weights: Readonly<Record<string, Array32>>,
   onFallback: (reason: string) => void,
-): Promise<FeatureExtractor> {
+  backend: Backend | 'auto' = 'auto',
+): Promise<NetworkRunner> {
   return unlessMissing(
-    () => onnxExtractor(encoder, weights),
+    () => onnxExtractor(network, weights),
     (reason) => {
       onFallback(reason)
-      return tensorFlowExtractor(encoder, weights, 'auto')
+      return tensorFlowExtractor(network, weights, backend)
     },
   )
 }
 
 /** Runs an encoder in TensorFlow.js. @throws ShowtellError ENGINE_UNAVAILABLE. */
 export async function tensorFlowExtractor(
-  encoder: Encoder,
+  { imageSize, blocks }: Network,
   weights: Readonly<Record<string, Array32>>,
   backend: Backend | 'auto',
-): Promise<FeatureExtractor> {
+): Promise<NetworkRunner> {
   const engine = await useBackend(backend)
   const ops = new TensorFlowOps()
   const loaded = Object.fromEntries(
     Object.entries(weights).map(([name, { data, shape }]) => [name, ops.tensor(data, shape)]),
   )
-  return {
-    engine,
-    async features(pixels, images) {
-      const input = ops.tensor(pixels, [images, encoder.imageSize, encoder.imageSize, 3])
-      const output = ops.scope(() => encoder.features(ops, loaded, input))
-      const values = ops.read(output) as Float32Array
+  return runner(engine, {
+    async run(pixels, images) {
+      const input = ops.tensor(pixels, [images, imageSize, imageSize, 3])
+      const output = ops.scope(() => runBlocks(ops, blocks, loaded, input))
+      const values = { shape: output.shape, data: ops.read(output) as Float32Array }
       ops.dispose([input, output])
       return values
     },
     dispose: async () => ops.dispose(Object.values(loaded)),
-  }
+  })
 }
 
 /** Runs an encoder in onnxruntime, from a temporary folder that goes with it. @throws ShowtellError ENGINE_UNAVAILABLE. */
 export async function onnxExtractor(
-  encoder: Encoder,
+  network: Network,
   weights: Readonly<Record<string, Array32>>,
-): Promise<FeatureExtractor> {
+): Promise<NetworkRunner> {
   const folder = await mkdtemp(join(tmpdir(), 'showtell-encoder-'))
   const remove = (): Promise<void> => rm(folder, { recursive: true, force: true })
   try {
-    const graph = await record(encoder, weights, folder)
+    const graph = await record(network, weights, folder)
     const session = await openSession(graph, { threads: availableParallelism() })
-    const size = encoder.imageSize
-    return {
-      engine: 'onnx',
-      async features(pixels, images) {
-        const { features } = await session.run({ pixels: { data: pixels, dims: [images, size, size, 3] } })
-        return features!.data as Float32Array
+    const size = network.imageSize
+    return runner('onnx', {
+      async run(pixels, images) {
+        const { output } = await session.run({ pixels: { data: pixels, dims: [images, size, size, 3] } })
+        return { shape: output!.dims, data: output!.data as Float32Array }
       },
       async dispose() {
         await session.close()
         await remove()
       },
-    }
+    })
   } catch (error) {
     await remove()
     throw error
   }
 }
 
-/** Writes an encoder as an ONNX graph, its weights beside it in float32, and returns the path of the graph. */
+function runner(engine: string, { run, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>): NetworkRunner {
+  return { engine, run, dispose, features: async (pixels, images) => (await run(pixels, images)).data }
+}
+
+/** Writes a network as an ONNX graph, its weights beside it in float32, and returns the path of the graph. */
 async function record(
-  encoder: Encoder,
+  { imageSize, blocks }: Network,
   weights: Readonly<Record<string, Array32>>,
   folder: string,
 ): Promise<string> {
   const file = 'weights.safetensors'
   await writeSafetensors(
     join(folder, file),
-    Object.entries(weights).map(([name, { shape, data }]) => ({ name, type: 'F32', shape, data })),
+    parametersOf(blocks).map(({ name }) => ({ name, type: 'F32', ...weights[name]! })),
   )
   const graph = new OnnxGraph('encoder')
   const recorded = graph.weights(await readSafetensors(join(folder, file)), file)
-  const pixels = graph.input('pixels', 'uint8', ['images', encoder.imageSize, encoder.imageSize, 3])
-  const features = encoder.features(new OnnxOps(graph), recorded, pixels)
-  graph.output('features', features, ['images', regionsOf(encoder), encoder.channels])
+  const pixels = graph.input('pixels', 'uint8', ['images', imageSize, imageSize, 3])
+  const output = runBlocks(new OnnxOps(graph), blocks, recorded, pixels)
+  const sizes = Array.from({ length: output.rank - 1 }, (_, axis) => `size${axis + 1}`)
+  graph.output('output', output, ['images', ...sizes])
   const path = join(folder, 'encoder.onnx')
   await writeFile(path, graph.encode())
   return path

@@ -1,5 +1,5 @@
-import type { Ops, Padding, Weights } from '../engine/ops.js'
-import type { Array32, Encoder } from './encoder.js'
+import type { Ops, Padding, Parameter, Weights } from '../engine/ops.js'
+import { type Array32, convolution, type Encoder } from './encoder.js'
 import { foldBatchNorm } from './fold.js'
 import { checked } from './foreign.js'
 import { type Standardisation, standardise } from './standardise.js'
@@ -39,7 +39,9 @@ export interface InvertedResiduals {
   }
 }
 
-interface Block {
+/** A row of the table, worked out. */
+interface Residual {
+  readonly index: number
   readonly kernel: number
   readonly stride: number
   readonly inputs: number
@@ -55,17 +57,31 @@ interface Block {
  */
 export function invertedResiduals(family: InvertedResiduals): Encoder {
   const { head, standardisation, padding, names } = family
-  const blocks = blocksOf(family)
+  const residuals = residualsOf(family)
+  const last = residuals.at(-1)!
   return {
     name: family.name,
     imageSize: 224,
     grid: [7, 7],
     channels: head,
     range: [0, 6],
-    blocks: [
-      ...blocks.map((block, b) => partsOf(block).flatMap((part) => pair(`block${b}.${part}`))),
-      pair('head'),
-    ],
+    blocks: residuals.map((residual) => ({
+      parameters: [
+        ...(residual.index === 0 ? convolution('stem', [3, 3, 3, family.stem]) : []),
+        ...parametersOfResidual(residual),
+        ...(residual === last ? convolution('head', [1, 1, last.outputs, head]) : []),
+      ],
+      run(ops, weights, input) {
+        let x = input
+        if (residual.index === 0)
+          x = ops.relu6(
+            convolve(ops, weights, standardise(ops, x, standardisation), 'stem', 2, padding(3, 2)),
+          )
+        x = runResidual(ops, weights, x, residual, padding)
+        if (residual !== last) return x
+        return ops.reshape(ops.relu6(convolve(ops, weights, x, 'head')), [0, -1, head])
+      },
+    })),
 
     importWeights(foreign) {
       const weights: Record<string, Array32> = {}
@@ -81,64 +97,80 @@ export function invertedResiduals(family: InvertedResiduals): Encoder {
         weights[`${layer}.bias`] = bias
       }
       take('stem', names.stem, [family.stem, 3, 3, 3])
-      blocks.forEach((block, b) => {
-        const { kernel, inputs, inner, outputs } = block
+      for (const residual of residuals) {
+        const { index, kernel, inputs, inner, outputs } = residual
         const shapes = {
           expand: [inner, inputs, 1, 1],
           depthwise: [inner, 1, kernel, kernel],
           project: [outputs, inner, 1, 1],
         }
-        for (const part of partsOf(block))
+        for (const part of partsOf(residual))
           take(
-            `block${b}.${part}`,
-            names.block(b, part, inner !== inputs),
+            `block${index}.${part}`,
+            names.block(index, part, inner !== inputs),
             shapes[part],
             part === 'depthwise',
           )
-      })
-      take('head', names.head, [head, blocks.at(-1)!.outputs, 1, 1])
+      }
+      take('head', names.head, [head, last.outputs, 1, 1])
       return weights
-    },
-
-    features<T>(ops: Ops<T>, weights: Weights<T>, pixels: T): T {
-      const convolve = (x: T, layer: string, kernel: number, stride: number): T =>
-        ops.conv2d(x, weights[`${layer}.filter`]!, weights[`${layer}.bias`]!, {
-          stride,
-          padding: padding(kernel, stride),
-        })
-      let x = ops.relu6(convolve(standardise(ops, pixels, standardisation), 'stem', 3, 2))
-      blocks.forEach(({ kernel, stride, inputs, inner, outputs }, b) => {
-        const entry = x
-        if (inner !== inputs) x = ops.relu6(convolve(x, `block${b}.expand`, 1, 1))
-        const layer = `block${b}.depthwise`
-        x = ops.depthwiseConv2d(x, weights[`${layer}.filter`]!, weights[`${layer}.bias`]!, {
-          stride,
-          padding: padding(kernel, stride),
-        })
-        x = convolve(ops.relu6(x), `block${b}.project`, 1, 1)
-        if (stride === 1 && inputs === outputs) x = ops.add(x, entry)
-      })
-      x = ops.relu6(convolve(x, 'head', 1, 1))
-      return ops.reshape(x, [0, -1, head])
     },
   }
 }
 
-function blocksOf({ stem, stages }: InvertedResiduals): Block[] {
-  let inputs = stem
-  return stages.flatMap(([repeats, kernel, stride, expansion, outputs]) =>
-    Array.from({ length: repeats }, (_, repeat) => {
-      const block = { kernel, stride: repeat === 0 ? stride : 1, inputs, inner: inputs * expansion, outputs }
-      inputs = outputs
-      return block
-    }),
+function parametersOfResidual(residual: Residual): Parameter[] {
+  const { index, kernel, inputs, inner, outputs } = residual
+  const filters = {
+    expand: [1, 1, inputs, inner],
+    depthwise: [kernel, kernel, inner, 1],
+    project: [1, 1, inner, outputs],
+  } as const
+  return partsOf(residual).flatMap((part) =>
+    convolution(`block${index}.${part}`, filters[part], part === 'depthwise'),
   )
 }
 
-function partsOf({ inner, inputs }: Block): Part[] {
-  return inner === inputs ? ['depthwise', 'project'] : ['expand', 'depthwise', 'project']
+function runResidual<T>(
+  ops: Ops<T>,
+  weights: Weights<T>,
+  entry: T,
+  { index, kernel, stride, inputs, inner, outputs }: Residual,
+  padding: InvertedResiduals['padding'],
+): T {
+  const at = `block${index}`
+  let x = entry
+  if (inner !== inputs) x = ops.relu6(convolve(ops, weights, x, `${at}.expand`))
+  x = ops.depthwiseConv2d(x, weights[`${at}.depthwise.filter`]!, weights[`${at}.depthwise.bias`]!, {
+    stride,
+    padding: padding(kernel, stride),
+  })
+  x = convolve(ops, weights, ops.relu6(x), `${at}.project`)
+  return stride === 1 && inputs === outputs ? ops.add(x, entry) : x
 }
 
-function pair(layer: string): string[] {
-  return [`${layer}.filter`, `${layer}.bias`]
+function convolve<T>(
+  ops: Ops<T>,
+  weights: Weights<T>,
+  x: T,
+  layer: string,
+  stride = 1,
+  padding: Padding = [0, 0, 0, 0],
+): T {
+  return ops.conv2d(x, weights[`${layer}.filter`]!, weights[`${layer}.bias`]!, { stride, padding })
+}
+
+function residualsOf({ stem, stages }: InvertedResiduals): Residual[] {
+  const residuals: Residual[] = []
+  let inputs = stem
+  for (const [repeats, kernel, first, expansion, outputs] of stages)
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      const stride = repeat === 0 ? first : 1
+      residuals.push({ index: residuals.length, kernel, stride, inputs, inner: inputs * expansion, outputs })
+      inputs = outputs
+    }
+  return residuals
+}
+
+function partsOf({ inner, inputs }: Residual): Part[] {
+  return inner === inputs ? ['depthwise', 'project'] : ['expand', 'depthwise', 'project']
 }

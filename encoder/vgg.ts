@@ -1,5 +1,5 @@
-import type { Ops, Weights } from '../engine/ops.js'
-import type { Array32, Encoder } from './encoder.js'
+import type { Ops } from '../engine/ops.js'
+import { type Array32, type Block, convolution, type Encoder } from './encoder.js'
 import { transposeFilter } from './fold.js'
 import { checked } from './foreign.js'
 import { IMAGENET, standardise } from './standardise.js'
@@ -26,7 +26,8 @@ export interface VggWidth {
 const FULL: VggWidth = { base: 64, connected: 4096 }
 
 interface Layer {
-  readonly stage: number
+  /** Of its stage. */
+  readonly first: boolean
   /** `conv5_3` is ours, `features.28` torchvision's, which counts relu and pooling as layers. */
   readonly ours: string
   readonly theirs: string
@@ -46,10 +47,15 @@ export function vgg16Conv5(name: string, { base } = FULL): Encoder {
     grid: [14, 14],
     channels: 8 * base,
     range: 'measured',
-    blocks: layers.map(({ ours }) => [`${ours}.filter`, `${ours}.bias`]),
+    blocks: layers.map((layer) => {
+      const block = convolutionBlock(layer)
+      if (layer !== layers.at(-1)) return block
+      return {
+        ...block,
+        run: (ops, weights, x) => ops.reshape(block.run(ops, weights, x), [0, -1, 8 * base]),
+      }
+    }),
     importWeights: (foreign) => importConvolutions(foreign, layers),
-    features: (ops, weights, pixels) =>
-      ops.reshape(convolutions(ops, weights, layers, pixels), [0, -1, 8 * base]),
   }
 }
 
@@ -66,9 +72,11 @@ export function vgg16Fc7(name: string, { base, connected } = FULL): Encoder {
     grid: [1, 1],
     channels: connected,
     range: 'measured',
-    blocks: [...layers.map(({ ours }) => ours), 'fc6', 'fc7'].map((layer) =>
-      layer.startsWith('fc') ? [`${layer}.weight`, `${layer}.bias`] : [`${layer}.filter`, `${layer}.bias`],
-    ),
+    blocks: [
+      ...layers.map(convolutionBlock),
+      connectedBlock('fc6', pooled, connected, (ops, x) => ops.reshape(ops.maxPool(x, 2, 2), [0, 1, pooled])),
+      connectedBlock('fc7', connected, connected, (_, x) => x),
+    ],
     importWeights(foreign) {
       const source = checked(foreign, {
         'classifier.0.weight': [connected, pooled],
@@ -84,13 +92,6 @@ export function vgg16Fc7(name: string, { base, connected } = FULL): Encoder {
         'fc7.bias': source('classifier.3.bias'),
       }
     },
-    features<T>(ops: Ops<T>, weights: Weights<T>, pixels: T): T {
-      const grid = ops.maxPool(convolutions(ops, weights, layers, pixels), 2, 2)
-      let x = ops.reshape(grid, [0, 1, pooled])
-      for (const layer of ['fc6', 'fc7'])
-        x = ops.relu(ops.linear(x, weights[`${layer}.weight`]!, weights[`${layer}.bias`]!))
-      return x
-    },
   }
 }
 
@@ -101,7 +102,7 @@ function layersOf(base: number): Layer[] {
     const layers = stage.map((factor, i) => {
       const outputs = factor * base
       const layer = {
-        stage: s,
+        first: i === 0,
         ours: `conv${s + 1}_${i + 1}`,
         theirs: `features.${position}`,
         inputs,
@@ -132,13 +133,36 @@ function importConvolutions(
   return weights
 }
 
-function convolutions<T>(ops: Ops<T>, weights: Weights<T>, layers: readonly Layer[], pixels: T): T {
-  let x = standardise(ops, pixels, IMAGENET)
-  layers.forEach(({ stage, ours }, i) => {
-    if (i > 0 && layers[i - 1]!.stage !== stage) x = ops.maxPool(x, 2, 2)
-    x = ops.relu(ops.conv2d(x, weights[`${ours}.filter`]!, weights[`${ours}.bias`]!, SAME))
-  })
-  return x
+/** A convolution and its relu, after the pooling that lies before the first of a stage. */
+function convolutionBlock({ ours, first, inputs, outputs }: Layer): Block {
+  return {
+    parameters: convolution(ours, [3, 3, inputs, outputs]),
+    run(ops, weights, x) {
+      const before = ours === 'conv1_1' ? standardise(ops, x, IMAGENET) : first ? ops.maxPool(x, 2, 2) : x
+      return ops.relu(ops.conv2d(before, weights[`${ours}.filter`]!, weights[`${ours}.bias`]!, SAME))
+    },
+  }
+}
+
+/** A fully connected layer and its relu, [images, 1, inputs] → [images, 1, outputs]. */
+function connectedBlock(
+  layer: string,
+  inputs: number,
+  outputs: number,
+  prepare: <T>(ops: Ops<T>, x: T) => T,
+): Block {
+  return {
+    parameters: [
+      {
+        name: `${layer}.weight`,
+        shape: [inputs, outputs],
+        initializer: { uniform: Math.sqrt(6 / inputs) },
+      },
+      { name: `${layer}.bias`, shape: [outputs], initializer: { parts: [0] } },
+    ],
+    run: (ops, weights, x) =>
+      ops.relu(ops.linear(prepare(ops, x), weights[`${layer}.weight`]!, weights[`${layer}.bias`]!)),
+  }
 }
 
 /**
