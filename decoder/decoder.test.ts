@@ -165,6 +165,45 @@ describe('Decoder', () => {
     )
   })
 
+  it('drops what layers hand on, and nothing else, by the masks it is given', async () => {
+    await useBackend('cpu')
+    const decoder = new Decoder({ ...TINY, layers: 3 })
+    const ops = new TensorFlowOps()
+    const { weights, features } = { weights: tinyWeights(decoder), features: tinyFeatures(decoder, 1) }
+    ops.scope(() => {
+      const held = Object.fromEntries(
+        Object.entries(weights).map(([name, { data, dims }]) => [
+          name,
+          ops.input(data as Float32Array, dims),
+        ]),
+      )
+      const { memory, state } = decoder.start(
+        ops,
+        held,
+        ops.input(features.data as Float32Array, features.dims),
+      )
+      /** The hidden states of the layers after a word. */
+      const after = (token: number, masks?: readonly number[]) => {
+        const word = decoder.embed(ops, held, ops.input(Int32Array.of(token), [1, 1]))
+        const dropout = masks?.map((value) =>
+          ops.input(new Float32Array(TINY.units).fill(value), [1, 1, TINY.units]),
+        )
+        const said = decoder.advance(ops, held, word, memory, state, dropout)
+        return ['hidden', 'hidden2', 'hidden3'].map((name) => [...ops.read(said.state[name]!)])
+      }
+      const [whole, other] = [after(4), after(5)]
+      expect(after(4, [1, 1])).toEqual(whole)
+      for (const layer of [0, 1, 2]) expect(whole[layer]).not.toEqual(other[layer])
+      const [cutLow, otherLow] = [after(4, [0, 1]), after(5, [0, 1])]
+      expect([cutLow[0], otherLow[0]]).toEqual([whole[0], other[0]])
+      expect(cutLow.slice(1)).toEqual(otherLow.slice(1))
+      const [cutHigh, otherHigh] = [after(4, [1, 0]), after(5, [1, 0])]
+      expect(cutHigh.slice(0, 2)).toEqual(whole.slice(0, 2))
+      expect(cutHigh[2]).toEqual(otherHigh[2])
+      expect(after(4, [2, 1])[1]).not.toEqual(whole[1])
+    })
+  })
+
   it('counts its parameters as the formula does', () => {
     const size = new Decoder({ ...TINY, cell: 'lstm', attention: 'additive' }).parameters.reduce(
       (sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1),

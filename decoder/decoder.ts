@@ -136,25 +136,30 @@ export class Decoder {
     return ops.gather(weights.embedding!, tokens)
   }
 
-  /** One word further: word vectors [images, hypotheses, embedding size] and the state before. */
+  /**
+   * One word further: word vectors [images, hypotheses, embedding size] and the state before.
+   * @param dropout a mask [images, hypotheses, units] for what each layer but the last hands to the next; see
+   * `Stack.step`.
+   */
   advance<T>(
     ops: Ops<T>,
     weights: Weights<T>,
     word: T,
     memory: Memory<T>,
     before: CellState<T>,
+    dropout?: readonly T[],
   ): DecoderStep<T> {
     const { attention, stack } = this
     const cell = part(weights, 'cell')
     if (attention === undefined || memory.keys === undefined) {
-      const { output, state } = stack.step(ops, cell, word, before)
+      const { output, state } = stack.step(ops, cell, word, before, dropout)
       return this.spoken(ops, weights, [output, word], word, before, state)
     }
     const hidden = before[stack.top]!
     const alignment = attention.align(ops, part(weights, 'attention'), hidden, memory.keys)
     const gate = ops.sigmoid(ops.linear(hidden, weights['gate.w']!, weights['gate.b']!))
     const context = ops.mul(gate, ops.matMul(alignment, memory.regions))
-    const { output, state } = stack.step(ops, cell, ops.concat([word, context], 2), before)
+    const { output, state } = stack.step(ops, cell, ops.concat([word, context], 2), before, dropout)
     return { ...this.spoken(ops, weights, [output, context, word], word, before, state), alignment }
   }
 

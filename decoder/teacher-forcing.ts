@@ -5,7 +5,10 @@ import { Random } from '../random.js'
 import type { Decoder } from './decoder.js'
 
 export interface Regularisation {
-  /** Share of the word vectors, regions and outputs that is dropped (Srivastava et al. 2014). */
+  /**
+   * Share of the word vectors, regions and outputs that is dropped (Srivastava et al. 2014), and of what a layer of the
+   * stack hands to the next (Zaremba et al. 2014).
+   */
   readonly dropout: number
   readonly labelSmoothing: number
   /** Dropout masks are a pure function of seed and step. */
@@ -29,7 +32,7 @@ export function teacherForcingLoss(
   shares?: Float32Array,
 ): Tensor {
   const { images, hypotheses, length } = batch
-  const { regions, regionSize, embeddingSize } = decoder.config
+  const { layers, units, regions, regionSize, embeddingSize } = decoder.config
   const drop = (layer: string, x: Tensor, shape: readonly number[]): Tensor =>
     regularisation === undefined || regularisation.dropout === 0
       ? x
@@ -55,9 +58,18 @@ export function teacherForcingLoss(
     decoder.embed(ops, weights, ops.input(batch.tokens, [images, hypotheses, length])),
     wordShape,
   )
+  // Of each layer but the last, one mask a word.
+  const between = regularisation?.dropout
+    ? Array.from({ length: layers - 1 }, (_, i) => {
+        const shape = [images, hypotheses, length, units]
+        const mask = ops.input(dropoutMask(regularisation, `layer${i + 1}`, shape), shape)
+        return ops.split(mask, length, 2).map((one) => ops.squeeze(one, 2))
+      })
+    : []
   const outputs: Tensor[] = []
-  for (const word of ops.split(words, length, 2)) {
-    const { output, state: after } = decoder.advance(ops, weights, ops.squeeze(word, 2), memory, state)
+  for (const [t, word] of ops.split(words, length, 2).entries()) {
+    const masks = between.map((masksOf) => masksOf[t]!)
+    const { output, state: after } = decoder.advance(ops, weights, ops.squeeze(word, 2), memory, state, masks)
     outputs.push(ops.expand(output, 2))
     state = after
   }
