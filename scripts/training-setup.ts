@@ -1,0 +1,170 @@
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { basename } from 'node:path'
+import type { Command } from 'commander'
+import type { z } from 'zod'
+import type { Example } from '../data/batches.js'
+import type { CaptionedImage } from '../data/captions.js'
+import type { FeatureStore } from '../data/feature-store.js'
+import { readTrainingSet } from '../data/splits.js'
+import { tokenize } from '../data/tokenizer.js'
+import { Vocabulary } from '../data/vocabulary.js'
+import type { BundleConfig, BundleContent } from '../decoder/bundle.js'
+import type { decoderConfigSchema } from '../decoder/decoder.js'
+import { OBJECTIVES, trainingConfigSchema } from '../decoder/training.js'
+import { encoderByName } from '../encoder/encoders.js'
+import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
+import { importEncoder } from '../encoder/imported.js'
+import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { BACKENDS, type Backend } from '../engine/backends.js'
+import { expected, type ShowtellError } from '../errors.js'
+import { ATTENTIONS } from '../rnn/attention.js'
+import { CELLS } from '../rnn/cells.js'
+import { CONNECTIONS } from '../rnn/connections.js'
+import { addGraphOptions, type GraphOptions } from './encoder-options.js'
+import { writeWhole } from './whole-file.js'
+
+/** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
+export interface TrainingOptions extends GraphOptions {
+  data: string[]
+  features: string
+  encoderWeights?: string
+  minimumCount: number
+  engine: Backend | 'auto'
+  [shapeOrRecipe: string]: unknown
+}
+
+/** What the options say of a decoder; the vocabulary and the features say the rest. */
+const SHAPE = [
+  ...(['cell', 'layers', 'connection', 'attention'] as const),
+  ...(['units', 'embeddingSize', 'regionSize', 'attentionUnits', 'wordMemory'] as const),
+] satisfies (keyof z.input<typeof decoderConfigSchema>)[]
+
+/** Adds the options of `TrainingOptions`. @param recipe the fields of the recipe that are asked for. */
+export function addTrainingOptions(
+  command: Command,
+  recipe: readonly string[] = Object.keys(trainingConfigSchema.shape),
+): Command {
+  command
+    .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
+    .requiredOption('--features <folder>', 'feature store made by prepare')
+    .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
+    .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
+    .option('--layers <n>', 'layers of cells', Number, 1)
+    .option('--connection <name>', `how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`, 'plain')
+    .option('--attention <name>', `none, ${Object.keys(ATTENTIONS).join(', ')}`, 'additive')
+    .option('--units <n>', 'units of the cell', Number, 512)
+    .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
+    .option('--region-size <n>', 'size each region is projected to', Number, 512)
+    .option('--attention-units <n>', 'units of the attention', Number, 256)
+    .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
+    .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+  addGraphOptions(command, ['encoderWeights'])
+  for (const [name, field] of Object.entries(trainingConfigSchema.shape)) {
+    if (!recipe.includes(name)) continue
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    const preset = field.parse(undefined)
+    if (typeof preset === 'number') command.option(`${flag} <n>`, 'recipe', Number, preset)
+    else command.option(`${flag} <name>`, OBJECTIVES.join(' or '), preset)
+  }
+  return command
+}
+
+/** The recipe as the options have it, to be validated. */
+export function recipeOf(options: TrainingOptions): Record<string, unknown> {
+  return Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]]))
+}
+
+/** The decoder as the options have it, to be validated with what vocabulary and features add. */
+export function shapeOf(options: TrainingOptions): Record<string, unknown> {
+  return Object.fromEntries(SHAPE.map((name) => [name, options[name]]))
+}
+
+/** Photos of all styles to train on and to validate with. */
+export interface TrainingSets {
+  readonly styles: readonly string[]
+  readonly train: readonly Example[]
+  readonly validation: readonly Example[]
+  /** How many photos of each style are trained on, for people. */
+  readonly summary: string
+}
+
+/** @throws ShowtellError INVALID_DATA where photos have no features, and as `readTrainingSet` does. */
+export async function readSets(data: readonly string[], features: FeatureStore): Promise<TrainingSets> {
+  const sets = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
+  const train = sets.flatMap((set) => set.train.map(asExample(set.style)))
+  const validation = sets.flatMap((set) => set.validation.map(asExample(set.style)))
+  const missing = [...train, ...validation].filter(({ key }) => !features.has(key))
+  if (missing.length > 0)
+    throw expected(
+      'features of every photo (showtell prepare)',
+      features.path,
+      `none of ${missing.length}, ${missing[0]!.key} for one`,
+      'INVALID_DATA',
+    )
+  return {
+    styles: sets.map(({ style }) => style),
+    train,
+    validation,
+    summary: sets.map(({ style, train: photos }) => `${style}: ${photos.length} photos`).join('; '),
+  }
+}
+
+/** The vocabulary that a training was begun with; a new one is on disk before the first step. */
+export async function begunVocabulary(file: string, build: () => Vocabulary): Promise<Vocabulary> {
+  if (existsSync(file)) return Vocabulary.fromJSON(JSON.parse(await readFile(file, 'utf8')))
+  const vocabulary = build()
+  await writeWhole(file, JSON.stringify(vocabulary))
+  return vocabulary
+}
+
+/** The encoder whose features are trained on, as it goes into a bundle. */
+export interface OpenedEncoder {
+  readonly config: BundleConfig['encoder']
+  readonly content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
+export async function openEncoder(
+  { header: { encoder: name, weights: sum } }: FeatureStore,
+  { encoderWeights, mobilenet, inputRange }: TrainingOptions,
+  engine: Backend,
+): Promise<OpenedEncoder> {
+  const isGraph = name === MOBILENET_GRAPH
+  const given = isGraph ? mobilenet : encoderWeights
+  if (given === undefined)
+    throw expected(
+      isGraph ? '--mobilenet' : '--encoder-weights',
+      `features of ${name}`,
+      isGraph ? encoderWeights : mobilenet,
+    )
+  const check = (sha256: string): void => {
+    if (sha256 !== sum) throw expected(`sha256 ${sum} of the feature store`, given, sha256, 'INVALID_DATA')
+  }
+  const source = /^https?:/.test(given) ? given : basename(given)
+  if (!isGraph) {
+    const { weights, sha256 } = await importEncoder(encoderByName(name), given)
+    check(sha256)
+    return { config: { name, source }, content: { encoderWeights: weights } }
+  }
+  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(given, engine, inputRange)
+  await dispose()
+  check(sha256)
+  return {
+    config: { name, source, inputRange, grid: [...grid], channels },
+    content: { encoderWeights: {}, encoderFiles: files },
+  }
+}
+
+const leftOut = ({ message }: ShowtellError): void => {
+  process.stderr.write(`left out: ${message}\n`)
+}
+
+const asExample =
+  (style: string) =>
+  ({ file, captions }: CaptionedImage): Example => ({
+    key: basename(file),
+    style,
+    captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
+  })
