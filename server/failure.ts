@@ -38,6 +38,8 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
   const { req } = res
   res.locals.code = failure.code
   if (failure.code === 'OVERLOADED') res.set('Retry-After', String(RETRY_AFTER))
+  // A client that is still sending its body sees the answer only if the connection stays until it has done.
+  if (!req.complete && !res.hasHeader('Connection')) res.set('Connection', 'keep-alive')
   const { code, message, where } = failure
   const requestId = String(req.id)
   const foreign = FOREIGN.find(({ path }) => path.test(req.path))

@@ -97,7 +97,8 @@ function readMultipart(
     parser.on('field', (name: string | undefined, text: string | undefined, { valueTruncated }) => {
       if (name === 'image') return fail(expected('a file', 'image', 'text'))
       if (name === undefined) return fail(expected('a name', 'a field', 'none'))
-      if (text === undefined) return fail(expected('a known charset', `field ${name.slice(0, 50)}`, 'another'))
+      if (text === undefined)
+        return fail(expected('a known charset', `field ${name.slice(0, 50)}`, 'another'))
       if (valueTruncated)
         return fail(expected(`at most ${MOST_FIELD_BYTES} bytes`, `field ${name.slice(0, 50)}`, 'more'))
       fields.set(name, [...(fields.get(name) ?? []), text])

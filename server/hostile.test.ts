@@ -1,0 +1,161 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, watch } from 'node:fs'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { Agent, request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { readConfig } from './config.js'
+import { type HostileRequest, hostileBytes, hostileRequests } from './fixtures/hostile.js'
+import { largePhoto } from './fixtures/hostile-photos.js'
+import type { ServedMemory } from './fixtures/serve.js'
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+
+const DEFAULTS = readConfig({}, {})
+const PHOTO = readFileSync(new URL('../examples/cat.jpg', import.meta.url))
+/** Above the memory of a service that has nothing to do, bytes. */
+const MOST_TAKEN = 300 * 2 ** 20
+
+/** One connection for all requests would be closed by half of them. */
+const agent = new Agent({ keepAlive: false })
+let folder: string
+let service: ChildProcess
+let url: URL
+const written: string[] = []
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hostile-'))
+  const bundle = join(folder, 'bundle')
+  await writeBundle(bundle, tinyContent())
+  const temporary = join(folder, 'temporary')
+  await mkdir(temporary)
+  service = fork(fileURLToPath(new URL('fixtures/serve.ts', import.meta.url)), [bundle, '{}'], {
+    execArgv: ['--import', import.meta.resolve('tsx')],
+    // Whatever writes to disk for a while writes there.
+    env: { ...process.env, TMPDIR: temporary },
+  })
+  const [{ url: address }] = (await once(service, 'message')) as [{ url: string }]
+  url = new URL(address)
+  watch(temporary, { recursive: true }, (_event, name) => {
+    if (name !== null && !name.startsWith('tsx-')) written.push(name)
+  }).unref()
+  for (let i = 0; i < 4; i++) expect(await status(photo())).toBe(200)
+})
+afterAll(async () => {
+  service.kill()
+  await rm(folder, { recursive: true })
+})
+
+function photo(query = '', body: Buffer = PHOTO): HostileRequest {
+  const headers = { 'Content-Type': 'image/jpeg' }
+  return { name: 'a photo', path: `/v1/captions${query}`, headers, body: () => body }
+}
+
+/** The status of the answer to a request. */
+async function status({
+  method = 'POST',
+  path = '/v1/captions',
+  headers,
+  body,
+}: HostileRequest): Promise<number> {
+  const content = body?.()
+  const client = httpRequest(url, { method, path, agent, ...(headers === undefined ? {} : { headers }) })
+  const answered = once(client, 'response')
+  // The rest of a body that was refused need not be taken.
+  client.on('error', () => {})
+  client.end(content)
+  const [response] = await answered
+  response.resume()
+  return response.statusCode
+}
+
+/** The status of the answer to bytes; 0 when the connection is closed without one. */
+async function statusOf(bytes: Buffer | string): Promise<number> {
+  const socket = connect(Number(url.port), url.hostname)
+  let answer = ''
+  socket.on('data', (chunk) => {
+    answer += chunk.toString('latin1')
+  })
+  socket.on('error', () => {})
+  const isClosed = new Promise((resolve) => socket.once('close', resolve))
+  socket.end(bytes)
+  await isClosed
+  return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0)
+}
+
+async function memory(): Promise<ServedMemory> {
+  service.send('memory')
+  return (await once(service, 'message'))[0] as ServedMemory
+}
+
+/** What was not answered with a status from 400 to 499, and how much memory the rest took. */
+async function refusals<T extends { name: string }>(hostile: readonly T[], ask: (one: T) => Promise<number>) {
+  const before = await memory()
+  const others: string[] = []
+  for (const one of hostile) {
+    const code = await ask(one)
+    if (code < 400 || code > 499) others.push(`${one.name}: ${code}`)
+  }
+  const { most } = await memory()
+  return { others, taken: most - before.now }
+}
+
+const HOSTILE = await hostileRequests()
+const BYTES = hostileBytes()
+
+describe('a stranger', () => {
+  it('has many ways to be hostile', () => {
+    const names = [...Object.values(HOSTILE).flat(), ...BYTES].map(({ name }) => name)
+    expect(names.length).toBeGreaterThan(300)
+    expect(new Set(names).size).toBe(names.length)
+  })
+
+  it.each(Object.entries(HOSTILE))(
+    'is refused little by little: %s; the next photo is captioned',
+    async (_what, requests) => {
+      const { others, taken } = await refusals(requests, status)
+      expect(others).toEqual([])
+      expect(taken).toBeLessThan(MOST_TAKEN)
+      expect(await status(photo())).toBe(200)
+    },
+  )
+
+  it('is refused where there is no HTTP; the next photo is captioned', async () => {
+    const { others, taken } = await refusals(BYTES, ({ bytes }) => statusOf(bytes()))
+    expect(others).toEqual([])
+    expect(taken).toBeLessThan(MOST_TAKEN)
+    expect(await status(photo())).toBe(200)
+  })
+
+  it('keeps nobody else from being answered', async () => {
+    const before = await memory()
+    const hostile = [...HOSTILE.bombs!, ...HOSTILE.mixtures!, ...HOSTILE['other types']!]
+    const asked = hostile.flatMap((one, i) => [
+      status(one),
+      ...(i % 10 === 0 ? [status(photo(`?seed=${i}`))] : []),
+    ])
+    const codes = await Promise.all(asked)
+    expect(codes.filter((code) => code === 200)).toHaveLength(Math.ceil(hostile.length / 10))
+    expect(codes.filter((code) => code !== 200 && (code < 400 || code > 499))).toEqual([])
+    expect((await memory()).most - before.now).toBeLessThan(MOST_TAKEN)
+  })
+
+  it('gets large photos captioned, a few at a time', async () => {
+    const before = await memory()
+    const file = await largePhoto()
+    const codes = await Promise.all(Array.from({ length: 8 }, (_, i) => status(photo(`?seed=${i}`, file))))
+    expect(codes).toEqual(new Array(8).fill(200))
+    // Together they would take 1 GB; what one thread has freed another does not use at once.
+    expect((await memory()).most - before.now).toBeLessThan(2 * DEFAULTS.maxDecodeBytes)
+  })
+
+  it('leaves nothing on the disk', () => {
+    expect(written).toEqual([])
+  })
+})
