@@ -30,8 +30,8 @@ export function v2Paths(): Paths {
     parameters,
     security: [],
     responses: {
-      200: { description: 'Yes' },
-      400: { description: 'No' },
+      ...ok('Ready', 'Yes'),
+      400: { description: 'No', content: json('Ready') },
       ...(parameters.length > 0 ? errors(['NOT_FOUND'], 'InferError') : {}),
     },
   })
@@ -84,7 +84,15 @@ export function v2Paths(): Paths {
         responses: { ...ok('ServerMetadata'), ...failures() },
       },
     },
-    '/v2/health/live': { get: health('v2Live', 'Whether the server lives') },
+    '/v2/health/live': {
+      get: {
+        operationId: 'v2Live',
+        summary: 'Whether the server lives',
+        tags,
+        security: [],
+        responses: ok('Live', 'Yes'),
+      },
+    },
     '/v2/health/ready': { get: health('v2Ready', 'Whether the server is ready') },
     '/v2/repository/index': {
       post: {

@@ -30,6 +30,8 @@ const ANSWERS = {
   Model: answers.modelSchema,
   Models: answers.modelsSchema,
   Status: answers.statusSchema,
+  Live: v2.liveSchema,
+  Ready: v2.readySchema,
   ServerMetadata: v2.serverMetadataSchema,
   ModelMetadata: v2.modelMetadataSchema,
   ModelIndex: v2.modelIndexSchema,

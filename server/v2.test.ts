@@ -29,15 +29,15 @@ describe('the Open Inference Protocol', () => {
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       extensions: ['binary_tensor_data'],
     })
-    for (const path of [
-      '/v2/health/live',
-      '/v2/health/ready',
-      '/v2/models/captioner/ready',
-      '/v2/models/captioner/versions/1/ready',
-    ]) {
-      const response = await get(path)
-      expect([response.status, await response.text()]).toEqual([200, ''])
+    expect(await (await get('/v2/health/live')).json()).toEqual({ live: true })
+    const READY = ['/v2/health/ready', '/v2/models/captioner/ready', '/v2/models/captioner/versions/1/ready']
+    const starting = await listen({}, { isReady: () => false })
+    for (const path of READY) {
+      const [yes, no] = [await get(path), await starting.get(path)]
+      expect([yes.status, await yes.json()]).toEqual([200, { ready: true }])
+      expect([no.status, await no.json()]).toEqual([400, { ready: false }])
     }
+    expect((await get('/v2/models/other/ready')).status).toBe(404)
     const description = await (await get('/v2/models/captioner')).json()
     expect(description).toMatchObject({
       name: 'captioner',

@@ -81,6 +81,8 @@ const headerSchema = z.object({
 type InferHeader = z.output<typeof headerSchema>
 
 export const v2ErrorSchema = z.object({ error: z.string(), code: codeSchema, requestId: z.string() })
+export const liveSchema = z.object({ live: z.boolean() })
+export const readySchema = z.object({ ready: z.boolean() })
 export const serverMetadataSchema = z.object({
   name: z.string(),
   version: z.string(),

@@ -11,11 +11,14 @@ const MODEL_PATH = '/v2/models/:model{/versions/:version}'
 /** Whether the server and its model live and are ready, for the clients of the Open Inference Protocol. */
 export function v2Health({ isReady }: Service): Router {
   const router = Router()
-  // By the protocol a body is empty and "no" is a status of 400 to 499.
-  const ready: RequestHandler = (_req, res) => void res.status(isReady() ? 200 : 400).end()
+  // By the protocol "no" is a status of 400 to 499. It wants no body; KServe's client does.
+  const ready: RequestHandler = (_req, res) => {
+    const isNow = isReady()
+    res.status(isNow ? 200 : 400).json({ ready: isNow })
+  }
   router
     .route('/v2/health/live')
-    .get((_req, res) => void res.end())
+    .get((_req, res) => void res.json({ live: true }))
     .all(only('GET'))
   router.route('/v2/health/ready').get(ready).all(only('GET'))
   router.route(`${MODEL_PATH}/ready`).get(known, ready).all(only('GET'))
@@ -74,7 +77,7 @@ export function v2({ desk, isReady, options }: Service): Router {
 }
 
 function isBytes(req: Request): boolean {
-  return req.is('application/octet-stream') !== false
+  return Boolean(req.is('application/octet-stream'))
 }
 
 /** Lets through what asks for the one model there is. */
