@@ -3,6 +3,7 @@ import type { Vocabulary } from '../data/vocabulary.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { scoreCider } from '../metrics/cider.js'
+import { meanScores, type Scores } from '../metrics/scores.js'
 import { beamSearch } from '../search/beam.js'
 import { constraintsOf } from './captioning.js'
 import type { Decoder } from './decoder.js'
@@ -46,26 +47,19 @@ export class Validation {
     return total / words
   }
 
-  /**
-   * CIDEr-D of the captions that the search finds with its defaults, each photo in its own style; document frequencies
-   * are those of its style's references. A mean over the photos.
-   */
-  async cider(weights: Weights<Tensor>): Promise<number> {
+  /** The words that the search finds for each photo, with its defaults, in the photo's own style. */
+  async captions(weights: Weights<Tensor>): Promise<string[][]> {
     const said: string[][] = []
-    for (const indices of this.batches()) said.push(...(await this.captions(weights, indices)))
-    let total = 0
-    for (const style of new Set(this.examples.map((example) => example.style))) {
-      const own = [...this.examples.keys()].filter((i) => this.examples[i]!.style === style)
-      const { perImage } = scoreCider(
-        own.map((i) => said[i]!),
-        own.map((i) => this.examples[i]!.captions),
-      )
-      total += perImage.reduce((sum, score) => sum + score, 0)
-    }
-    return total / this.examples.length
+    for (const indices of this.batches()) said.push(...(await this.captionsOf(weights, indices)))
+    return said
   }
 
-  private async captions(weights: Weights<Tensor>, indices: readonly number[]): Promise<string[][]> {
+  /** CIDEr-D of captions of the photos, see `ciderByStyle`. */
+  async cider(weights: Weights<Tensor>): Promise<number> {
+    return ciderByStyle(await this.captions(weights), this.examples).corpus
+  }
+
+  private async captionsOf(weights: Weights<Tensor>, indices: readonly number[]): Promise<string[][]> {
     const { ops, decoder, vocabulary } = this
     const options = captionOptionsSchema.parse({})
     const examples = indices.map((index) => this.examples[index]!)
@@ -93,4 +87,24 @@ export class Validation {
       order.slice(i * BATCH, (i + 1) * BATCH),
     )
   }
+}
+
+/**
+ * CIDEr-D, 0 to 10, of a caption a photo; document frequencies are those of the references of the photo's style. The
+ * corpus score is the mean over all photos.
+ */
+export function ciderByStyle(
+  captions: readonly (readonly string[])[],
+  examples: readonly Pick<Example, 'style' | 'captions'>[],
+): Scores {
+  const perImage = new Array<number>(examples.length).fill(0)
+  for (const style of new Set(examples.map((example) => example.style))) {
+    const own = [...examples.keys()].filter((i) => examples[i]!.style === style)
+    const scores = scoreCider(
+      own.map((i) => captions[i]!),
+      own.map((i) => examples[i]!.captions),
+    )
+    for (const [at, i] of own.entries()) perImage[i] = scores.perImage[at]!
+  }
+  return meanScores(perImage)
 }

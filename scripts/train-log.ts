@@ -83,7 +83,7 @@ export class TrainingLog {
 type Point = readonly [x: number, y: number]
 
 /** At most 100 points, each a mean of its neighbours: a step's loss is noise. */
-function averaged(points: readonly Point[]): Point[] {
+export function averaged(points: readonly Point[]): Point[] {
   const size = Math.ceil(points.length / 100)
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length
