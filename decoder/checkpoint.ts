@@ -1,8 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AdamW } from '../engine/optimiser.js'
 import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { expected } from '../errors.js'
-import type { AdamW } from './optimiser.js'
 
 /** The averaged weights that were best on validation. */
 export interface Best {

@@ -4,10 +4,10 @@ import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
 import type { Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
+import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { Decoder } from './decoder.js'
 import { batchOf, TINY, tinyFeatures, tinyWeights, VARIANTS } from './fixtures/tiny.js'
-import { AdamW } from './optimiser.js'
 import { type Regularisation, teacherForcingLoss } from './teacher-forcing.js'
 
 const [END, START] = [1, 3]

@@ -1,5 +1,5 @@
-import { clipping } from '../engine/clipping.js'
 import { expected } from '../errors.js'
+import { clipping } from './clipping.js'
 
 export interface OptimiserOptions {
   /** Highest learning rate, reached after the warm-up. */
