@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core'
+import { IMAGE_DERIVATIVES } from './image-gradients.js'
 
 type Derivative = Omit<tf.GradConfig, 'kernelName'>
 
 /**
- * The derivatives of the kernels that `TensorFlowOps` runs outside the encoders. TensorFlow.js has its own, but in files
+ * The derivatives of the kernels that `TensorFlowOps` runs, those of images beside. TensorFlow.js has its own, but in files
  * that only a bundler can import, or in the package @tensorflow/tfjs, which brings all of its engines along.
  */
 const DERIVATIVES: Readonly<Record<string, Derivative>> = {
@@ -104,7 +105,7 @@ const DERIVATIVES: Readonly<Record<string, Derivative>> = {
 
 /** Makes the derivatives known, but for the kernels whose derivative already is (native TensorFlow.js brings its own). */
 export function registerGradients(): void {
-  for (const [kernelName, derivative] of Object.entries(DERIVATIVES))
+  for (const [kernelName, derivative] of Object.entries({ ...DERIVATIVES, ...IMAGE_DERIVATIVES }))
     if (tf.getGradient(kernelName) === undefined) tf.registerGradient({ kernelName, ...derivative })
 }
 

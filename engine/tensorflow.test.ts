@@ -1,18 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from './fixtures/backends.js'
-import { differentiate, expectGradients } from './fixtures/differences.js'
-import { at, fill, floats, total, type Values } from './fixtures/values.js'
+import { differentiate, expectGradients, probed } from './fixtures/differences.js'
+import { at, floats, total, type Values } from './fixtures/values.js'
 import { type Tensor, TensorFlowOps, useBackend } from './tensorflow.js'
 
 /* What each operation computes is tested in ops.test.ts; here, what only training needs: gradients, cross-entropy. */
 
 const ints = (dims: number[], ...data: number[]): Values => ({ dims, data: Int32Array.from(data) })
-
-/** A scalar in which every value of x has a share of its own. */
-function probed(ops: TensorFlowOps, x: Tensor): Tensor {
-  const probe = fill(x.shape, (...index) => Math.sin(1 + index.reduce((flat, i) => 3 * flat + i, 0)))
-  return ops.sum(ops.mul(ops.reshape(x, [-1]), ops.input(probe.data as Float32Array, [probe.data.length])), 0)
-}
 
 const input = (ops: TensorFlowOps, { data, dims }: Values): Tensor =>
   ops.input(data as Float32Array | Int32Array, dims)
