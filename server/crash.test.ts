@@ -1,0 +1,63 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { expect, it, vi } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { loadCaptioner } from '../decoder/captioner.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import type { ErrorAnswer } from './answer.js'
+import { readConfig, startService } from './main.js'
+
+/** Processes of models, in the order they were started. */
+const forked = vi.hoisted((): ChildProcess[] => [])
+vi.mock('node:child_process', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:child_process')>()
+  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
+    const child = original.fork(...args)
+    forked.push(child)
+    return child
+  }
+  return { ...original, fork }
+})
+
+const BATCH = 4
+
+it('answers all but what the model was at when its process was killed', { timeout: 180_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'crash-'))
+  const bundle = join(folder, 'bundle')
+  await writeBundle(bundle, tinyContent())
+  const captioner = await loadCaptioner(bundle, { engine: 'onnx', threads: 1 })
+  const config = readConfig({ port: '0', batchSize: String(BATCH), cacheBytes: '0', drainDelay: '0' }, {})
+  const service = await startService(captioner, config, pino({ level: 'silent' }))
+  const body = await readFile(new URL('../examples/cat.jpg', import.meta.url))
+  const answers: { status: number; body: unknown }[] = []
+  let asking = true
+  const client = async (): Promise<void> => {
+    while (asking) {
+      const response = await fetch(`${service.url}/v1/captions`, { method: 'POST', body })
+      answers.push({ status: response.status, body: await response.json() })
+    }
+  }
+  const clients = Array.from({ length: 4 * BATCH }, client)
+  const answered = (count: number) =>
+    expect.poll(() => answers.length, { timeout: 60_000 }).toBeGreaterThan(count)
+  await answered(answers.length + 5 * BATCH)
+  forked.at(-1)!.kill('SIGKILL')
+  await expect.poll(() => forked.length, { timeout: 60_000 }).toBe(2)
+  await answered(answers.length + 5 * BATCH)
+  asking = false
+  await Promise.all(clients)
+
+  const failed = answers.filter(({ status }) => status !== 200)
+  // Two batches are under way at a time.
+  expect(failed.length).toBeLessThanOrEqual(2 * BATCH)
+  for (const { status, body: answer } of failed) {
+    expect(status).toBe(500)
+    expect((answer as ErrorAnswer).error).toMatchObject({ code: 'INTERNAL', requestId: expect.any(String) })
+  }
+  await service.stop()
+  await captioner.close()
+  await rm(folder, { recursive: true })
+})
