@@ -1,38 +1,74 @@
+import type { Example } from '../data/batches.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import { viewKey } from '../encoder/view.js'
+import type { Parameter, Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected } from '../errors.js'
 import { Random } from '../random.js'
-import type { DecoderConfig } from './decoder.js'
 
-/** The features of photos as tensors, from a feature store. */
-export class PhotoFeatures {
-  /** @throws ShowtellError INVALID_DATA for features of another shape than the decoder's. */
-  constructor(
-    private readonly ops: TensorFlowOps,
-    private readonly store: FeatureStore,
-    private readonly shape: Pick<DecoderConfig, 'regions' | 'channels'>,
-  ) {
-    const { regions, channels } = store.header
-    if (regions !== shape.regions || channels !== shape.channels)
-      throw expected(
-        `features ${shape.regions} × ${shape.channels}`,
-        store.path,
-        [regions, channels],
-        'INVALID_DATA',
-      )
+export type Photo = Pick<Example, 'key' | 'style'>
+
+/** Each epoch of a training another view of a photo is drawn. */
+export interface Draw {
+  readonly seed: number
+  readonly epoch: number
+}
+
+/** What is known of photos before a weight that is being trained comes in; one entry a photo that could be read. */
+export interface PhotoInput {
+  /** Which of the photos could be read. */
+  readonly read: readonly number[]
+  readonly shape: readonly number[]
+  readonly data: Float32Array | Uint8Array
+}
+
+/** Where the features of a batch come from. */
+export interface PhotoFeatures {
+  /** For messages. */
+  readonly source: string
+  readonly regions: number
+  readonly channels: number
+  /** What is trained beside the decoder, under names that begin with `encoder.`, and where it begins. */
+  readonly parameters: readonly Parameter[]
+  readonly initial: Readonly<Record<string, Float32Array>>
+  /** Without a draw the photos as they are. May be asked for the next photos while the last are used. */
+  input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput>
+  /** What `input` gave as a tensor → [images, regions, channels], differentiable by the weights; a tensor of its own. */
+  of(ops: TensorFlowOps, weights: Weights<Tensor>, input: Tensor): Tensor
+}
+
+/** Features of an encoder that is not trained, from a feature store. */
+export class StoredFeatures implements PhotoFeatures {
+  readonly parameters = []
+  readonly initial = {}
+
+  constructor(private readonly store: FeatureStore) {}
+
+  get source(): string {
+    return this.store.path
   }
 
-  /** [images, regions, channels]; the caller disposes of it. */
-  of(keys: readonly string[]): Tensor {
-    const { regions, channels } = this.shape
-    const values = new Float32Array(keys.length * regions * channels)
-    for (const [image, key] of keys.entries()) this.store.readInto(key, values, image * regions * channels)
-    return this.ops.tensor(values, [keys.length, regions, channels])
+  get regions(): number {
+    return this.store.header.regions
   }
 
-  /** One of the views of a photo that the store has, drawn anew each epoch. */
-  viewed(key: string, seed: number, epoch: number): string {
+  get channels(): number {
+    return this.store.header.channels
+  }
+
+  async input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput> {
+    const { regions, channels } = this
+    const data = new Float32Array(photos.length * regions * channels)
+    for (const [image, { key }] of photos.entries())
+      this.store.readInto(draw === undefined ? key : this.viewOf(key, draw), data, image * regions * channels)
+    return { read: [...photos.keys()], shape: [photos.length, regions, channels], data }
+  }
+
+  of(ops: TensorFlowOps, _: Weights<Tensor>, input: Tensor): Tensor {
+    return ops.reshape(input, [0, 0, -1])
+  }
+
+  /** One of the views that the store has. */
+  private viewOf(key: string, { seed, epoch }: Draw): string {
     let views = 1
     while (this.store.has(viewKey(key, views))) views++
     return viewKey(key, new Random(seed, 'view', epoch, key).below(views))

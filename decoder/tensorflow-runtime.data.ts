@@ -13,6 +13,7 @@ import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { Decoder } from './decoder.js'
+import { StoredFeatures } from './photo-features.js'
 import { prepareFeatures } from './prepare.js'
 import { Training, trainingConfigSchema } from './training.js'
 
@@ -71,7 +72,13 @@ it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, an
     dropout: 0.1,
     labelSmoothing: 0,
   })
-  const training = new Training(decoder, vocabulary, { train, validation, features }, config, folder)
+  const training = new Training(
+    decoder,
+    vocabulary,
+    { train, validation, features: new StoredFeatures(features) },
+    config,
+    folder,
+  )
   const { loss: before } = await training.validate()
   await training.run(() => {})
   const { loss: after } = await training.validate()

@@ -10,6 +10,7 @@ import { useBackend } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 import { Decoder, type DecoderConfig } from './decoder.js'
 import { TINY } from './fixtures/tiny.js'
+import { StoredFeatures } from './photo-features.js'
 import { Training, type TrainingConfig, type TrainingEvent, trainingConfigSchema } from './training.js'
 
 const WORDS = ['dog', 'cat', 'runs', 'sits', 'on', 'grass']
@@ -73,7 +74,7 @@ function trainingIn(
   return new Training(
     new Decoder({ ...TINY, vocabularySize: VOCABULARY.size, ...decoder }),
     VOCABULARY,
-    { train, validation: VALIDATION, features },
+    { train, validation: VALIDATION, features: new StoredFeatures(features) },
     config,
     join(folder, name),
   )
@@ -211,7 +212,8 @@ describe('Training on cpu', () => {
 
   it.each(['train', 'validation'])('refuses data without photos for %s', (part) => {
     const { decoder } = trainingIn('none')
-    const data = { train: TRAIN, validation: VALIDATION, features, [part]: [] }
+    const stored = new StoredFeatures(features)
+    const data = { train: TRAIN, validation: VALIDATION, features: stored, [part]: [] }
     expect(() => new Training(decoder, VOCABULARY, data, CONFIG, folder)).toThrow(
       expect.objectContaining({
         code: 'INVALID_DATA',

@@ -1,19 +1,19 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Batch, batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
-import type { FeatureStore } from '../data/feature-store.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { initialize } from '../engine/initialize.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
+import { ahead } from './ahead.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
-import { PhotoFeatures } from './photo-features.js'
+import type { PhotoFeatures, PhotoInput } from './photo-features.js'
 import { Sampler } from './self-critical.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
-import { Validation } from './validation.js'
+import { type Measured, Validation } from './validation.js'
 
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
 export const OBJECTIVES = ['cross-entropy', 'cider'] as const
@@ -37,6 +37,10 @@ export const trainingConfigSchema = z.strictObject({
   samplesPerImage: z.int().min(2).default(5),
   /** Weight of the cross-entropy beside the reward, for the objective cider. */
   crossEntropyWeight: z.number().min(0).default(0.2),
+  /** How many of the encoder's last blocks are trained too; none when absent. */
+  fineTuneEncoder: z.int().min(1).optional(),
+  /** Highest learning rate of those; the decoder's when absent. */
+  encoderLearningRate: z.number().positive().optional(),
   seed: z.int().min(0).default(1),
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
@@ -60,7 +64,15 @@ export interface TrainingEvent {
 export interface TrainingData {
   readonly train: readonly Example[]
   readonly validation: readonly Example[]
-  readonly features: FeatureStore
+  readonly features: PhotoFeatures
+}
+
+/** The photos of a step. */
+interface StepPhotos {
+  readonly epoch: number
+  /** In the training examples. */
+  readonly indices: readonly number[]
+  readonly input: PhotoInput
 }
 
 /** What one step learns from. */
@@ -72,7 +84,8 @@ interface Lesson {
 }
 
 /**
- * Trains a decoder, by teacher forcing or on the CIDEr-D of captions that it draws itself. The state is in
+ * Trains a decoder, and of the encoder what `data.features` lists as parameters, by teacher forcing or on the CIDEr-D of
+ * captions that the decoder draws itself. The state is in
  * `folder/training`; a training that finds one there goes on with it, and gives the same losses as one that never
  * stopped.
  */
@@ -80,7 +93,6 @@ export class Training {
   private readonly ops = new TensorFlowOps()
   private readonly shapes: ReadonlyMap<string, readonly number[]>
   private readonly optimiser: AdamW
-  private readonly photos: PhotoFeatures
   private readonly validation: Validation
   private readonly checkpoint: Checkpoint
   private readonly sampler: Sampler | undefined
@@ -94,11 +106,18 @@ export class Training {
     readonly data: TrainingData,
     readonly config: TrainingConfig,
     folder: string,
-    /** The weights to begin with; random ones when absent. */
+    /** The decoder's weights to begin with; random ones when absent. */
     initial?: Readonly<Record<string, Float32Array>>,
   ) {
     const { ops } = this
-    this.photos = new PhotoFeatures(ops, data.features, decoder.config)
+    const { source, regions, channels, parameters: encoderParameters } = data.features
+    if (regions !== decoder.config.regions || channels !== decoder.config.channels)
+      throw expected(
+        `features ${decoder.config.regions} × ${decoder.config.channels}`,
+        source,
+        [regions, channels],
+        'INVALID_DATA',
+      )
     if (decoder.config.vocabularySize !== vocabulary.size)
       throw expected(
         `${decoder.config.vocabularySize} words`,
@@ -109,17 +128,18 @@ export class Training {
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
     this.checkpoint = new Checkpoint(join(folder, 'training'), config)
-    this.validation = new Validation(ops, decoder, vocabulary, data.validation, this.photos, config)
+    this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.stepsAnEpoch = Math.ceil(data.train.length / config.imagesPerBatch)
     this.totalSteps = this.stepsAnEpoch * config.epochs
-    const { parameters } = decoder
+    const parameters = [...decoder.parameters, ...encoderParameters]
     this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
     const decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
+    const { learningRate, encoderLearningRate } = config
     this.optimiser = new AdamW(
       {
-        learningRate: config.learningRate,
+        learningRate,
         warmUpSteps: config.warmUpSteps,
         totalSteps: this.totalSteps,
         weightDecay: config.weightDecay,
@@ -127,8 +147,9 @@ export class Training {
         clipNorm: config.clipNorm,
         averageDecay: config.averageDecay,
       },
-      initial ?? initialize(parameters, config.seed),
+      { ...(initial ?? initialize(decoder.parameters, config.seed)), ...data.features.initial },
       (name) => decaying.has(name),
+      (name) => (name.startsWith('encoder.') ? (encoderLearningRate ?? learningRate) / learningRate : 1),
     )
   }
 
@@ -154,8 +175,9 @@ export class Training {
     signal?: AbortSignal,
     saveEvery = 200,
   ): Promise<void> {
-    while (this.step < this.totalSteps && !signal?.aborted) {
-      const event = await this.advance()
+    for await (const photos of ahead(this.stepsLeft(), (step) => this.photosOf(step))) {
+      if (signal?.aborted) break
+      const event = await this.advance(photos)
       const ends = this.step % this.stepsAnEpoch === 0
       await report(ends ? { ...event, ...(await this.validated()) } : event)
       if (ends || this.step % saveEvery === 0) await this.checkpoint.save(this.optimiser)
@@ -165,25 +187,39 @@ export class Training {
     await this.checkpoint.save(this.optimiser)
   }
 
-  /** One step of the optimiser. */
-  private async advance(): Promise<TrainingEvent> {
-    const { config, step, ops } = this
+  private *stepsLeft(): Iterable<number> {
+    for (let { step } = this; step < this.totalSteps; step++) yield step
+  }
+
+  private async photosOf(step: number): Promise<StepPhotos> {
+    const { train, features } = this.data
     const epoch = Math.floor(step / this.stepsAnEpoch)
     const indices = this.epochBatches(epoch)[step % this.stepsAnEpoch]!
-    const keys = indices.map((index) => this.photos.viewed(this.data.train[index]!.key, config.seed, epoch))
-    const features = this.photos.of(keys)
+    const photos = indices.map((index) => train[index]!)
+    const input = await features.input(photos, { seed: this.config.seed, epoch })
+    if (input.read.length === 0)
+      throw expected('a photo that can be read', `step ${step + 1}`, photos[0]!.key, 'INVALID_DATA')
+    return { epoch, indices: input.read.map((position) => indices[position]!), input }
+  }
+
+  /** One step of the optimiser. */
+  private async advance({ epoch, indices, input: { data, shape } }: StepPhotos): Promise<TrainingEvent> {
+    const { config, step, ops } = this
+    const { features } = this.data
+    const input = ops.tensor(data, shape)
     const weights = this.tensors(this.optimiser.weights)
-    const { batch, weights: shares, reward } = await this.lesson(weights, indices, features, epoch)
+    const { batch, weights: shares, reward } = await this.lesson(weights, indices, input, epoch)
     const { learningRate } = this.optimiser
     const regularisation = {
       ...config,
       labelSmoothing: shares === undefined ? config.labelSmoothing : 0,
       step,
     }
-    const { loss, gradients } = ops.gradients(weights, (watched) =>
-      teacherForcingLoss(ops, this.decoder, watched, batch, features, regularisation, shares),
-    )
-    ops.dispose([...Object.values(weights), features])
+    const { loss, gradients } = ops.gradients(weights, (watched) => {
+      const seen = features.of(ops, watched, input)
+      return teacherForcingLoss(ops, this.decoder, watched, batch, seen, regularisation, shares)
+    })
+    ops.dispose([...Object.values(weights), input])
     const gradientNorm = this.optimiser.update(gradients)
     return {
       step: this.step,
@@ -198,18 +234,19 @@ export class Training {
   private async lesson(
     weights: Readonly<Record<string, Tensor>>,
     indices: readonly number[],
-    features: Tensor,
+    input: Tensor,
     epoch: number,
   ): Promise<Lesson> {
-    if (this.sampler === undefined)
-      return { batch: makeBatch(this.data.train, indices, this.vocabulary, this.batchOptions(epoch)) }
-    const examples = indices.map((index) => this.data.train[index]!)
-    return this.sampler.lesson(
-      weights,
-      examples,
-      features,
-      new Random(this.config.seed, 'samples', this.step),
-    )
+    const { ops, sampler } = this
+    const { train, features } = this.data
+    if (sampler === undefined)
+      return { batch: makeBatch(train, indices, this.vocabulary, this.batchOptions(epoch)) }
+    const seen = ops.scope(() => features.of(ops, weights, input))
+    const random = new Random(this.config.seed, 'samples', this.step)
+    const examples = indices.map((index) => train[index]!)
+    const lesson = await sampler.lesson(weights, examples, seen, random)
+    ops.dispose([seen])
+    return lesson
   }
 
   private batchesEpoch = -1
@@ -232,10 +269,10 @@ export class Training {
   }
 
   /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */
-  async validate(): Promise<{ loss: number; cider: number }> {
+  async validate(): Promise<Measured> {
     const weights = this.tensors(this.weights)
     try {
-      return { loss: this.validation.loss(weights), cider: await this.validation.cider(weights) }
+      return await this.validation.measure(weights)
     } finally {
       this.ops.dispose(Object.values(weights))
     }

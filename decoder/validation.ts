@@ -5,15 +5,26 @@ import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { scoreCider } from '../metrics/cider.js'
 import { meanScores, type Scores } from '../metrics/scores.js'
 import { beamSearch } from '../search/beam.js'
+import { ahead } from './ahead.js'
 import { constraintsOf } from './captioning.js'
 import type { Decoder } from './decoder.js'
 import { captionOptionsSchema } from './options.js'
-import type { PhotoFeatures } from './photo-features.js'
+import type { PhotoFeatures, PhotoInput } from './photo-features.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 import { tensorFlowModel } from './tensorflow-model.js'
 
 /** Photos at once. */
 const BATCH = 32
+
+/** What a decoder is found to be on photos that it is not trained on. */
+export interface Measured {
+  /** Mean negative log-likelihood of the captions by teacher forcing, nats a word. */
+  readonly loss: number
+  /** CIDEr-D of `said`, see `ciderByStyle`. */
+  readonly cider: number
+  /** The words that the search finds for each photo that could be read, with its defaults, in the photo's own style. */
+  readonly said: readonly (readonly string[])[]
+}
 
 /** How good a decoder is on photos that it is not trained on. */
 export class Validation {
@@ -26,46 +37,54 @@ export class Validation {
     private readonly batchOptions: { readonly captionsPerImage: number; readonly maxLength: number },
   ) {}
 
-  /** Mean negative log-likelihood of the captions, nats a word, by teacher forcing. */
-  loss(weights: Weights<Tensor>): number {
+  async measure(weights: Weights<Tensor>): Promise<Measured> {
     const { ops } = this
     let total = 0
     let words = 0
-    for (const indices of this.batches()) {
-      const batch = makeBatch(this.examples, indices, this.vocabulary, {
-        ...this.batchOptions,
-        seed: 0,
-        epoch: 0,
-      })
-      const features = this.features.of(batch.keys)
-      const loss = ops.scope(() => teacherForcingLoss(ops, this.decoder, weights, batch, features))
-      const counted = batch.mask.reduce((sum, value) => sum + value, 0)
-      total += ops.read(loss)[0]! * counted
-      words += counted
-      ops.dispose([features, loss])
-    }
-    return total / words
-  }
-
-  /** The words that the search finds for each photo, with its defaults, in the photo's own style. */
-  async captions(weights: Weights<Tensor>): Promise<string[][]> {
+    const seen: Example[] = []
     const said: string[][] = []
-    for (const indices of this.batches()) said.push(...(await this.captionsOf(weights, indices)))
-    return said
+    for await (const { indices, input } of ahead(this.batches(), (batch) => this.read(batch))) {
+      const tensor = ops.tensor(input.data, input.shape)
+      const features = ops.scope(() => this.features.of(ops, weights, tensor))
+      const { loss, counted } = this.likelihood(weights, indices, features)
+      total += loss * counted
+      words += counted
+      const examples = indices.map((index) => this.examples[index]!)
+      seen.push(...examples)
+      said.push(...(await this.captions(weights, examples, features)))
+      ops.dispose([tensor, features])
+    }
+    return { loss: total / words, cider: ciderByStyle(said, seen).corpus, said }
   }
 
-  /** CIDEr-D of captions of the photos, see `ciderByStyle`. */
-  async cider(weights: Weights<Tensor>): Promise<number> {
-    return ciderByStyle(await this.captions(weights), this.examples).corpus
+  private async read(batch: readonly number[]): Promise<{ indices: number[]; input: PhotoInput }> {
+    const input = await this.features.input(batch.map((index) => this.examples[index]!))
+    return { indices: input.read.map((position) => batch[position]!), input }
   }
 
-  private async captionsOf(weights: Weights<Tensor>, indices: readonly number[]): Promise<string[][]> {
+  /** Nats a word of the captions, and of how many words. */
+  private likelihood(
+    weights: Weights<Tensor>,
+    indices: readonly number[],
+    features: Tensor,
+  ): { loss: number; counted: number } {
+    const { ops } = this
+    const options = { ...this.batchOptions, seed: 0, epoch: 0 }
+    const batch = makeBatch(this.examples, indices, this.vocabulary, options)
+    const loss = ops.scope(() => teacherForcingLoss(ops, this.decoder, weights, batch, features))
+    const value = ops.read(loss)[0]!
+    ops.dispose([loss])
+    return { loss: value, counted: batch.mask.reduce((sum, counts) => sum + counts, 0) }
+  }
+
+  private async captions(
+    weights: Weights<Tensor>,
+    examples: readonly Example[],
+    features: Tensor,
+  ): Promise<string[][]> {
     const { ops, decoder, vocabulary } = this
     const options = captionOptionsSchema.parse({})
-    const examples = indices.map((index) => this.examples[index]!)
-    const features = this.features.of(examples.map(({ key }) => key))
     const started = ops.scope(() => decoder.start(ops, weights, features))
-    ops.dispose([features])
     const model = tensorFlowModel(ops, decoder, weights, examples.length, started)
     try {
       const found = await beamSearch(model, {

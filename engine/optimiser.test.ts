@@ -91,6 +91,16 @@ describe('AdamW', () => {
     expect(Number.isFinite(whole.learningRate)).toBe(true)
   })
 
+  it('moves and decays a weight by its own share of the rate', () => {
+    const begin = gradientsOf({ w: [1, 2], slow: [1, 2] })
+    const optimiser = new AdamW(OPTIONS, begin, always, (name) => (name === 'slow' ? 0.1 : 1))
+    const plain = optimise({ learningRate: 0.01 }, { slow: [1, 2] })
+    optimiser.update(gradientsOf({ w: [0, 0], slow: [0.3, -0.2] }))
+    plain.update(gradientsOf({ slow: [0.3, -0.2] }))
+    for (const [i, value] of plain.weights.slow!.entries())
+      expect(optimiser.weights.slow![i]).toBeCloseTo(value, 6)
+  })
+
   it('clips the norm of all gradients together, keeps their direction and returns the norm before', () => {
     const optimiser = optimise({ clipNorm: 2 }, { w: [0, 0], b: [0] })
     // (4, 0, 3) has norm 5 and becomes (1.6, 0, 1.2).

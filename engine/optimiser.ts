@@ -37,6 +37,8 @@ export class AdamW {
     readonly options: OptimiserOptions,
     readonly weights: Readonly<Record<string, Float32Array>>,
     private readonly decays: (name: string) => boolean,
+    /** By how much the learning rate of a weight differs from the others'. */
+    private readonly rateOf: (name: string) => number = () => 1,
   ) {
     for (const [name, values] of Object.entries(weights))
       this.moments.set(name, {
@@ -59,7 +61,7 @@ export class AdamW {
     if (!Number.isFinite(norm)) throw expected('a finite gradient', `step ${this.step}`, norm, 'NUMERIC')
     const { betas, weightDecay, averageDecay } = this.options
     const [beta1, beta2] = betas
-    const rate = this.learningRate
+    const { learningRate } = this
     this.step++
     const correction1 = 1 - beta1 ** this.step
     const correction2 = 1 - beta2 ** this.step
@@ -67,6 +69,7 @@ export class AdamW {
     const follow = 1 - Math.min(averageDecay, this.step / (this.step + 10))
     for (const [name, gradient] of Object.entries(gradients)) {
       const weight = this.weights[name]!
+      const rate = learningRate * this.rateOf(name)
       const { mean, square, average } = this.moments.get(name)!
       const decay = this.decays(name) ? rate * weightDecay : 0
       for (let i = 0; i < gradient.length; i++) {

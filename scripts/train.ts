@@ -5,6 +5,7 @@ import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { readBundle, weightsOf, writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
+import { StoredFeatures } from '../decoder/photo-features.js'
 import { Training, trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
@@ -80,7 +81,7 @@ async function train(options: Options): Promise<void> {
   const training = new Training(
     decoder,
     vocabulary,
-    { train, validation, features },
+    { train, validation, features: new StoredFeatures(features) },
     config,
     options.out,
     from && numbersOf(weightsOf(from.weights, 'decoder')),

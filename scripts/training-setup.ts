@@ -65,6 +65,8 @@ export function addTrainingOptions(
     if (!recipe.includes(name)) continue
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     const preset = field.parse(undefined)
+    // What has no preset is an option that the command describes itself.
+    if (preset === undefined) continue
     if (typeof preset === 'number') command.option(`${flag} <n>`, 'recipe', Number, preset)
     else command.option(`${flag} <name>`, OBJECTIVES.join(' or '), preset)
   }
