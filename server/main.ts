@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
@@ -16,6 +16,9 @@ export { readConfig, settings } from './config.js'
 
 /** Time for a client to send the head of its request, and how often connections are looked at for that, ms. */
 const HEADERS_TIMEOUT = 10_000
+
+/** Time within which a request that was sent has been read, ms. */
+const IDLE = 250
 const CHECKING_INTERVAL = 1_000
 
 /** A service that answers requests. */
@@ -61,9 +64,10 @@ export async function startService(
     for (const res of open) if (!res.headersSent) res.setHeader('Connection', 'close')
     if (config.drainDelay > 0) await wait(config.drainDelay)
     const closed = once(server, 'close')
-    server.close()
-    // Connections that are kept alive end when their last answer is through.
-    const sweep = setInterval(() => server.closeIdleConnections(), 50)
+    // http's own close would also end connections whose request has been sent and not yet been read.
+    NetServer.prototype.close.call(server)
+    // By then a connection without a request is one that is kept alive.
+    const sweep = setInterval(() => server.closeIdleConnections(), IDLE)
     const limit = setTimeout(() => server.closeAllConnections(), config.drainTimeout)
     await closed
     clearInterval(sweep)
