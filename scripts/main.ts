@@ -11,6 +11,7 @@ const COMMANDS = {
   calibrate: () => import('./calibrate.js'),
   tokenize: () => import('./tokenize.js'),
   fetch: () => import('./fetch.js'),
+  compare: () => import('./compare.js'),
   'gradient-flow': () => import('./gradient-flow.js'),
 }
 

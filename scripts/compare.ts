@@ -1,0 +1,159 @@
+import { createHash } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Command } from 'commander'
+import { z } from 'zod'
+import type { Example } from '../data/batches.js'
+import { FeatureStore } from '../data/feature-store.js'
+import { Vocabulary } from '../data/vocabulary.js'
+import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
+import { trainingConfigSchema } from '../decoder/training.js'
+import { validate } from '../decoder/validate.js'
+import { decodeImage } from '../encoder/image.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { ShowtellError } from '../errors.js'
+import { Random } from '../random.js'
+import { curves, markdown, rowsOf, type Tried } from './compare/report.js'
+import { type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
+import { VARIANTS, variantsOf } from './compare/variants.js'
+import { interruptible } from './interrupt.js'
+import {
+  addTrainingOptions,
+  begunVocabulary,
+  openEncoder,
+  readSets,
+  recipeOf,
+  shapeOf,
+  type TrainingOptions,
+} from './training-setup.js'
+import { writeWhole } from './whole-file.js'
+
+interface Options extends TrainingOptions {
+  variants: string[]
+  steps: number
+  validations: number
+  photo: string
+  out: string
+}
+
+const budgetSchema = z.strictObject({ steps: z.int().min(1), validations: z.int().min(1) })
+
+/** The fields of the recipe that one gives. The budget says how long; an encoder that is trained too needs photos. */
+const RECIPE = Object.keys(trainingConfigSchema.shape).filter(
+  (name) => !['epochs', 'fineTuneEncoder', 'encoderLearningRate'].includes(name),
+)
+/** The whole training is one pass over the lessons. */
+const EPOCHS = 1
+
+/** `showtell compare`: variants of the captioner under one budget. */
+export function register(program: Command): void {
+  const command = program
+    .command('compare')
+    .description('train variants of the captioner under one budget and compare them; run again to go on')
+    .requiredOption('--out <folder>', 'where the table goes, and a folder a variant')
+    .requiredOption('--photo <file>', 'a photo that every variant captions once it is exported')
+    .option(
+      '--variants <name...>',
+      `JSON files {"name": {"cell": "gru", …}}, or of ${Object.keys(VARIANTS).join(', ')}; all of these when absent`,
+      [],
+    )
+    .option('--steps <n>', 'the budget: steps of each variant', Number, 300)
+    .option('--validations <n>', 'points of the validation curves', Number, 5)
+  addTrainingOptions(command, RECIPE).action(compare)
+}
+
+async function compare(options: Options): Promise<void> {
+  const signal = interruptible()
+  const { steps, validations } = validate(budgetSchema, {
+    steps: options.steps,
+    validations: options.validations,
+  })
+  const shape = shapeOf(options)
+  const recipe = { ...recipeOf(options), epochs: EPOCHS }
+  const variants = await variantsOf(options.variants, [
+    ...Object.keys(shape),
+    // Of another size of batches the budget would be another.
+    ...RECIPE.filter((name) => name !== 'imagesPerBatch'),
+  ])
+  // A photo that does not open shows before the training.
+  await decodeImage(options.photo, 1)
+  const engine = await useBackend(options.engine)
+  const features = FeatureStore.open(options.features)
+  const encoder = await openEncoder(features, options, engine)
+  const { styles, train, validation, summary } = await readSets(options.data, features)
+  await mkdir(options.out, { recursive: true })
+  const vocabulary = await begunVocabulary(join(options.out, 'vocabulary.json'), () =>
+    Vocabulary.build(
+      train.flatMap(({ captions }) => captions),
+      { minimumCount: options.minimumCount, styles },
+    ),
+  )
+  const { regions, channels } = features.header
+  const fixed = { vocabularySize: vocabulary.size, regions, channels }
+  const candidates = variants.map(({ name, changes }): Candidate => {
+    const changed = (fields: object) => ({
+      ...fields,
+      ...Object.fromEntries(Object.entries(changes).filter(([field]) => field in fields)),
+    })
+    return {
+      name,
+      changes,
+      decoder: new Decoder(validate(decoderConfigSchema, { ...changed(shape), ...fixed }, name)),
+      recipe: validate(trainingConfigSchema, changed(recipe), name),
+    }
+  })
+  const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
+  const setup: Setup = {
+    ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary, photo: options.photo },
+    lessons: lessonsOf(train, steps * imagesPerBatch, seed),
+    validateEvery: Math.ceil(steps / validations),
+    style: styles.at(-1)!,
+    dataSum: createHash('sha256')
+      .update(JSON.stringify([train, validation]))
+      .digest('hex'),
+  }
+  process.stderr.write(
+    `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}\n`,
+  )
+  const tried: Tried[] = []
+  const circumstances = {
+    ...{ steps, imagesPerBatch, summary, engine, photo: basename(options.photo) },
+    validationPhotos: validation.length,
+    common: { ...shape, ...recipe },
+  }
+  for (const [i, candidate] of candidates.entries()) {
+    const { name, changes } = candidate
+    process.stderr.write(`${i + 1} of ${candidates.length}: ${name}\n`)
+    const trial = signal.aborted ? undefined : await runTrial(candidate, setup, signal).catch(diverged(name))
+    if (trial === 'diverged') continue
+    if (trial === undefined) {
+      process.stderr.write(`stopped at ${name}; the same command goes on\n`)
+      return
+    }
+    tried.push({ ...trial, name, changes, events: await eventsOf(options.out, name) })
+    const rows = rowsOf(tried, validation)
+    const found = `${JSON.stringify({ ...circumstances, rows }, null, 1)}\n`
+    await writeWhole(join(options.out, 'compare.json'), found)
+    await writeWhole(join(options.out, 'compare.svg'), curves(tried))
+    await writeWhole(join(options.out, 'compare.md'), markdown(rows, circumstances))
+  }
+  process.stderr.write(`wrote ${join(options.out, 'compare.md')}\n`)
+}
+
+/** A variant whose numbers leave those that can be reckoned with says so; the others go on. */
+function diverged(name: string): (error: unknown) => 'diverged' {
+  return (error) => {
+    if (!(error instanceof ShowtellError) || error.code !== 'NUMERIC') throw error
+    process.stderr.write(`left out: ${name}: ${error.message}\n`)
+    process.exitCode = 1
+    return 'diverged'
+  }
+}
+
+/** So many photos, drawn without replacement until all were drawn, then anew. */
+function lessonsOf(photos: readonly Example[], count: number, seed: number): Example[] {
+  const lessons: Example[] = []
+  for (let pass = 0; lessons.length < count && photos.length > 0; pass++)
+    lessons.push(...new Random(seed, 'lessons', pass).shuffle([...photos]))
+  return lessons.slice(0, count)
+}
