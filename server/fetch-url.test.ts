@@ -4,20 +4,47 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ShowtellError } from '../errors.js'
 import { type FetchLimits, fetchUrl, isPublic } from './fetch-url.js'
 
-/** What the system's resolver answers, by name; a name with several answers gives them one call after the other. */
-const names = vi.hoisted(() => new Map<string, { address: string; family: number }[][]>())
+interface Address {
+  readonly address: string
+  readonly family: number
+}
+
+/** What the name servers answer, by name; a name with several answers gives them one after the other. */
+const names = vi.hoisted(() => new Map<string, Address[][]>())
 const lookups = vi.hoisted((): string[] => [])
-vi.mock('node:dns', () => ({
-  lookup: (
-    name: string,
-    _options: unknown,
-    done: (error: Error | null, addresses?: { address: string; family: number }[]) => void,
-  ) => {
-    lookups.push(name)
-    const answers = names.get(name)
-    const answer = answers !== undefined && answers.length > 1 ? answers.shift() : answers?.[0]
-    if (answer === undefined) done(new Error(`getaddrinfo ENOTFOUND ${name}`))
-    else done(null, answer)
+/** Names whose servers never answer. */
+const SILENT = 'silent.example'
+vi.mock('node:dns/promises', () => ({
+  Resolver: class {
+    #cancel = (): void => {}
+
+    async resolve4(name: string): Promise<string[]> {
+      lookups.push(name)
+      if (name === SILENT)
+        await new Promise((_resolve, reject) => {
+          this.#cancel = () => reject(new Error('queryA ECANCELLED'))
+        })
+      return this.#answer(name, 4)
+    }
+
+    async resolve6(name: string): Promise<string[]> {
+      try {
+        return this.#answer(name, 6)
+      } finally {
+        const answers = names.get(name) ?? []
+        if (answers.length > 1) answers.shift()
+      }
+    }
+
+    cancel(): void {
+      this.#cancel()
+    }
+
+    #answer(name: string, family: number): string[] {
+      const addresses = names.get(name)?.[0]?.filter((one) => one.family === family) ?? []
+      if (addresses.length === 0) throw new Error(`query ENODATA ${name}`)
+      return addresses.map(({ address }) => address)
+    }
   },
 }))
 
@@ -133,7 +160,7 @@ describe('fetchUrl', () => {
     names.set('inside.example', [[{ address: '127.0.0.1', family: 4 }]])
     names.set('both.example', [
       [
-        { address: '8.8.8.8', family: 4 },
+        { address: '2606:4700::1111', family: 6 },
         { address: '127.0.0.1', family: 4 },
       ],
     ])
@@ -208,6 +235,13 @@ describe('fetchUrl', () => {
     }
     await expect(fetched(`http://photos.example:${port}/`, { hold })).rejects.toMatchObject({
       code: 'OVERLOADED',
+    })
+  })
+
+  it('gives up when the name servers never answer', async () => {
+    await expect(fetched(`http://${SILENT}/`, { timeout: 50 })).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+      message: 'Expected to fetch photo 1 but it took longer than 50 ms',
     })
   })
 
