@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,9 +7,9 @@ import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
 import { writeSafetensors } from '../engine/safetensors.js'
-import { Random } from '../random.js'
 import { killAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
+import { writeTrainingSet } from './fixtures/training-set.js'
 
 const MINUTES = 60_000
 const KILLS = 2
@@ -115,36 +114,8 @@ describe('killed at random moments and started again until it is done', () => {
   it(
     'train has the losses and the weights of an undisturbed run, bit for bit',
     async () => {
-      const file = at('weights.safetensors')
-      const sum = createHash('sha256')
-        .update(await readFile(file))
-        .digest('hex')
-      const random = new Random('train')
-      const shape = { regions: 49, channels: 1280 }
-      const store = FeatureStore.create(at('features'), {
-        encoder: 'efficientnet-lite0',
-        weights: sum,
-        ...shape,
-        range: [0, 6],
-      })
-      const words = ['a', 'dog', 'cat', 'runs', 'sits', 'on', 'grass', 'snow']
-      let captions = ''
-      for (let id = 1; id <= 13; id++) {
-        store.append(
-          `${id}.jpg`,
-          Float32Array.from({ length: 49 * 1280 }, () => 6 * random.uniform()),
-        )
-        const said = [0, 1].map(() => words.map(() => words[random.below(words.length)]).join(' '))
-        captions += `${JSON.stringify({ id, file: `${id}.jpg`, captions: said })}\n`
-      }
-      store.close()
-      await writeFile(at('captions.jsonl'), captions)
-      const command = (out: string): string[] => [
-        ...['train', '--data', `plain=${at('captions.jsonl')}`, '--features', at('features')],
-        ...['--encoder-weights', file, '--out', at(out), '--engine', 'cpu', '--minimum-count', '1'],
-        ...['--units', '8', '--embedding-size', '8', '--region-size', '8', '--attention-units', '8'],
-        ...['--epochs', '6', '--images-per-batch', '2', '--warm-up-steps', '4'],
-      ]
+      const set = await writeTrainingSet(at('set'), 13)
+      const command = (out: string): string[] => ['train', ...set, '--out', at(out), '--epochs', '6']
       await run(command('undisturbed'))
       let killed = 0
       for (let i = 0; i < KILLS; i++)

@@ -76,7 +76,8 @@ export interface Circumstances {
 /** The table as Markdown. */
 export function markdown(rows: readonly Row[], circumstances: Circumstances): string {
   const { steps, imagesPerBatch, summary, validationPhotos, photo, engine, common } = circumstances
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   const numbers = rows.map((row) =>
     line([
       row.name,

@@ -1,0 +1,177 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { readBundle } from '../decoder/bundle.js'
+import { scoreTokens } from '../metrics/score.js'
+import type { Row } from './compare/report.js'
+import { killAtWork, run } from './fixtures/commands.js'
+import { writeTrainingSet } from './fixtures/training-set.js'
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+
+const PHOTO = fileURLToPath(new URL('../examples/cat.jpg', import.meta.url))
+const STEPS = 7
+/** The second is the first by another name. */
+const LIST: Record<string, Record<string, unknown>> = {
+  first: { attention: 'dot' },
+  again: { attention: 'dot' },
+  other: { attention: 'dot', cell: 'gru', layers: 2, connection: 'highway', dropout: 0.5 },
+}
+const NAMES = Object.keys(LIST)
+
+let folder: string
+let command: (out: string, ...more: string[]) => string[]
+const at = (...names: string[]): string => join(folder, ...names)
+const text = (...names: string[]): Promise<string> => readFile(at(...names), 'utf8')
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'compare-'))
+  // 39 photos, three of them to validate: less than the steps take.
+  const set = await writeTrainingSet(at('set'), 39)
+  await writeFile(at('list.json'), JSON.stringify(LIST))
+  command = (out, ...more) => [
+    ...['compare', ...set, '--photo', PHOTO, '--variants', at('list.json')],
+    ...['--steps', String(STEPS), '--validations', '3', '--out', at(out), ...more],
+  ]
+  await run(command('whole'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+interface Logged {
+  readonly step: number
+  readonly seconds?: number
+  readonly validationLoss?: number
+  readonly validationCider?: number
+}
+
+/** What a variant logged, but for the time it took. */
+async function logOf(out: string, name: string): Promise<Logged[]> {
+  const lines = (await text(out, name, 'log.jsonl')).trimEnd().split('\n')
+  return lines.map((line) => {
+    const { seconds, ...event } = JSON.parse(line) as Logged
+    expect(seconds).toBeGreaterThan(0)
+    return event
+  })
+}
+
+async function rowsOf(out: string): Promise<Row[]> {
+  return (JSON.parse(await text(out, 'compare.json')) as { rows: Row[] }).rows
+}
+
+const captionsOf = async (out: string, name: string) =>
+  (JSON.parse(await text(out, name, 'result.json')) as { captions: string[][] }).captions
+
+describe('showtell compare', () => {
+  it('trains every variant for as many steps and validates as often', async () => {
+    for (const name of NAMES) {
+      const log = await logOf('whole', name)
+      expect(log.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7])
+      expect(log.filter((event) => event.validationLoss !== undefined).map(({ step }) => step)).toEqual([
+        3, 6, 7,
+      ])
+    }
+  })
+
+  it('gives the same variant the same photos, and the same end', async () => {
+    expect(await logOf('whole', 'again')).toEqual(await logOf('whole', 'first'))
+    expect(await logOf('whole', 'other')).not.toEqual(await logOf('whole', 'first'))
+    const [first, again] = await rowsOf('whole')
+    expect({ ...again, name: 'first', againstFirst: undefined, secondsAStep: 0 }).toEqual({
+      ...first,
+      againstFirst: undefined,
+      secondsAStep: 0,
+    })
+    for (const { difference, real } of Object.values(again!.againstFirst!))
+      expect({ difference, real }).toEqual({ difference: 0, real: false })
+  })
+
+  it('writes a bundle of each with its graphs, whose caption of the photo is in the table', async () => {
+    const rows = await rowsOf('whole')
+    expect(rows.map(({ name, changes }) => ({ [name]: changes }))).toEqual(
+      Object.entries(LIST).map(([name, changes]) => ({ [name]: changes })),
+    )
+    for (const { name, parameters, caption, engine } of rows) {
+      const { config, weights } = await readBundle(at('whole', name, 'bundle'))
+      expect(config.decoder).toMatchObject({
+        units: 8,
+        wordMemory: true,
+        layers: 1,
+        cell: 'lstm',
+        ...LIST[name],
+      })
+      expect(config.training).toMatchObject({ steps: STEPS, dropout: name === 'other' ? 0.5 : 0.3 })
+      expect(Object.keys(config.files)).toEqual(expect.arrayContaining(['encoder.onnx', 'decoder.onnx']))
+      const ofDecoder = [...weights.entries].filter(([weight]) => weight.startsWith('decoder.'))
+      const sizes = ofDecoder.map(([, { shape }]) => shape.reduce((product, size) => product * size, 1))
+      expect(parameters).toBe(sizes.reduce((sum, size) => sum + size, 0))
+      expect(caption).toMatch(/^[A-Z].*\.$/)
+      expect(engine).toContain('onnx')
+      expect(await text('whole', 'compare.md')).toContain(`| ${name} | ${caption} | ${engine} |`)
+    }
+  })
+
+  it('scores the captions of the validation photos', async () => {
+    const references = (await text('set', 'captions.jsonl'))
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { id: number; captions: string[] })
+      .filter(({ id }) => id % 13 === 0)
+      .map(({ captions }) => captions.map((caption) => caption.split(' ')))
+    expect(references).toHaveLength(3)
+    for (const { name, scores, validationLoss } of await rowsOf('whole')) {
+      const said = await captionsOf('whole', name)
+      const { Bleu_4, CIDEr } = scoreTokens(said, references)
+      expect(scores.Bleu_4).toBeCloseTo(Bleu_4!.corpus, 12)
+      expect(scores.CIDEr).toBeCloseTo(CIDEr!.corpus, 12)
+      const last = (await logOf('whole', name)).at(-1)!
+      expect(validationLoss).toBe(last.validationLoss)
+      expect(scores.CIDEr).toBe(last.validationCider)
+    }
+  })
+
+  it('killed at random moments and started again gives the same', async () => {
+    let killed = 0
+    for (const name of ['first', 'other'])
+      if (await killAtWork(command('killed'), at('killed', name, 'log.jsonl'), 700)) killed++
+    expect(killed).toBeGreaterThan(0)
+    // What kills in the middle of writing leave.
+    await mkdir(at('killed', 'other', 'bundle.part'), { recursive: true })
+    await writeFile(at('killed', 'other', 'result.json.part'), 'half')
+    await writeFile(at('killed', 'compare.md.part'), 'half')
+    await run(command('killed'))
+    for (const name of NAMES) {
+      expect(await logOf('killed', name)).toEqual(await logOf('whole', name))
+      expect(await captionsOf('killed', name)).toEqual(await captionsOf('whole', name))
+      const sums = await Promise.all(
+        ['killed', 'whole'].map(async (out) => (await readBundle(at(out, name, 'bundle'))).config.files),
+      )
+      expect(sums[0]).toEqual(sums[1])
+    }
+    const files = async (out: string) => (await readdir(at(out), { recursive: true })).sort()
+    expect(await files('killed')).toEqual(await files('whole'))
+    expect((await files('whole')).filter((file) => /training|\.part/.test(file))).toEqual([])
+  })
+
+  it('adds a variant to those that are done, which stay as they are', async () => {
+    const done = () =>
+      Promise.all(NAMES.map(async (name) => (await stat(at('whole', name, 'result.json'))).mtimeMs))
+    const before = await done()
+    await writeFile(at('more.json'), JSON.stringify({ more: { attention: 'none', wordMemory: false } }))
+    const asked = command('whole', '--steps', String(STEPS))
+    asked.splice(asked.indexOf(at('list.json')) + 1, 0, at('more.json'))
+    await run(asked)
+    expect((await rowsOf('whole')).map(({ name }) => name)).toEqual([...NAMES, 'more'])
+    expect(await done()).toEqual(before)
+  })
+
+  it.each([
+    [['--seed', '2'], /INVALID_DATA: Expected seed 1, as it was begun, for .*settings\.json but received 2/],
+    [['--steps', '0'], /INVALID_ARGUMENT: Expected an integer from 1 for steps but received 0/],
+    [['--photo', 'nowhere.jpg'], /NOT_FOUND: .*nowhere\.jpg/],
+    [['--cell', 'grue'], /INVALID_ARGUMENT: Expected one of rnn, .* for cell but received "grue"/],
+  ])('refuses %j before anything is trained', async (more, message) => {
+    expect(await run(command('whole', ...more), [1])).toMatch(message)
+  })
+})
