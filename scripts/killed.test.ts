@@ -123,6 +123,7 @@ describe('killed at random moments and started again until it is done', () => {
       expect(killed).toBeGreaterThan(0)
       await appendFile(at('disturbed/log.jsonl'), '{"step":')
       // What kills in the middle of writing state and bundle leave.
+      await mkdir(at('disturbed/training'), { recursive: true })
       await writeFile(at('disturbed/training/state.safetensors.part'), 'half')
       await mkdir(at('disturbed/bundle.part'), { recursive: true })
       await writeFile(at('disturbed/bundle.part/model.safetensors'), 'half')
