@@ -3,6 +3,7 @@ import { ShowtellError } from '../errors.js'
 import { BACKENDS, type Backend } from './backends.js'
 import { registerGradients } from './gradients.js'
 import type { Convolution, Ops } from './ops.js'
+import { linear, SharedWeights } from './shared-weights.js'
 
 /** A value of `TensorFlowOps`. */
 export type Tensor = tf.Tensor
@@ -12,6 +13,9 @@ export type Tensor = tf.Tensor
  * Beside `Ops` it has what only training needs.
  */
 export class TensorFlowOps implements Ops<tf.Tensor> {
+  /** While gradients are being worked out. */
+  private shared: SharedWeights | undefined
+
   // A typed array must not come out of a scope: tidy would walk through every number looking for tensors.
   scope<R>(run: () => R): R {
     return tf.tidy(run as () => tf.TensorContainer) as R
@@ -85,11 +89,7 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
   }
 
   linear(x: tf.Tensor, weight: tf.Tensor, bias?: tf.Tensor): tf.Tensor {
-    const [inputs, outputs] = weight.shape as [number, number]
-    // The gradient of a product of rank 3 by rank 2 fails in TensorFlow.js: the leading axes are flattened.
-    const flat = tf.matMul(tf.reshape(x, [-1, inputs]), weight)
-    const summed = bias === undefined ? flat : tf.add(flat, bias)
-    return tf.reshape(summed, [...x.shape.slice(0, -1), outputs])
+    return this.shared?.linear(x, weight, bias) ?? linear(x, weight, bias)
   }
 
   matMul(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
@@ -175,9 +175,14 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
   ): { loss: number; gradients: Record<string, Float32Array> } {
     registerGradients()
     const names = Object.keys(weights)
-    const run = tf.valueAndGrads((...values: tf.Tensor[]) =>
-      loss(Object.fromEntries(names.map((name, i) => [name, values[i]!]))),
-    )
+    const run = tf.valueAndGrads((...values: tf.Tensor[]) => {
+      this.shared = new SharedWeights()
+      try {
+        return loss(Object.fromEntries(names.map((name, i) => [name, values[i]!])))
+      } finally {
+        this.shared = undefined
+      }
+    })
     const { value, grads } = run(names.map((name) => weights[name]!))
     const read = (value.dataSync() as Float32Array)[0]!
     const gradients = Object.fromEntries(names.map((name, i) => [name, grads[i]!.dataSync() as Float32Array]))
