@@ -82,9 +82,9 @@ export class TrainingLog {
 
 type Point = readonly [x: number, y: number]
 
-/** At most 100 points, each a mean of its neighbours: a step's loss is noise. */
-export function averaged(points: readonly Point[]): Point[] {
-  const size = Math.ceil(points.length / 100)
+/** At most so many points, each a mean of its neighbours: a step's loss is noise. */
+export function averaged(points: readonly Point[], most = 100): Point[] {
+  const size = Math.ceil(points.length / most)
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length
   return Array.from({ length: Math.ceil(points.length / size) }, (_, i) => {

@@ -92,13 +92,14 @@ export function markdown(rows: readonly Row[], circumstances: Circumstances): st
   const first = rows[0]!.name
   return `# Variants of the captioner
 
-Made by \`showtell compare\`. Every variant took ${steps} steps of ${imagesPerBatch} photos from random weights: the same photos and
-captions in the same order, unless it changes the seed (${summary}). All were validated on the same ${validationPhotos} photos: nats a word by teacher
-forcing, and captions as the search finds them by default. Parameters are those of the decoder; seconds a step are the
-median on this machine (${engine}) with whatever else it did.
+Made by \`showtell compare\`. Every variant took ${steps} steps of ${imagesPerBatch} photos (${summary}) from random weights: the same
+photos and captions in the same order, unless it changes the seed. All were validated on the same ${validationPhotos} photos:
+nats a word by teacher forcing, and captions as the search finds them by default. Parameters are those of the decoder;
+seconds a step are the median on this machine (${engine}), whatever else it did.
 
-The last two columns are differences from ${first} with their 95 % interval and p, by a paired bootstrap over the photos.
-Of twenty that differ by chance alone about one is called real, and a variant trained again with another seed differs too.
+The last two columns are differences from ${first} with their 95 % interval and p, by a paired bootstrap over the photos; bold
+where the interval leaves 0 out. Of twenty that differ by chance alone about one is bold, and the same variant trained
+again from another seed differs too.
 
 ${line(['variant', 'what it changes', 'parameters', 's a step', 'nats a word', 'BLEU-4', 'CIDEr-D', `BLEU-4 against ${first}`, `CIDEr-D against ${first}`])}
 ${line(['---', '---', ...new Array<string>(5).fill('---:'), '---', '---'])}
@@ -133,14 +134,14 @@ export function curves(tried: readonly Tried[]): string {
         return at === undefined ? [] : [[event.step, at] as const]
       })
       // There are seven colours.
-      return { name, points: smooth ? averaged(points) : points, dashed: i % 14 >= 7 }
+      return { name, points: smooth ? averaged(points, 30) : points, dashed: i % 14 >= 7 }
     }),
   })
   return drawCharts(
     [
-      chart('Training', 'nats a word, smoothed', ({ loss }) => loss, true),
-      chart('Validation', 'nats a word', ({ validationLoss }) => validationLoss),
-      chart('Validation', 'CIDEr-D', ({ validationCider }) => validationCider),
+      chart('Training loss, smoothed', 'nats a word', ({ loss }) => loss, true),
+      chart('Validation loss', 'nats a word', ({ validationLoss }) => validationLoss),
+      chart('Validation CIDEr-D', 'CIDEr-D', ({ validationCider }) => validationCider),
     ],
     3,
   )
@@ -156,6 +157,7 @@ function difference(compared: Comparison | undefined): string {
 
 function inWords(changes: Changes): string {
   return Object.entries(changes)
+    .filter(([, value]) => value !== undefined)
     .map(([name, value]) => `${name} ${value}`)
     .join(', ')
 }
