@@ -147,7 +147,11 @@ export class Training {
         clipNorm: config.clipNorm,
         averageDecay: config.averageDecay,
       },
-      { ...(initial ?? initialize(decoder.parameters, config.seed)), ...data.features.initial },
+      // Changed in place from here on.
+      structuredClone({
+        ...(initial ?? initialize(decoder.parameters, config.seed)),
+        ...data.features.initial,
+      }),
       (name) => decaying.has(name),
       (name) => (name.startsWith('encoder.') ? (encoderLearningRate ?? learningRate) / learningRate : 1),
     )

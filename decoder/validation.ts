@@ -44,6 +44,7 @@ export class Validation {
     const seen: Example[] = []
     const said: string[][] = []
     for await (const { indices, input } of ahead(this.batches(), (batch) => this.read(batch))) {
+      if (indices.length === 0) continue
       const tensor = ops.tensor(input.data, input.shape)
       const features = ops.scope(() => this.features.of(ops, weights, tensor))
       const { loss, counted } = this.likelihood(weights, indices, features)

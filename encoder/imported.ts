@@ -1,20 +1,31 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { readSafetensors } from '../engine/safetensors.js'
+import { readSafetensors, toFloat16 } from '../engine/safetensors.js'
 import type { Array32, Encoder } from './encoder.js'
 
 /**
  * An encoder's weights out of a safetensors file with the names of the framework they come from.
+ * @returns `sums`: what a feature store may call them, that of the weights first; older stores have that of the file.
  * @throws ShowtellError NOT_FOUND, INVALID_BUNDLE or INVALID_DATA naming the file or the weight.
  */
 export async function importEncoder(
   encoder: Encoder,
   path: string,
-): Promise<{ weights: Record<string, Array32>; sha256: string }> {
+): Promise<{ weights: Record<string, Array32>; sums: readonly string[] }> {
   const file = await readSafetensors(path)
   const weights = encoder.importWeights((name) => file.float32(name))
   const sha256 = createHash('sha256')
     .update(await readFile(path))
     .digest('hex')
-  return { weights, sha256 }
+  return { weights, sums: [sumOf(weights), sha256] }
+}
+
+/** sha256 of an encoder's weights as bundles keep them, in float16: the same for a bundle and for what it was made of. */
+export function sumOf(weights: Readonly<Record<string, Array32>>): string {
+  const hash = createHash('sha256')
+  for (const name of Object.keys(weights).sort()) {
+    const { shape, data } = weights[name]!
+    hash.update(`${name} ${shape}\n`).update(toFloat16(data))
+  }
+  return hash.digest('hex')
 }

@@ -29,6 +29,7 @@ import {
 import { writeWhole } from './whole-file.js'
 
 interface Options extends TrainingOptions {
+  features: string
   variants: string[]
   steps: number
   validations: number
@@ -51,6 +52,7 @@ export function register(program: Command): void {
     .command('compare')
     .description('train variants of the captioner under one budget and compare them; run again to go on')
     .requiredOption('--out <folder>', 'where the table goes, and a folder a variant')
+    .requiredOption('--features <folder>', 'feature store made by prepare')
     .requiredOption('--photo <file>', 'a photo that every variant captions once it is exported')
     .option(
       '--variants <name...>',

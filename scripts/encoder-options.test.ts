@@ -74,7 +74,7 @@ async function captionsOf(bundle: string): Promise<Caption[]> {
 
 describe('a graph in place of an encoder with weights', () => {
   it.each([
-    [[], 'Expected --weights or --mobilenet for prepare'],
+    [[], 'Expected --weights, --bundle or --mobilenet for prepare'],
     [
       ['--weights', 'a', '--mobilenet', 'b'],
       "'--mobilenet <model.json>' cannot be used with option '--weights",

@@ -1,14 +1,15 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Command } from 'commander'
-import { FeatureStore } from '../data/feature-store.js'
+import { type Command, Option } from 'commander'
+import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
+import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type FeatureExtractor, openExtractor } from '../encoder/extractor.js'
 import { featureRange } from '../encoder/feature-range.js'
-import { importEncoder } from '../encoder/imported.js'
+import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { expected } from '../errors.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
@@ -18,6 +19,7 @@ import { progressBar } from './progress.js'
 interface Options extends GraphOptions {
   encoder: string
   weights?: string
+  bundle?: string
   out: string
   views: number
 }
@@ -32,18 +34,24 @@ export function register(program: Command): void {
     .option('--encoder <name>', `one of ${Object.keys(ENCODERS).join(', ')}`, 'efficientnet-lite2')
     .option('--views <n>', 'views of each photo: as it is, mirrored, then cut at random places', Number, 1)
     .option('--weights <file>', "the encoder's weights, safetensors")
+    .addOption(
+      new Option('--bundle <folder>', 'in place of weights: the encoder of a bundle').conflicts([
+        ...['encoder', 'weights', 'mobilenet', 'inputRange'],
+      ]),
+    )
   addGraphOptions(command, ['encoder', 'weights']).action(prepare)
 }
 
 async function prepare(folders: string[], options: Options): Promise<void> {
-  const { encoder, sha256, extractor } = await openEncoder(options)
+  const { encoder, sums, extractor } = await openEncoder(options)
   const first = folders[0]!
+  const begun = headerOf(options.out)
   const store = FeatureStore.create(options.out, {
     encoder: encoder.name,
-    weights: sha256,
+    weights: sums.find((sum) => sum === begun?.weights) ?? sums[0]!,
     regions: regionsOf(encoder),
     channels: encoder.channels,
-    range: storedRange(options.out) ?? (await featureRange(encoder, extractor, first, await photosIn(first))),
+    range: begun?.range ?? (await featureRange(encoder, extractor, first, await photosIn(first))),
   })
   const signal = interruptible()
   try {
@@ -73,23 +81,40 @@ async function prepare(folders: string[], options: Options): Promise<void> {
   }
 }
 
-async function openEncoder({
-  encoder: name,
-  weights: path,
-  mobilenet,
-  inputRange,
-}: Options): Promise<{ encoder: EncoderShape; sha256: string; extractor: FeatureExtractor }> {
-  if (mobilenet !== undefined) {
-    const graph = await loadMobilenetGraph(mobilenet, 'auto', inputRange)
-    return { encoder: graph, sha256: graph.sha256, extractor: graph }
-  }
-  if (path === undefined) throw expected('--weights or --mobilenet', 'prepare', 'neither')
+/** An encoder that is ready to run, and what a feature store may call its weights. */
+interface OpenEncoder {
+  readonly encoder: EncoderShape
+  readonly sums: readonly string[]
+  readonly extractor: FeatureExtractor
+}
+
+async function openEncoder(options: Options): Promise<OpenEncoder> {
+  const { encoder: name, weights: path, bundle, mobilenet, inputRange } = options
+  if (bundle !== undefined) return ofBundle(await readBundle(bundle))
+  if (mobilenet !== undefined) return ofGraph(mobilenet, inputRange)
+  if (path === undefined) throw expected('--weights, --bundle or --mobilenet', 'prepare', 'none')
   const encoder = encoderByName(name)
-  const { weights, sha256 } = await importEncoder(encoder, path)
-  const extractor = await openExtractor(encoder, weights, (reason) => {
-    process.stderr.write(`engine: TensorFlow.js, slower, because: ${reason}\n`)
-  })
-  return { encoder, sha256, extractor }
+  const { weights, sums } = await importEncoder(encoder, path)
+  return { encoder, sums, extractor: await openExtractor(encoder, weights, tellFallback) }
+}
+
+async function ofBundle({ path, encoder, weights: file }: Bundle): Promise<OpenEncoder> {
+  if (isGraph(encoder)) return ofGraph(join(path, GRAPH), encoder.inputRange)
+  const weights = weightsOf(file, 'encoder')
+  return {
+    encoder,
+    sums: [sumOf(weights)],
+    extractor: await openExtractor(encoder, weights, tellFallback),
+  }
+}
+
+async function ofGraph(path: string, inputRange: readonly [number, number]): Promise<OpenEncoder> {
+  const graph = await loadMobilenetGraph(path, 'auto', inputRange)
+  return { encoder: graph, sums: [graph.sha256], extractor: graph }
+}
+
+const tellFallback = (reason: string): void => {
+  process.stderr.write(`engine: TensorFlow.js, slower, because: ${reason}\n`)
 }
 
 async function photosIn(folder: string): Promise<string[]> {
@@ -98,10 +123,10 @@ async function photosIn(folder: string): Promise<string[]> {
   return files
 }
 
-/** A store that was begun goes on with its range, whichever photos the folders have gained since. */
-function storedRange(path: string): [number, number] | undefined {
+/** A store that was begun goes on with its range, whichever photos the folders have gained since, and with its sum. */
+function headerOf(path: string): FeatureStoreHeader | undefined {
   if (!existsSync(join(path, 'keys.txt'))) return undefined
   const store = FeatureStore.open(path)
   store.close()
-  return store.header.range
+  return store.header
 }

@@ -1,33 +1,45 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import { readBundle, weightsOf, writeBundle } from '../decoder/bundle.js'
+import { adaptedVocabulary, adaptedWeights } from '../decoder/adaptation.js'
+import { type Bundle, type BundleContent, readBundle, weightsOf, writeBundle } from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
-import { StoredFeatures } from '../decoder/photo-features.js'
-import { Training, trainingConfigSchema } from '../decoder/training.js'
+import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
+import { Training, type TrainingConfig, trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
+import type { Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
+import {
+  addFineTuningOptions,
+  type FineTuningOptions,
+  openTunedFeatures,
+  PhotoFolders,
+} from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
 import { TrainingLog } from './train-log.js'
 import {
   addTrainingOptions,
   begunVocabulary,
   openEncoder,
+  type Photos,
   readSets,
   recipeOf,
   shapeOf,
   type TrainingOptions,
 } from './training-setup.js'
 
-interface Options extends TrainingOptions {
+interface Options extends TrainingOptions, FineTuningOptions {
+  features?: string
   from?: string
   name: string
   defaultStyle?: string
   out: string
   terms?: string
+  encoder: string
 }
 
 /** `showtell train`: a decoder by teacher forcing, or on the CIDEr-D of its own captions. */
@@ -44,51 +56,60 @@ export function register(program: Command): void {
     .option('--terms <text>', 'what may be done with a model of these photos; goes into the bundle')
     .option(
       '--from <bundle>',
-      'go on with the words, the decoder and the weights of a bundle instead of random ones',
+      'go on with the words, the decoder and the weights of a bundle instead of random ones; new styles, and new words that occur --minimum-count times, are added',
     )
-  addTrainingOptions(command).action(train)
+    .addOption(
+      new Option('--features <folder>', 'feature store made by prepare').conflicts('fineTuneEncoder'),
+    )
+  addFineTuningOptions(addTrainingOptions(command), ['features', 'mobilenet']).action(train)
 }
 
 async function train(options: Options): Promise<void> {
-  const signal = interruptible()
   const engine = await useBackend(options.engine)
   const config = validate(trainingConfigSchema, recipeOf(options))
-  const features = FeatureStore.open(options.features)
-  const encoder = await openEncoder(features, options, engine)
-  const { styles, train, validation, summary } = await readSets(options.data, features)
-  await mkdir(options.out, { recursive: true })
   const from = options.from === undefined ? undefined : await readBundle(options.from)
-  const vocabulary = await begunVocabulary(
-    join(options.out, 'vocabulary.json'),
-    () =>
-      from?.vocabulary ??
-      Vocabulary.build(
-        train.flatMap(({ captions }) => captions),
-        { minimumCount: options.minimumCount, styles },
-      ),
+  const source = await openSource(options, config, engine, from)
+  try {
+    await learn(options, config, source, from)
+  } finally {
+    await source.close()
+  }
+}
+
+/** From the photos to the bundle. */
+async function learn(
+  options: Options,
+  config: TrainingConfig,
+  source: Source,
+  from: Bundle | undefined,
+): Promise<void> {
+  const signal = interruptible()
+  const { features } = source
+  const { styles, train, validation, summary } = await readSets(options.data, source.photos)
+  await mkdir(options.out, { recursive: true })
+  const captions = train.flatMap((example) => example.captions)
+  const { minimumCount } = options
+  const vocabulary = await begunVocabulary(join(options.out, 'vocabulary.json'), () =>
+    from === undefined
+      ? Vocabulary.build(captions, { minimumCount, styles })
+      : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles }),
   )
-  const { regions, channels } = features.header
-  const decoder =
-    from?.decoder ??
-    new Decoder(
-      validate(decoderConfigSchema, {
-        ...shapeOf(options),
-        vocabularySize: vocabulary.size,
-        regions,
-        channels,
-      }),
-    )
+  const { regions, channels } = features
+  const shape = {
+    ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),
+    vocabularySize: vocabulary.size,
+  }
   const training = new Training(
-    decoder,
+    new Decoder(validate(decoderConfigSchema, shape)),
     vocabulary,
-    { train, validation, features: new StoredFeatures(features) },
+    { train, validation, features },
     config,
     options.out,
-    from && numbersOf(weightsOf(from.weights, 'decoder')),
+    from && adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
   )
   const resumed = await training.resume()
   process.stderr.write(
-    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
+    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
   const log = new TrainingLog(options.out)
   await log.rewind(training.step)
@@ -103,17 +124,16 @@ async function train(options: Options): Promise<void> {
   const path = join(options.out, 'bundle')
   const best = await training.best()
   const terms = options.terms ?? from?.config.terms
-  const captions = train.reduce((sum, example) => sum + example.captions.length, 0)
   await writeBundle(path, {
     config: {
       name: options.name,
-      encoder: encoder.config,
-      decoder: decoder.config,
+      encoder: source.config,
+      decoder: training.decoder.config,
       defaultStyle: options.defaultStyle ?? styles.at(-1)!,
       ...(terms === undefined ? {} : { terms }),
       training: {
         data: summary,
-        captions,
+        captions: captions.length,
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
         ...config,
         'best step': best.step,
@@ -121,10 +141,54 @@ async function train(options: Options): Promise<void> {
       },
     },
     vocabulary,
-    ...encoder.content,
+    ...source.content(best.weights),
     decoderWeights: best.weights,
   })
   process.stderr.write(`wrote ${path}\n`)
+}
+
+/** Photos to train on, their features, and the encoder behind them as it goes into the bundle. */
+interface Source {
+  readonly engine: Backend
+  readonly photos: Photos
+  readonly features: PhotoFeatures
+  readonly config: BundleContent['config']['encoder']
+  content(
+    trained: Readonly<Record<string, Float32Array>>,
+  ): Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
+  close(): Promise<void>
+}
+
+async function openSource(
+  options: Options,
+  config: TrainingConfig,
+  engine: Backend,
+  from: Bundle | undefined,
+): Promise<Source> {
+  if (options.images !== undefined) {
+    const photos = new PhotoFolders(options.images)
+    const { features, name, source } = await openTunedFeatures(photos, options, config, engine, from)
+    return {
+      engine,
+      photos,
+      features,
+      config: { name, source },
+      content: (trained) => ({ encoderWeights: features.encoderWeights(trained) }),
+      close: () => features.close(),
+    }
+  }
+  if (options.features === undefined)
+    throw expected('--features, or --images with --fine-tune-encoder,', 'train', 'neither')
+  const store = FeatureStore.open(options.features)
+  const encoder = await openEncoder(store, options, engine, from)
+  return {
+    engine,
+    photos: store,
+    features: new StoredFeatures(store),
+    config: encoder.config,
+    content: () => encoder.content,
+    close: async () => store.close(),
+  }
 }
 
 function numbersOf(weights: Readonly<Record<string, Array32>>): Record<string, Float32Array> {

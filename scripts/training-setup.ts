@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
+import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { Example } from '../data/batches.js'
@@ -9,12 +9,19 @@ import type { FeatureStore } from '../data/feature-store.js'
 import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import type { BundleConfig, BundleContent } from '../decoder/bundle.js'
+import {
+  type Bundle,
+  type BundleConfig,
+  type BundleContent,
+  GRAPH,
+  isGraph,
+  weightsOf,
+} from '../decoder/bundle.js'
 import type { decoderConfigSchema } from '../decoder/decoder.js'
 import { OBJECTIVES, trainingConfigSchema } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import { importEncoder } from '../encoder/imported.js'
+import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { expected, type ShowtellError } from '../errors.js'
@@ -27,7 +34,6 @@ import { writeWhole } from './whole-file.js'
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
 export interface TrainingOptions extends GraphOptions {
   data: string[]
-  features: string
   encoderWeights?: string
   minimumCount: number
   engine: Backend | 'auto'
@@ -47,7 +53,6 @@ export function addTrainingOptions(
 ): Command {
   command
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
-    .requiredOption('--features <folder>', 'feature store made by prepare')
     .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
     .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
     .option('--layers <n>', 'layers of cells', Number, 1)
@@ -92,16 +97,22 @@ export interface TrainingSets {
   readonly summary: string
 }
 
-/** @throws ShowtellError INVALID_DATA where photos have no features, and as `readTrainingSet` does. */
-export async function readSets(data: readonly string[], features: FeatureStore): Promise<TrainingSets> {
+/** What knows the photos: a feature store, or folders. */
+export interface Photos {
+  readonly path: string
+  has(key: string, style: string): boolean
+}
+
+/** @throws ShowtellError INVALID_DATA where photos are missing, and as `readTrainingSet` does. */
+export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const sets = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
   const train = sets.flatMap((set) => set.train.map(asExample(set.style)))
   const validation = sets.flatMap((set) => set.validation.map(asExample(set.style)))
-  const missing = [...train, ...validation].filter(({ key }) => !features.has(key))
+  const missing = [...train, ...validation].filter(({ key, style }) => !photos.has(key, style))
   if (missing.length > 0)
     throw expected(
-      'features of every photo (showtell prepare)',
-      features.path,
+      'every photo that has captions',
+      photos.path,
       `none of ${missing.length}, ${missing[0]!.key} for one`,
       'INVALID_DATA',
     )
@@ -130,33 +141,59 @@ export interface OpenedEncoder {
 /** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
 export async function openEncoder(
   { header: { encoder: name, weights: sum } }: FeatureStore,
-  { encoderWeights, mobilenet, inputRange }: TrainingOptions,
+  { encoderWeights, mobilenet, inputRange }: GraphOptions & { encoderWeights?: string },
   engine: Backend,
+  /** Whose encoder it is where none is given. */
+  from?: Bundle,
 ): Promise<OpenedEncoder> {
-  const isGraph = name === MOBILENET_GRAPH
-  const given = isGraph ? mobilenet : encoderWeights
+  const ofGraph = name === MOBILENET_GRAPH
+  const given = ofGraph ? mobilenet : encoderWeights
+  if (given === undefined && from?.encoder.name === name) return ofBundle(from, sum, engine)
   if (given === undefined)
     throw expected(
-      isGraph ? '--mobilenet' : '--encoder-weights',
+      ofGraph ? '--mobilenet' : '--encoder-weights',
       `features of ${name}`,
-      isGraph ? encoderWeights : mobilenet,
+      ofGraph ? encoderWeights : mobilenet,
     )
-  const check = (sha256: string): void => {
-    if (sha256 !== sum) throw expected(`sha256 ${sum} of the feature store`, given, sha256, 'INVALID_DATA')
-  }
   const source = /^https?:/.test(given) ? given : basename(given)
-  if (!isGraph) {
-    const { weights, sha256 } = await importEncoder(encoderByName(name), given)
-    check(sha256)
-    return { config: { name, source }, content: { encoderWeights: weights } }
-  }
-  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(given, engine, inputRange)
+  if (ofGraph) return openGraph(given, inputRange, source, sum, engine)
+  const { weights, sums } = await importEncoder(encoderByName(name), given)
+  checkSum(sum, sums, given)
+  return { config: { name, source }, content: { encoderWeights: weights } }
+}
+
+async function ofBundle(
+  { path, config, encoder, weights }: Bundle,
+  sum: string,
+  engine: Backend,
+): Promise<OpenedEncoder> {
+  if (isGraph(encoder))
+    return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
+  const encoderWeights = weightsOf(weights, 'encoder')
+  checkSum(sum, [sumOf(encoderWeights)], path)
+  return { config: config.encoder, content: { encoderWeights } }
+}
+
+async function openGraph(
+  path: string,
+  inputRange: readonly [number, number],
+  source: string,
+  sum: string,
+  engine: Backend,
+): Promise<OpenedEncoder> {
+  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(path, engine, inputRange)
   await dispose()
-  check(sha256)
+  checkSum(sum, [sha256], path)
   return {
-    config: { name, source, inputRange, grid: [...grid], channels },
+    config: { name: MOBILENET_GRAPH, source, inputRange: [...inputRange], grid: [...grid], channels },
     content: { encoderWeights: {}, encoderFiles: files },
   }
+}
+
+/** @param wanted the feature store's; `sums` may be any that the weights have. */
+function checkSum(wanted: string, sums: readonly string[], where: string): void {
+  if (!sums.includes(wanted))
+    throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
 }
 
 const leftOut = ({ message }: ShowtellError): void => {

@@ -1,0 +1,132 @@
+import { join } from 'node:path'
+import { type Array32, type Encoder, parametersOf, regionsOf, runBlocks } from '../encoder/encoder.js'
+import { type NetworkRunner, openExtractor } from '../encoder/extractor.js'
+import { decodeImage } from '../encoder/image.js'
+import { type View, viewOf } from '../encoder/view.js'
+import type { Backend } from '../engine/backends.js'
+import { initialize } from '../engine/initialize.js'
+import type { Parameter, Weights } from '../engine/ops.js'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { expected, ShowtellError } from '../errors.js'
+import { Random } from '../random.js'
+import { part, prefixed } from '../rnn/cell.js'
+import type { Draw, Photo, PhotoFeatures, PhotoInput } from './photo-features.js'
+
+/** Cuts that an epoch draws from. */
+const CUTS = 2 ** 15
+
+export interface FineTuning {
+  /** How many of the encoder's last blocks are trained; all of them where the weights are random. */
+  readonly blocks: number
+  /** Where the photos of each style lie. */
+  readonly folders: Readonly<Record<string, string>>
+  /** What runs the other blocks where onnxruntime does not load. */
+  readonly backend: Backend
+  readonly onFallback: (reason: string) => void
+  /** Hears of each photo that cannot be read; it is left out. */
+  readonly onProblem: (problem: ShowtellError) => void
+}
+
+/**
+ * Features of an encoder whose last blocks are trained beside the decoder. Its batch norms are frozen: they are folded
+ * into the weights. What lies before those blocks never changes, so it runs ahead of the step in onnxruntime, and its
+ * activations are what the step starts from. Photos are seen mirrored and cut, each epoch otherwise.
+ */
+export class TunedFeatures implements PhotoFeatures {
+  readonly source: string
+  readonly regions: number
+  readonly channels: number
+  readonly parameters: readonly Parameter[]
+  readonly initial: Readonly<Record<string, Float32Array>>
+  private readonly unreadable = new Set<string>()
+
+  private constructor(
+    private readonly encoder: Encoder,
+    private readonly weights: Readonly<Record<string, Array32>>,
+    /** Undefined where every block is trained. */
+    private readonly frozen: NetworkRunner | undefined,
+    private readonly options: FineTuning,
+  ) {
+    this.source = encoder.name
+    this.regions = regionsOf(encoder)
+    this.channels = encoder.channels
+    this.parameters = prefixed('encoder', parametersOf(this.tuned))
+    this.initial = Object.fromEntries(
+      parametersOf(this.tuned).map(({ name }) => [`encoder.${name}`, weights[name]!.data]),
+    )
+  }
+
+  /** @throws ShowtellError INVALID_ARGUMENT for more blocks than the encoder has. */
+  static async open(
+    encoder: Encoder,
+    weights: Readonly<Record<string, Array32>>,
+    options: FineTuning,
+  ): Promise<TunedFeatures> {
+    const { blocks, backend, onFallback } = options
+    const all = encoder.blocks.length
+    if (blocks < 1 || blocks > all)
+      throw expected(`1 to ${all} blocks of ${encoder.name}`, 'fineTuneEncoder', blocks)
+    const network = { imageSize: encoder.imageSize, blocks: encoder.blocks.slice(0, all - blocks) }
+    const frozen = blocks === all ? undefined : await openExtractor(network, weights, onFallback, backend)
+    return new TunedFeatures(encoder, weights, frozen, options)
+  }
+
+  private get tuned() {
+    return this.encoder.blocks.slice(-this.options.blocks)
+  }
+
+  async input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput> {
+    const { imageSize } = this.encoder
+    const decoded = await Promise.all(photos.map((photo) => this.decode(photo, draw)))
+    const read = [...decoded.keys()].filter((image) => decoded[image] !== undefined)
+    const size = imageSize ** 2 * 3
+    const pixels = new Uint8Array(read.length * size)
+    for (const [row, image] of read.entries()) pixels.set(decoded[image]!, row * size)
+    if (this.frozen === undefined || read.length === 0)
+      return { read, shape: [read.length, imageSize, imageSize, 3], data: pixels }
+    return { read, ...(await this.frozen.run(pixels, read.length)) }
+  }
+
+  of(ops: TensorFlowOps, weights: Weights<Tensor>, input: Tensor): Tensor {
+    return runBlocks(ops, this.tuned, part(weights, 'encoder'), input)
+  }
+
+  /** All weights of the encoder, those that were trained from what a training has. */
+  encoderWeights(trained: Readonly<Record<string, Float32Array>>): Record<string, Array32> {
+    const tuned = parametersOf(this.tuned).map(({ name, shape }): [string, Array32] => [
+      name,
+      { shape, data: trained[`encoder.${name}`]! },
+    ])
+    return { ...this.weights, ...Object.fromEntries(tuned) }
+  }
+
+  async close(): Promise<void> {
+    await this.frozen?.dispose()
+  }
+
+  private async decode({ key, style }: Photo, draw?: Draw): Promise<Uint8Array | undefined> {
+    const file = join(this.options.folders[style]!, key)
+    const view = draw === undefined ? undefined : drawnView(key, draw)
+    try {
+      return await decodeImage(file, this.encoder.imageSize, undefined, undefined, view)
+    } catch (error) {
+      if (!(error instanceof ShowtellError)) throw error
+      if (!this.unreadable.has(file)) this.options.onProblem(error)
+      this.unreadable.add(file)
+      return undefined
+    }
+  }
+}
+
+/** Half of the views are the whole photo, as it is or mirrored, half are cut. */
+function drawnView(key: string, { seed, epoch }: Draw): View | undefined {
+  const random = new Random(seed, 'view', epoch, key)
+  return viewOf(key, random.below(2) === 0 ? random.below(2) : 2 + random.below(CUTS))
+}
+
+/** Weights of an encoder before any training. */
+export function randomEncoder({ blocks }: Encoder, seed: number): Record<string, Array32> {
+  const parameters = parametersOf(blocks)
+  const drawn = initialize(parameters, seed)
+  return Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, data: drawn[name]! }]))
+}

@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type Command, Option } from 'commander'
+import { type Bundle, isGraph, weightsOf } from '../decoder/bundle.js'
+import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
+import type { TrainingConfig } from '../decoder/training.js'
+import type { Array32, Encoder } from '../encoder/encoder.js'
+import { ENCODERS, encoderByName } from '../encoder/encoders.js'
+import { importEncoder } from '../encoder/imported.js'
+import type { Backend } from '../engine/backends.js'
+import { expected } from '../errors.js'
+import type { Photos } from './training-setup.js'
+
+/** What is given to train blocks of the encoder too. */
+export interface FineTuningOptions {
+  images?: string[]
+  encoder: string
+  encoderWeights?: string
+}
+
+/** Adds the options of fine-tuning; `others` are those that photos in place of features do not go with. */
+export function addFineTuningOptions(command: Command, others: readonly string[]): Command {
+  return command
+    .option(
+      '--fine-tune-encoder <n>',
+      "train the encoder's last n blocks too, on photos in place of features",
+      Number,
+    )
+    .option('--encoder-learning-rate <n>', "learning rate of those blocks; the decoder's when absent", Number)
+    .addOption(
+      new Option(
+        '--images <style=folder...>',
+        'with --fine-tune-encoder: the photos of each style of --data',
+      ).conflicts([...others]),
+    )
+    .option(
+      '--encoder <name>',
+      `with --images and without --from: one of ${Object.keys(ENCODERS).join(', ')}`,
+      'efficientnet-lite2',
+    )
+}
+
+/** The photos of each style, from `style=folder`. */
+export class PhotoFolders implements Photos {
+  readonly folders: Readonly<Record<string, string>>
+
+  constructor(images: readonly string[]) {
+    this.folders = Object.fromEntries(
+      images.map((option) => {
+        const [, style, folder] = /^([^=]+)=(.+)$/.exec(option) ?? []
+        if (style === undefined || folder === undefined) throw expected('style=folder', '--images', option)
+        return [style, folder]
+      }),
+    )
+  }
+
+  get path(): string {
+    return Object.values(this.folders).join(', ')
+  }
+
+  has(key: string, style: string): boolean {
+    const folder = this.folders[style]
+    if (folder === undefined) throw expected(`a folder of the photos of ${style}`, '--images', this.path)
+    return existsSync(join(folder, key))
+  }
+}
+
+/**
+ * The encoder to fine-tune: that of a bundle, or the one that is named, with weights of a file or, where all of it is
+ * trained, random ones.
+ * @returns the features, and where the weights come from, for people.
+ */
+export async function openTunedFeatures(
+  { folders }: PhotoFolders,
+  options: FineTuningOptions,
+  { fineTuneEncoder: blocks, seed }: TrainingConfig,
+  backend: Backend,
+  from?: Bundle,
+): Promise<{ features: TunedFeatures; name: string; source: string }> {
+  if (blocks === undefined) throw expected('--fine-tune-encoder', '--images', blocks)
+  if (from !== undefined && isGraph(from.encoder))
+    throw expected('an encoder that can be trained', from.path, from.encoder.name)
+  const encoder = from === undefined ? encoderByName(options.encoder) : (from.encoder as Encoder)
+  const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
+  const features = await TunedFeatures.open(encoder, weights, {
+    blocks,
+    folders,
+    backend,
+    onFallback: (reason) => {
+      process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)
+    },
+    onProblem: ({ message }) => {
+      process.stderr.write(`\nleft out: ${message}\n`)
+    },
+  })
+  const tuned = blocks === encoder.blocks.length ? 'all' : `the last ${blocks}`
+  return {
+    features,
+    name: encoder.name,
+    source: `${source}; ${tuned} of ${encoder.blocks.length} blocks tuned`,
+  }
+}
+
+async function weightsToTune(
+  encoder: Encoder,
+  blocks: number,
+  { encoderWeights }: FineTuningOptions,
+  seed: number,
+  from?: Bundle,
+): Promise<{ weights: Readonly<Record<string, Array32>>; source: string }> {
+  if (encoderWeights !== undefined) {
+    const { weights } = await importEncoder(encoder, encoderWeights)
+    return { weights, source: basename(encoderWeights) }
+  }
+  if (from !== undefined)
+    return { weights: weightsOf(from.weights, 'encoder'), source: from.config.encoder.source }
+  if (blocks !== encoder.blocks.length)
+    throw expected(
+      `--encoder-weights, --from, or --fine-tune-encoder ${encoder.blocks.length}`,
+      `${encoder.name}, of which some is not trained,`,
+      blocks,
+    )
+  return { weights: randomEncoder(encoder, seed), source: 'random numbers' }
+}
