@@ -1,19 +1,14 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, parametersOf, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import {
-  readSafetensors,
-  type SafetensorsFile,
-  type SafetensorsInput,
-  toFloat16,
-  writeSafetensors,
-} from '../engine/safetensors.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
+import { expected, ShowtellError } from '../errors.js'
 import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { exportDecoder, exportEncoder } from './export.js'
@@ -91,27 +86,7 @@ export interface BundleContent {
  * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit.
  */
 export async function writeBundle(path: string, content: BundleContent): Promise<void> {
-  const folder = `${path}.part`
-  await rm(folder, { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
-  try {
-    await writeFiles(folder, content)
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true })
-    throw error
-  }
-  const old = oldOf(path)
-  if (await exists(path)) {
-    await rm(old, { recursive: true, force: true })
-    await rename(path, old)
-  }
-  await rename(folder, path)
-  await rm(old, { recursive: true, force: true })
-}
-
-/** Where the bundle before stands for the moment between two renames, and stays if a process is killed just then. */
-function oldOf(path: string): string {
-  return `${path}.old`
+  await replaceFolder(path, (folder) => writeFiles(folder, content))
 }
 
 async function writeFiles(folder: string, content: BundleContent): Promise<void> {
@@ -121,10 +96,10 @@ async function writeFiles(folder: string, content: BundleContent): Promise<void>
     join(folder, WEIGHTS),
     [
       ...Object.entries(content.encoderWeights).map(([name, { shape, data }]) =>
-        half(`encoder.${name}`, shape, data),
+        inFloat16(`encoder.${name}`, shape, data),
       ),
       ...decoder.parameters.map(({ name, shape }) =>
-        half(`decoder.${name}`, shape, content.decoderWeights[name]),
+        inFloat16(`decoder.${name}`, shape, content.decoderWeights[name]),
       ),
     ],
     { format: 'showtell' },
@@ -145,8 +120,7 @@ async function writeFiles(folder: string, content: BundleContent): Promise<void>
     await add(ENCODER_GRAPH, exportEncoder(encoder, decoder, weights, WEIGHTS))
     await add(DECODER_GRAPH, exportDecoder(decoder, weights, WEIGHTS))
   }
-  const sums = await Promise.all([...files].map(async (file) => [file, await sha256(join(folder, file))]))
-  const config: BundleConfig = { version: 1, ...content.config, files: Object.fromEntries(sums) }
+  const config: BundleConfig = { version: 1, ...content.config, files: await sumsOf(folder, files) }
   await writeFile(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`)
 }
 
@@ -180,22 +154,19 @@ export async function rewriteConfidence(place: string, confidence: Confidence): 
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
 export async function readBundle(place: string): Promise<Bundle> {
-  const path = (await exists(place)) ? place : oldOf(place)
+  const path = await placeOf(place)
   const configFile = join(path, CONFIG)
   if (!(await exists(configFile)))
     throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {
       where: place,
     })
-  const config = await parse(configFile, (value) => configSchema.parse(value))
+  const config = await readJson(configFile, (value) => configSchema.parse(value))
   const encoder = encoderOf(config)
   for (const file of isGraph(encoder) ? GRAPH_FILES : FILES)
     if (config.files[file] === undefined)
       throw expected('its sha256', `files.${file} in ${configFile}`, undefined, 'INVALID_BUNDLE')
-  for (const [file, sum] of Object.entries(config.files)) {
-    const found = await sha256(join(path, file))
-    if (found !== sum) throw expected(`sha256 ${sum}`, join(path, file), found, 'INVALID_BUNDLE')
-  }
-  const vocabulary = await parse(join(path, VOCABULARY), (value) => Vocabulary.fromJSON(value))
+  await verifySums(path, config.files)
+  const vocabulary = await readJson(join(path, VOCABULARY), (value) => Vocabulary.fromJSON(value))
   const decoder = new Decoder(config.decoder)
   const { vocabularySize, regions, channels } = config.decoder
   const fits = (what: string, where: string, found: unknown, wanted: unknown): void => {
@@ -241,41 +212,4 @@ export function weightsOf(file: SafetensorsFile, prefix: 'encoder' | 'decoder'):
       .filter((name) => name.startsWith(`${prefix}.`))
       .map((name) => [name.slice(prefix.length + 1), file.float32(name)]),
   )
-}
-
-function half(name: string, shape: readonly number[], values: Float32Array | undefined): SafetensorsInput {
-  if (values === undefined) throw expected(`a weight [${shape}]`, name, values)
-  // A weight beyond float16 would silently become infinite.
-  const lost = values.find((value) => !(Math.abs(value) <= 65504))
-  if (lost !== undefined) throw expected('weights within ±65504', name, lost, 'NUMERIC')
-  return { name, shape, data: toFloat16(values), type: 'F16' }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined
-}
-
-async function parse<R>(file: string, read: (value: unknown) => R): Promise<R> {
-  try {
-    return read(JSON.parse(await readFile(file, 'utf8')))
-  } catch (cause) {
-    const what =
-      cause instanceof z.ZodError
-        ? cause.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
-        : messageOf(cause)
-    throw new ShowtellError('INVALID_BUNDLE', `Expected a whole ${file} but ${what}`, { where: file, cause })
-  }
-}
-
-async function sha256(file: string): Promise<string> {
-  try {
-    return createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex')
-  } catch (cause) {
-    throw new ShowtellError('INVALID_BUNDLE', `Expected ${file} but ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
 }

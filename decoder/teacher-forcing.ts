@@ -1,19 +1,12 @@
 import type { Batch } from '../data/batches.js'
+import { type Dropout, dropoutMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { Random } from '../random.js'
 import type { Decoder } from './decoder.js'
 
-export interface Regularisation {
-  /**
-   * Share of the word vectors, regions and outputs that is dropped (Srivastava et al. 2014), and of what a layer of the
-   * stack hands to the next (Zaremba et al. 2014).
-   */
-  readonly dropout: number
+/** Dropped are word vectors, regions and outputs, and what a layer of the stack hands to the next. */
+export interface Regularisation extends Dropout {
   readonly labelSmoothing: number
-  /** Dropout masks are a pure function of seed and step. */
-  readonly seed: number
-  readonly step: number
 }
 
 /**
@@ -89,17 +82,4 @@ export function teacherForcingLoss(
   if (shares === undefined) return ops.mean(losses, 0)
   const share = Float32Array.from(positions, (position) => shares[Math.floor(position / length)]!)
   return ops.sum(ops.mul(losses, ops.input(share, [positions.length])), 0)
-}
-
-function dropoutMask(
-  { dropout, seed, step }: Regularisation,
-  layer: string,
-  shape: readonly number[],
-): Float32Array {
-  const random = new Random(seed, 'dropout', step, layer)
-  const kept = 1 / (1 - dropout)
-  const limit = dropout * 4294967296
-  const mask = new Float32Array(shape.reduce((product, size) => product * size, 1))
-  for (let i = 0; i < mask.length; i++) mask[i] = random.integer() < limit ? 0 : kept
-  return mask
 }

@@ -182,6 +182,18 @@ async function writeAll(
 const scratch = new Float32Array(1)
 const scratchBits = new Uint32Array(scratch.buffer)
 
+/** A weight to be written in float16. @throws ShowtellError NUMERIC where that would make it infinite. */
+export function inFloat16(
+  name: string,
+  shape: readonly number[],
+  values: Float32Array | undefined,
+): SafetensorsInput {
+  if (values === undefined) throw expected(`a weight [${shape}]`, name, values)
+  const lost = values.find((value) => !(Math.abs(value) <= 65504))
+  if (lost !== undefined) throw expected('weights within ±65504', name, lost, 'NUMERIC')
+  return { name, shape, data: toFloat16(values), type: 'F16' }
+}
+
 /** IEEE 754 binary16, rounded to nearest, ties to even. */
 export function toFloat16(values: Float32Array): Uint16Array {
   const halves = new Uint16Array(values.length)

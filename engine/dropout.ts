@@ -1,0 +1,22 @@
+import { Random } from '../random.js'
+
+export interface Dropout {
+  /** Share that is dropped (Srivastava et al. 2014); between layers, not from step to step (Zaremba et al. 2014). */
+  readonly dropout: number
+  readonly seed: number
+  readonly step: number
+}
+
+/** 0 for what is dropped and 1 / (1 − rate) for the rest: a pure function of seed, step and layer. */
+export function dropoutMask(
+  { dropout, seed, step }: Dropout,
+  layer: string,
+  shape: readonly number[],
+): Float32Array {
+  const random = new Random(seed, 'dropout', step, layer)
+  const kept = 1 / (1 - dropout)
+  const limit = dropout * 4294967296
+  const mask = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  for (let i = 0; i < mask.length; i++) mask[i] = random.integer() < limit ? 0 : kept
+  return mask
+}
