@@ -139,4 +139,47 @@ describe('killed at random moments and started again until it is done', () => {
     },
     5 * MINUTES,
   )
+
+  it(
+    'train of the last block of an encoder has the losses and the weights of an undisturbed run, bit for bit',
+    async () => {
+      await drawPhotos(at('tuned-photos'), 13)
+      const captions = Array.from({ length: 13 }, (_, i) =>
+        JSON.stringify({
+          id: i + 1,
+          file: `${i + 1}.jpg`,
+          captions: [i % 2 ? 'a dog runs' : 'a cat sits on grass'],
+        }),
+      )
+      await writeFile(at('tuned.jsonl'), captions.join('\n'))
+      const { foreign } = RANDOM_ENCODERS['vgg16-conv5-eighth']!()
+      const tensors = [...foreign].map(([name, { shape, data }]) => ({
+        name,
+        type: 'F32' as const,
+        shape,
+        data,
+      }))
+      await writeSafetensors(at('vgg.safetensors'), tensors)
+      const command = (out: string): string[] => [
+        ...['train', '--data', `plain=${at('tuned.jsonl')}`, '--images', `plain=${at('tuned-photos')}`],
+        ...['--encoder', 'vgg16-conv5-eighth', '--encoder-weights', at('vgg.safetensors')],
+        ...['--fine-tune-encoder', '1', '--out', at(out), '--engine', 'wasm', '--minimum-count', '1'],
+        ...['--units', '8', '--embedding-size', '8', '--region-size', '8', '--attention-units', '8'],
+        ...['--epochs', '4', '--images-per-batch', '2', '--warm-up-steps', '4'],
+      ]
+      await run(command('untroubled'))
+      let killed = 0
+      for (let i = 0; i < KILLS; i++)
+        if (await killAtWork(command('troubled'), at('troubled/log.jsonl'), 1500)) killed++
+      expect(killed).toBeGreaterThan(0)
+      await run(command('troubled'))
+
+      const log = await readFile(at('untroubled/log.jsonl'), 'utf8')
+      expect(log.trimEnd().split('\n')).toHaveLength(24)
+      expect(await readFile(at('troubled/log.jsonl'), 'utf8')).toBe(log)
+      const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
+      expect(await weights('troubled/bundle')).toBe(await weights('untroubled/bundle'))
+    },
+    5 * MINUTES,
+  )
 })

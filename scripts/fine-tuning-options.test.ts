@@ -1,0 +1,173 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { FeatureStore } from '../data/feature-store.js'
+import { type Bundle, readBundle, weightsOf } from '../decoder/bundle.js'
+import { loadCaptioner } from '../decoder/captioner.js'
+import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
+import type { TrainingEvent } from '../decoder/training.js'
+import { writeSafetensors } from '../engine/safetensors.js'
+import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
+import { register as registerPrepare } from './prepare.js'
+import { register as registerTrain } from './train.js'
+
+vi.mock('./interrupt.js', () => ({ interruptible: () => new AbortController().signal }))
+
+const ENCODER = 'vgg16-conv5-eighth'
+const RECIPE =
+  '--engine wasm --units 16 --embedding-size 16 --region-size 16 --attention none --minimum-count 1 --epochs 2 ' +
+  '--images-per-batch 9 --learning-rate 0.02 --warm-up-steps 2 --average-decay 0.9 --dropout 0 --label-smoothing 0'
+
+let folder: string
+let photos: ColouredPhoto[]
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'fine-tuning-options-'))
+  photos = await writeColours(at('photos'))
+  const lines = (change: (caption: string) => string): string =>
+    photos.map(({ caption, ...photo }) => JSON.stringify({ ...photo, caption: change(caption) })).join('\n')
+  await writeFile(
+    at('plain.jsonl'),
+    lines((caption) => caption),
+  )
+  await writeFile(
+    at('mine.jsonl'),
+    lines((caption) => `look ! ${caption}`),
+  )
+  const { foreign } = RANDOM_ENCODERS[ENCODER]!()
+  const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
+  await writeSafetensors(at('vgg.safetensors'), tensors)
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  await showtell(
+    'prepare',
+    at('photos'),
+    '--encoder',
+    ENCODER,
+    '--weights',
+    at('vgg.safetensors'),
+    '--out',
+    at('features'),
+  )
+  await train('base', 'plain', '--features', at('features'), '--encoder-weights', at('vgg.safetensors'))
+}, 240_000)
+afterAll(async () => {
+  vi.restoreAllMocks()
+  await rm(folder, { recursive: true })
+})
+
+async function showtell(command: string, ...more: string[]): Promise<void> {
+  const program = new Command('showtell').exitOverride()
+  for (const register of [registerPrepare, registerTrain]) register(program)
+  await program.parseAsync([...command.split(' '), ...more], { from: 'user' })
+}
+const train = (out: string, style: string, ...options: string[]): Promise<void> =>
+  showtell(`train ${RECIPE}`, '--data', `${style}=${at(`${style}.jsonl`)}`, '--out', at(out), ...options)
+const bundleOf = (name: string): Promise<Bundle> => readBundle(at(`${name}/bundle`))
+const base = (): string => at('base/bundle')
+
+/** Names of the encoder's weights that are not the same in two bundles. */
+function changed(one: Bundle, other: Bundle): string[] {
+  const [before, after] = [weightsOf(one.weights, 'encoder'), weightsOf(other.weights, 'encoder')]
+  expect(Object.keys(after)).toEqual(Object.keys(before))
+  return Object.keys(after).filter(
+    (name) => !Buffer.from(before[name]!.data.buffer).equals(Buffer.from(after[name]!.data.buffer)),
+  )
+}
+
+describe('photos of one’s own', () => {
+  it('are prepared with the encoder of a bundle, which then trains on them in their words and style', async () => {
+    await showtell('prepare', at('photos'), '--bundle', base(), '--out', at('mine'))
+    const [theirs, mine] = [FeatureStore.open(at('features')), FeatureStore.open(at('mine'))]
+    expect(mine.header).toMatchObject({ ...theirs.header, range: expect.anything() })
+    expect(mine.size).toBe(photos.length)
+    theirs.close()
+    mine.close()
+
+    await train('adapted', 'mine', '--features', at('mine'), '--from', base())
+    const [before, after] = [await bundleOf('base'), await bundleOf('adapted')]
+    expect(changed(before, after)).toEqual([])
+    expect(after.config.encoder).toEqual(before.config.encoder)
+    expect(after.vocabulary.styles).toEqual(['plain', 'mine'])
+    expect(after.config.defaultStyle).toBe('mine')
+    expect(after.vocabulary.idOf('look')).toBeGreaterThan(after.vocabulary.idOf('sea')!)
+    const captioner = await loadCaptioner(at('adapted/bundle'), { engine: 'cpu' })
+    const [captioned] = await captioner.caption([at(`photos/${photos[0]!.file}`)], { style: 'mine' })
+    expect(captioned).toMatchObject({ captions: expect.anything() })
+    await captioner.close()
+  }, 120_000)
+
+  it('have to be prepared with that encoder', async () => {
+    await expect(train('other', 'mine', '--features', at('features'))).rejects.toThrow(
+      `Expected --encoder-weights for features of ${ENCODER}`,
+    )
+    await showtell('prepare', at('photos'), '--bundle', base(), '--out', at('mine'))
+    await expect(
+      showtell('prepare', at('photos'), '--bundle', base(), '--weights', 'a', '--out', at('mine')),
+    ).rejects.toThrow('cannot be used with')
+  })
+})
+
+describe('--fine-tune-encoder', () => {
+  it.each([
+    [['--images', 'plain=photos'], 'Expected --fine-tune-encoder for --images'],
+    [['--fine-tune-encoder', '1'], 'Expected --features, or --images with --fine-tune-encoder, for train'],
+    [['--fine-tune-encoder', '1', '--features', 'a'], "cannot be used with option '--fine-tune-encoder"],
+    [
+      ['--fine-tune-encoder', '1', '--images', 'photos'],
+      'Expected style=folder for --images but received "photos"',
+    ],
+    [
+      ['--fine-tune-encoder', '1', '--images', 'plain=photos', '--encoder', ENCODER],
+      `Expected --encoder-weights, --from, or --fine-tune-encoder 13 for ${ENCODER}`,
+    ],
+  ])('refuses %j', async (options, message) => {
+    await expect(train('refused', 'plain', ...options)).rejects.toThrow(message)
+  })
+
+  it('wants the folder of each style, with every photo that has captions', async () => {
+    const tuned = ['--fine-tune-encoder', '1', '--from', base()]
+    await expect(train('refused', 'plain', ...tuned, '--images', `mine=${at('photos')}`)).rejects.toThrow(
+      'Expected a folder of the photos of plain for --images',
+    )
+    await expect(train('refused', 'plain', ...tuned, '--images', `plain=${folder}`)).rejects.toThrow(
+      `Expected every photo that has captions for ${folder} but received "none of 24`,
+    )
+    await expect(
+      train(
+        'refused',
+        'plain',
+        '--fine-tune-encoder',
+        '14',
+        '--from',
+        base(),
+        '--images',
+        `plain=${at('photos')}`,
+      ),
+    ).rejects.toThrow(`Expected 1 to 13 blocks of ${ENCODER} for fineTuneEncoder but received 14`)
+  })
+
+  it('trains the last blocks of a bundle, which then are in the bundle, and no temporary files are left', async () => {
+    vi.stubEnv('TMPDIR', folder)
+    const before = await readdir(folder)
+    const tuned = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--from', base()]
+    await train('tuned', 'plain', ...tuned)
+    vi.unstubAllEnvs()
+    expect((await readdir(folder)).sort()).toEqual([...before, 'tuned'].sort())
+    const after = await bundleOf('tuned')
+    expect(changed(await bundleOf('base'), after)).toEqual(['conv5_3.filter', 'conv5_3.bias'])
+    expect(after.config.encoder).toEqual({
+      name: ENCODER,
+      source: 'vgg.safetensors; the last 1 of 13 blocks tuned',
+    })
+    expect(after.config.training).toMatchObject({ fineTuneEncoder: 1 })
+    const log = (await readFile(at('tuned/log.jsonl'), 'utf8')).trimEnd().split('\n')
+    const events = log.map((line) => JSON.parse(line) as TrainingEvent)
+    expect(events).toHaveLength(4)
+    expect(events.at(-1)!.validationLoss).toBeLessThan(events[1]!.validationLoss!)
+    await expect(
+      train('stale', 'plain', '--features', at('features'), '--from', at('tuned/bundle')),
+    ).rejects.toThrow('of the feature store')
+  }, 120_000)
+})
