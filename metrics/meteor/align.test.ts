@@ -9,6 +9,7 @@ const read = sentenceReader({
   synonyms: indexSynonyms({ groups: ['dog hound', 'television tv'], inflections: [] }),
   paraphrases: {
     longest: 3,
+    mayHave: () => true,
     of: (phrase) => (phrase === 'in front of' ? ['before'] : phrase === 'kids' ? ['youngsters'] : []),
   },
 })

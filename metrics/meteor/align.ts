@@ -1,4 +1,4 @@
-import type { Sentence, Span, Word } from './sentence.js'
+import { append, type Sentence, type Word } from './sentence.js'
 
 const EXACT = 0
 const PARAPHRASE = 3
@@ -59,8 +59,8 @@ interface Path {
  * Of a word that the candidate has more than 80 times, each place of the reference sees the 80 around it, so that the
  * time for two texts of one repeated word grows with their length and not with its cube.
  */
-export function align(candidate: Sentence, reference: Sentence): Alignment {
-  const options = findOptions(candidate, reference)
+export function align(candidate: Sentence, reference: Sentence, find = wordFinder(candidate)): Alignment {
+  const options = findOptions(candidate, reference, find)
   const isForced = unrivalled(options, candidate.words.length)
   let paths: Path[] = [
     {
@@ -204,52 +204,51 @@ function unrivalled(options: readonly (readonly Option[])[], candidateLength: nu
 }
 
 /** Every match of every module, by its position in the reference, in the order of the modules. */
-function findOptions(candidate: Sentence, reference: Sentence): Option[][] {
-  const find = wordFinder(candidate.words)
+function findOptions(candidate: Sentence, reference: Sentence, find: WordFinder): Option[][] {
   const options = reference.words.map((word, position) =>
     find(word).flatMap((alike) => around(position, alike)),
   )
   // A pair that the table has both ways makes two matches, which then compete.
-  const add = (of: Span, ofReference: Span) => {
-    options[ofReference.start]!.push({
-      module: PARAPHRASE,
-      start: of.start,
-      length: of.length,
-      referenceLength: ofReference.length,
-    })
-  }
-  forEachParaphrase(reference.spans, candidate.spans, (span, other) => add(other, span))
-  forEachParaphrase(candidate.spans, reference.spans, add)
+  forEachParaphrase(reference, candidate, (referenceStart, referenceLength, start, length) => {
+    options[referenceStart]!.push({ module: PARAPHRASE, start, length, referenceLength })
+  })
+  forEachParaphrase(candidate, reference, (start, length, referenceStart, referenceLength) => {
+    options[referenceStart]!.push({ module: PARAPHRASE, start, length, referenceLength })
+  })
   return options
 }
 
-/** Calls `visit` for each span of the second sentence that the table gives for one of the first, in the table's order. */
+/** Calls `visit` for all words of the second sentence that the table gives for words of the first, in the table's order. */
 function forEachParaphrase(
-  from: readonly Span[],
-  to: readonly Span[],
-  visit: (span: Span, other: Span) => void,
+  from: Sentence,
+  to: Sentence,
+  visit: (start: number, length: number, otherStart: number, otherLength: number) => void,
 ): void {
-  const spansOf = new Map<string, Span[]>()
-  for (const span of to) append(spansOf, span.phrase.text, span)
-  for (const span of from) {
-    const { ranks } = span.phrase
-    if (ranks.size === 0) continue
-    const both =
-      ranks.size < spansOf.size
-        ? [...ranks.keys()].filter((text) => spansOf.has(text))
-        : [...spansOf.keys()].filter((text) => ranks.has(text))
-    for (const text of both.sort((a, b) => ranks.get(a)! - ranks.get(b)!))
-      for (const other of around(span.start, spansOf.get(text)!)) visit(span, other)
+  const startsOf = new Map<string, { readonly start: number }[]>()
+  for (const { start, length, paraphrases } of from.spans) {
+    const [few, many] =
+      paraphrases.size < to.places.size ? [paraphrases, to.places] : [to.places, paraphrases]
+    const met = [...few.keys()].filter((word) => many.has(word)).flatMap((word) => paraphrases.get(word)!)
+    for (const { text, length: otherLength } of met.sort((a, b) => a.rank - b.rank)) {
+      let starts = startsOf.get(text)
+      if (!starts) {
+        const places = to.places.get(text.slice(0, text.indexOf(' ')))!
+        starts = places.filter((at) => to.text.startsWith(text, to.offsets[at])).map((at) => ({ start: at }))
+        startsOf.set(text, starts)
+      }
+      for (const other of around(start, starts)) visit(start, length, other.start, otherLength)
+    }
   }
 }
 
-/** Finds the matches of a reference's word: a list a module, each in the order of the candidate. */
-function wordFinder(candidate: readonly Word[]): (word: Word) => readonly Option[][] {
-  const ofWord = new Map<Word, number[]>()
+/** The matches of a reference's word in a candidate: a list a module, each in the order of the candidate. */
+export type WordFinder = (word: Word) => readonly (readonly Option[])[]
+
+/** Indexes a candidate's words, once for all its references. */
+export function wordFinder({ words, places }: Sentence): WordFinder {
   const ofStem = new Map<string, number[]>()
   const ofGroup = new Map<number, number[]>()
-  candidate.forEach((word, start) => {
-    append(ofWord, word, start)
+  words.forEach((word, start) => {
     append(ofStem, word.stem, start)
     for (const group of word.groups) append(ofGroup, group, start)
   })
@@ -257,10 +256,10 @@ function wordFinder(candidate: readonly Word[]): (word: Word) => readonly Option
   return (word) => {
     let options = found.get(word)
     if (!options) {
-      const isOther = (start: number) => candidate[start] !== word
+      const isOther = (start: number) => words[start] !== word
       const synonyms = new Set(word.groups.flatMap((group) => ofGroup.get(group) ?? []))
       options = [
-        ofWord.get(word) ?? [],
+        places.get(word.text) ?? [],
         (ofStem.get(word.stem) ?? []).filter(isOther),
         [...synonyms].filter(isOther).sort((a, b) => a - b),
       ].map((starts, module) => starts.map((start) => ({ module, start, length: 1, referenceLength: 1 })))
@@ -268,12 +267,6 @@ function wordFinder(candidate: readonly Word[]): (word: Word) => readonly Option
     }
     return options
   }
-}
-
-function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
-  const list = lists.get(key)
-  if (list) list.push(value)
-  else lists.set(key, [value])
 }
 
 /** All of a list that is in the order of the starts, or the part of a long one that is around a position. */

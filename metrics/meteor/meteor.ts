@@ -1,6 +1,6 @@
 import { expected } from '../../errors.js'
 import { type Scores, summing } from '../scores.js'
-import { align, MODULE_WEIGHTS } from './align.js'
+import { align, MODULE_WEIGHTS, type WordFinder, wordFinder } from './align.js'
 import { type MeteorResources, type Sentence, sentenceReader } from './sentence.js'
 
 /** The `rank` task, English. */
@@ -36,8 +36,9 @@ export function createMeteor(resources: MeteorResources): Meteor {
         const ofImage = references[image]!
         if (ofImage.length === 0) throw expected('at least one reference', `references[${image}]`, 0)
         const sentence = read(candidate)
+        const find = wordFinder(sentence)
         return ofImage
-          .map((reference) => statistics(sentence, read(reference)))
+          .map((reference) => statistics(sentence, read(reference), find))
           .reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a))
       })
       const sumOf = summing(best)
@@ -48,8 +49,8 @@ export function createMeteor(resources: MeteorResources): Meteor {
 }
 
 /** What a corpus score is the sum of: chunks, and of candidate and reference what `side` gives. */
-function statistics(candidate: Sentence, reference: Sentence): number[] {
-  const { matches, chunks } = align(candidate, reference)
+function statistics(candidate: Sentence, reference: Sentence, find: WordFinder): number[] {
+  const { matches, chunks } = align(candidate, reference, find)
   const sides = [
     side(candidate, matches),
     side(

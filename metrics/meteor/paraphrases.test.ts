@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readParaphrases } from './paraphrases.js'
+import { phraseHash, readParaphrases } from './paraphrases.js'
 import { loadMeteorResources } from './resources.js'
 
 const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun petit café\n'
@@ -29,6 +29,21 @@ test('a table larger than the first store keeps every entry', async () => {
   const table = await readParaphrases(pieces(entries.join(''), 65_536), 'table')
   for (const index of [0, 1, 29_999, 59_999])
     expect(table.of(`phrase ${index}`)).toEqual([`its paraphrase ${index}`])
+})
+
+test('no phrase of the table is overlooked, and few others are looked up', async () => {
+  const encoder = new TextEncoder()
+  const hashOf = (phrase: string) =>
+    phrase
+      .split(' ')
+      .reduce<number | undefined>((hash, word) => phraseHash(encoder.encode(word), hash), undefined)!
+  const entries = Array.from({ length: 50_000 }, (_, index) => `1\nphrase number ${index} é\nit\n`)
+  const table = await readParaphrases(pieces(entries.join(''), 65_536), 'table')
+  expect(table.longest).toBe(4)
+  for (let index = 0; index < 50_000; index++)
+    if (!table.mayHave(hashOf(`phrase number ${index} é`))) expect.fail(`${index}`)
+  const others = Array.from({ length: 50_000 }, (_, index) => `other phrase ${index}`)
+  expect(others.filter((phrase) => table.mayHave(hashOf(phrase))).length).toBeLessThan(1000)
 })
 
 test('an empty table knows nothing', async () => {

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import type { TransformOptions } from 'node:stream'
 import { promisify } from 'node:util'
-import { createGunzip, gunzip } from 'node:zlib'
+import { createGunzip, gunzip, type ZlibOptions } from 'node:zlib'
 import { messageOf, ShowtellError } from '../../errors.js'
 import { type Paraphrases, readParaphrases } from './paraphrases.js'
 import type { MeteorResources } from './sentence.js'
@@ -27,7 +28,9 @@ export async function loadMeteorResources(options: { paraphrases?: string } = {}
 
 async function loadParaphrases(path: string): Promise<Paraphrases> {
   const file = createReadStream(path)
-  const unpacked = createGunzip()
+  // A thread unpacks the next pieces while this one reads those before.
+  const room: ZlibOptions & TransformOptions = { chunkSize: 1 << 20, highWaterMark: 1 << 24 }
+  const unpacked = createGunzip(room)
   file.on('error', (error) => unpacked.destroy(error))
   try {
     return await readParaphrases(file.pipe(unpacked), path)

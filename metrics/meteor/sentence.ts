@@ -1,6 +1,6 @@
 import { stem } from 'porter2'
 import { normalize } from './normalize.js'
-import type { Paraphrases } from './paraphrases.js'
+import { type Paraphrases, phraseHash } from './paraphrases.js'
 import type { Synonyms } from './synonyms.js'
 
 /** What METEOR knows besides its parameters. */
@@ -20,61 +20,102 @@ export interface Word {
   readonly isFunction: boolean
 }
 
-export interface Phrase {
+/** What the table gives for a phrase. */
+export interface Paraphrase {
+  /** Its words with a space after each. */
   readonly text: string
-  /** The paraphrases that the table gives for it, with their places in its list. */
-  readonly ranks: ReadonlyMap<string, number>
+  readonly length: number
+  /** Its place in the table's list. */
+  readonly rank: number
 }
 
-/** Successive words of a sentence, as a phrase. */
+/** Successive words of a sentence that have paraphrases, these by their first words. */
 export interface Span {
   readonly start: number
   readonly length: number
-  readonly phrase: Phrase
+  readonly paraphrases: ReadonlyMap<string, readonly Paraphrase[]>
 }
 
 export interface Sentence {
   readonly words: readonly Word[]
-  /** All of up to as many words as the longest paraphrase has, by start, then length; none without paraphrases. */
+  /** Where each word stands, by its text. */
+  readonly places: ReadonlyMap<string, readonly number[]>
+  /** The words with a space after each, and where in that each word begins. */
+  readonly text: string
+  readonly offsets: readonly number[]
+  /** By start, then length. */
   readonly spans: readonly Span[]
 }
 
-const NONE: ReadonlyMap<string, number> = new Map()
+const NONE: Span['paraphrases'] = new Map()
 
 /** Reads sentences, looking each word and phrase up once. */
 export function sentenceReader({ functionWords, synonyms, paraphrases }: MeteorResources) {
-  const words = new Map<string, Word>()
-  const phrases = new Map<string, Phrase>()
+  const encoder = paraphrases && new TextEncoder()
+  const words = new Map<string, Word & { readonly bytes: Uint8Array | undefined }>()
+  const phrases = new Map<string, Span['paraphrases']>()
 
-  function wordOf(text: string): Word {
+  function wordOf(text: string) {
     let word = words.get(text)
     if (!word) {
-      word = { text, stem: stem(text), groups: synonyms.groupsOf(text), isFunction: functionWords.has(text) }
+      word = {
+        text,
+        stem: stem(text),
+        groups: synonyms.groupsOf(text),
+        isFunction: functionWords.has(text),
+        bytes: encoder?.encode(text),
+      }
       words.set(text, word)
     }
     return word
   }
 
-  function phraseOf(text: string): Phrase {
-    let phrase = phrases.get(text)
-    if (!phrase) {
-      const known = paraphrases?.of(text) ?? []
-      phrase = { text, ranks: known.length === 0 ? NONE : new Map(known.map((one, rank) => [one, rank])) }
-      phrases.set(text, phrase)
+  function paraphrasesOf(phrase: string): Span['paraphrases'] {
+    let found = phrases.get(phrase)
+    if (!found) {
+      const known = paraphrases?.of(phrase) ?? []
+      found = known.length === 0 ? NONE : byFirstWord(known)
+      phrases.set(phrase, found)
     }
-    return phrase
+    return found
   }
 
   return (tokens: readonly string[]): Sentence => {
     const texts = normalize(tokens.join(' '))
-    const longest = paraphrases?.longest ?? 0
-    const spans = texts.flatMap((_, start) => {
-      let text = ''
-      return texts.slice(start, start + longest).map((word, index) => {
-        text = index === 0 ? word : `${text} ${word}`
-        return { start, length: index + 1, phrase: phraseOf(text) }
-      })
-    })
-    return { words: texts.map(wordOf), spans }
+    const read = texts.map(wordOf)
+    const places = new Map<string, number[]>()
+    const offsets: number[] = []
+    const spans: Span[] = []
+    let offset = 0
+    for (const [start, { text }] of read.entries()) {
+      append(places, text, start)
+      offsets.push(offset)
+      offset += text.length + 1
+      if (paraphrases === undefined) continue
+      let hash: number | undefined
+      for (let length = 1; length <= paraphrases.longest && start + length <= read.length; length++) {
+        hash = phraseHash(read[start + length - 1]!.bytes!, hash)
+        if (!paraphrases.mayHave(hash)) continue
+        const found = paraphrasesOf(texts.slice(start, start + length).join(' '))
+        if (found.size > 0) spans.push({ start, length, paraphrases: found })
+      }
+    }
+    return { words: read, places, text: texts.map((text) => `${text} `).join(''), offsets, spans }
   }
+}
+
+function byFirstWord(phrases: readonly string[]): Map<string, Paraphrase[]> {
+  const lists = new Map<string, Paraphrase[]>()
+  for (const [phrase, rank] of new Map(phrases.map((phrase, rank) => [phrase, rank]))) {
+    const [first = '', ...others] = phrase.split(' ')
+    append(lists, first, { text: `${phrase} `, length: 1 + others.length, rank })
+  }
+  return lists
+}
+
+/** Puts a value at the end of a key's list. */
+export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list) list.push(value)
+  else lists.set(key, [value])
 }
