@@ -2,12 +2,11 @@ import type { Evaluation } from './evaluation.js'
 
 /** The scores as a table: a head, then a row a metric. */
 export function scoreRows({ images, corpus, intervals, people, comparison }: Evaluation): string[][] {
-  const given = people === undefined ? '' : `, ${people.references} references`
   const head = [
     `${images} images`,
     'score',
     '95 % interval',
-    ...(people === undefined ? [] : [`captions${given}`, `people${given}`]),
+    ...(people === undefined ? [] : [`with ${people.references} refs`, 'people']),
     ...(comparison === undefined ? [] : ['other, difference', '95 % interval', 'p', 'real?']),
   ]
   const rows = Object.entries(corpus).map(([name, score]) => {
