@@ -155,10 +155,15 @@ test('a full disk is told with the folder', async () => {
 })
 
 test('two processes do not fetch into one folder', async () => {
-  server.behaviour.pause = 1
+  // The first one gets no further than the first bytes until the second was refused.
+  let goOn = (): void => {}
+  server.behaviour.hold = new Promise((resolve) => {
+    goOn = resolve
+  })
   const first = fetchMade(flickr)
   await vi.waitFor(() => expect(server.asked).toHaveLength(1))
   await expect(fetchMade(flickr)).rejects.toThrow('Expected no other writer')
+  goOn()
   await first
 })
 
