@@ -182,7 +182,7 @@ test('killed at random moments and started again, it has every file whole', asyn
       ['--import', 'tsx', 'data/fetch/fixtures/fetch-made.ts', JSON.stringify(made), folder],
       { cwd: join(import.meta.dirname, '../..'), stdio: ['ignore', 'inherit', 'inherit'] },
     )
-  server.behaviour.pause = 5
+  server.behaviour.pause = 20
   // In the archive, between files, in the last ones: whenever the server was asked for so much.
   for (const asked of [1, 4, 15]) {
     const child = start()
