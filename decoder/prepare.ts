@@ -5,6 +5,7 @@ import type { FeatureExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
 import { viewKey, viewOf } from '../encoder/view.js'
 import { messageOf, type ShowtellError } from '../errors.js'
+import { ahead } from './ahead.js'
 
 export interface Preparation {
   readonly done: number
@@ -39,22 +40,25 @@ export async function prepareFeatures(
   const skipped: { file: string; reason: string }[] = []
   const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
-  const decode = (batch: typeof missing): Promise<(Uint8Array | ShowtellError)[]> =>
-    Promise.all(
-      batch.map(({ file, view }) =>
-        decodeImage(join(folder, file), encoder.imageSize, undefined, undefined, view).catch(
-          (error) => error,
-        ),
+  const decode = async (batch: typeof missing) => ({
+    batch,
+    images: await Promise.all(
+      batch.map(
+        ({ file, view }): Promise<Uint8Array | ShowtellError> =>
+          decodeImage(join(folder, file), encoder.imageSize, undefined, undefined, view).catch(
+            (error) => error,
+          ),
       ),
-    )
+    ),
+  })
 
   let done = wanted.length - missing.length
   progress({ done, total: wanted.length, skipped })
-  let ahead = decode(missing.slice(0, BATCH))
-  for (let from = 0; from < missing.length && !signal?.aborted; from += BATCH) {
-    const batch = missing.slice(from, from + BATCH)
-    const images = await ahead
-    ahead = decode(missing.slice(from + BATCH, from + 2 * BATCH))
+  const batches = Array.from({ length: Math.ceil(missing.length / BATCH) }, (_, i) =>
+    missing.slice(i * BATCH, (i + 1) * BATCH),
+  )
+  for await (const { batch, images } of ahead(batches, decode)) {
+    if (signal?.aborted) break
     const good = batch.filter((_, i) => images[i] instanceof Uint8Array)
     batch.forEach(({ file, view }, i) => {
       // Once a photo, not once a view.
@@ -72,7 +76,6 @@ export async function prepareFeatures(
     done += good.length
     progress({ done, total: wanted.length, skipped })
   }
-  await ahead
   store.flush()
   return { done, total: wanted.length, skipped }
 }

@@ -93,11 +93,12 @@ export async function openTunedFeatures(
       process.stderr.write(`\nleft out: ${message}\n`)
     },
   })
-  const tuned = blocks === encoder.blocks.length ? 'all' : `the last ${blocks}`
+  const tuned = `${blocks === encoder.blocks.length ? 'all' : `the last ${blocks}`} of ${encoder.blocks.length} blocks tuned`
+  // Tuned once more it is no other.
   return {
     features,
     name: encoder.name,
-    source: `${source}; ${tuned} of ${encoder.blocks.length} blocks tuned`,
+    source: source.endsWith(tuned) ? source : `${source}; ${tuned}`,
   }
 }
 
