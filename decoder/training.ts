@@ -1,16 +1,16 @@
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Batch, batchesOfEpoch, type Example, makeBatch } from '../data/batches.js'
+import { type Batch, type Example, makeBatch } from '../data/batches.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { initialize } from '../engine/initialize.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
-import { ahead } from './ahead.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
-import type { PhotoFeatures, PhotoInput } from './photo-features.js'
+import type { PhotoFeatures } from './photo-features.js'
+import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 import { type Measured, Validation } from './validation.js'
@@ -67,14 +67,6 @@ export interface TrainingData {
   readonly features: PhotoFeatures
 }
 
-/** The photos of a step. */
-interface StepPhotos {
-  readonly epoch: number
-  /** In the training examples. */
-  readonly indices: readonly number[]
-  readonly input: PhotoInput
-}
-
 /** What one step learns from. */
 interface Lesson {
   readonly batch: Batch
@@ -85,9 +77,8 @@ interface Lesson {
 
 /**
  * Trains a decoder, and of the encoder what `data.features` lists as parameters, by teacher forcing or on the CIDEr-D of
- * captions that the decoder draws itself. The state is in
- * `folder/training`; a training that finds one there goes on with it, and gives the same losses as one that never
- * stopped.
+ * captions that the decoder draws itself. The state is in `folder/training`; a training that finds one there goes on with
+ * it, and gives the same losses as one that never stopped.
  */
 export class Training {
   private readonly ops = new TensorFlowOps()
@@ -97,8 +88,7 @@ export class Training {
   private readonly checkpoint: Checkpoint
   private readonly sampler: Sampler | undefined
   private bestCider = Number.NEGATIVE_INFINITY
-  readonly totalSteps: number
-  private readonly stepsAnEpoch: number
+  private readonly schedule: Schedule
 
   constructor(
     readonly decoder: Decoder,
@@ -131,8 +121,7 @@ export class Training {
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
-    this.stepsAnEpoch = Math.ceil(data.train.length / config.imagesPerBatch)
-    this.totalSteps = this.stepsAnEpoch * config.epochs
+    this.schedule = new Schedule(data.train, data.features, config)
     const parameters = [...decoder.parameters, ...encoderParameters]
     this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
     const decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
@@ -161,6 +150,10 @@ export class Training {
     return this.optimiser.step
   }
 
+  get totalSteps(): number {
+    return this.schedule.totalSteps
+  }
+
   /** The averaged weights: what is validated and served. */
   get weights(): Record<string, Float32Array> {
     return this.optimiser.averages
@@ -179,31 +172,16 @@ export class Training {
     signal?: AbortSignal,
     saveEvery = 200,
   ): Promise<void> {
-    for await (const photos of ahead(this.stepsLeft(), (step) => this.photosOf(step))) {
+    for await (const photos of this.schedule.from(this.step)) {
       if (signal?.aborted) break
       const event = await this.advance(photos)
-      const ends = this.step % this.stepsAnEpoch === 0
+      const ends = this.step % this.schedule.stepsAnEpoch === 0
       await report(ends ? { ...event, ...(await this.validated()) } : event)
       if (ends || this.step % saveEvery === 0) await this.checkpoint.save(this.optimiser)
       // Lets signals and output through between two steps.
       await new Promise((resolve) => setImmediate(resolve))
     }
     await this.checkpoint.save(this.optimiser)
-  }
-
-  private *stepsLeft(): Iterable<number> {
-    for (let { step } = this; step < this.totalSteps; step++) yield step
-  }
-
-  private async photosOf(step: number): Promise<StepPhotos> {
-    const { train, features } = this.data
-    const epoch = Math.floor(step / this.stepsAnEpoch)
-    const indices = this.epochBatches(epoch)[step % this.stepsAnEpoch]!
-    const photos = indices.map((index) => train[index]!)
-    const input = await features.input(photos, { seed: this.config.seed, epoch })
-    if (input.read.length === 0)
-      throw expected('a photo that can be read', `step ${step + 1}`, photos[0]!.key, 'INVALID_DATA')
-    return { epoch, indices: input.read.map((position) => indices[position]!), input }
   }
 
   /** One step of the optimiser. */
@@ -244,32 +222,13 @@ export class Training {
     const { ops, sampler } = this
     const { train, features } = this.data
     if (sampler === undefined)
-      return { batch: makeBatch(train, indices, this.vocabulary, this.batchOptions(epoch)) }
+      return { batch: makeBatch(train, indices, this.vocabulary, this.schedule.batchOptions(epoch)) }
     const seen = ops.scope(() => features.of(ops, weights, input))
     const random = new Random(this.config.seed, 'samples', this.step)
     const examples = indices.map((index) => train[index]!)
     const lesson = await sampler.lesson(weights, examples, seen, random)
     ops.dispose([seen])
     return lesson
-  }
-
-  private batchesEpoch = -1
-  private batches: number[][] = []
-
-  private epochBatches(epoch: number): number[][] {
-    if (epoch !== this.batchesEpoch) {
-      this.batches = batchesOfEpoch(this.data.train, {
-        ...this.batchOptions(epoch),
-        imagesPerBatch: this.config.imagesPerBatch,
-      })
-      this.batchesEpoch = epoch
-    }
-    return this.batches
-  }
-
-  private batchOptions(epoch: number) {
-    const { captionsPerImage, maxLength, seed } = this.config
-    return { captionsPerImage, maxLength, seed, epoch }
   }
 
   /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */
