@@ -33,6 +33,7 @@ export function drawCharts(charts: readonly Chart[], columns = 2): string {
     return `<g transform="${place}">${panel(chart, `plot${i}`)}</g>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11">
+<title>${escaped(charts.map(({ title }) => title).join('; '))}</title>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${panels.join('\n')}
 </svg>
