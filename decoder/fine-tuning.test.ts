@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Example } from '../data/batches.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import type { Array32 } from '../encoder/encoder.js'
-import { parametersOf } from '../encoder/encoder.js'
+import { type Array32, parametersOf } from '../encoder/encoder.js'
 import { onnxExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
@@ -40,9 +39,8 @@ let problems: string[] = []
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'fine-tuning-'))
   const files = await writeColoured(join(folder, 'photos'), 4, COLOURS)
-  const examples = files.map(
-    (key): Example => ({ key, style: 'plain', captions: [[key.split('-')[0]!, 'wall']] }),
-  )
+  const captionsOf = (key: string) => [[key.split('-')[0]!, 'wall']]
+  const examples = files.map((key) => ({ key, style: 'plain', captions: captionsOf(key) }))
   train = examples.filter(({ key }) => !key.includes('-3'))
   validation = examples.filter(({ key }) => key.includes('-3'))
   await writeFile(join(folder, 'photos/half.png'), 'no photo')
