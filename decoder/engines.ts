@@ -1,13 +1,12 @@
-import { BACKENDS, type Backend } from '../engine/backends.js'
+import { BACKENDS, type Backend, ENGINES, type Engine } from '../engine/backends.js'
 import { unlessMissing } from '../engine/session.js'
 import { expected } from '../errors.js'
 import { type Bundle, isGraph } from './bundle.js'
 import { onnxRuntime } from './onnx-runtime.js'
 import type { Runtime } from './runtime.js'
 
-/** What a captioner may run on; `auto` is onnxruntime, or TensorFlow.js where that does not load. */
-export const ENGINES = Object.freeze(['auto', 'onnx', ...BACKENDS] as const)
-export type CaptionEngine = (typeof ENGINES)[number]
+export { ENGINES }
+export type CaptionEngine = Engine
 
 /** Opens a bundle on an engine, and says which one and why. @throws ShowtellError ENGINE_UNAVAILABLE, INVALID_BUNDLE. */
 export async function openRuntime(

@@ -12,6 +12,7 @@ const COMMANDS = {
   tokenize: () => import('./tokenize.js'),
   fetch: () => import('./fetch.js'),
   compare: () => import('./compare.js'),
+  char: () => import('./char.js'),
   'gradient-flow': () => import('./gradient-flow.js'),
 }
 

@@ -14,7 +14,11 @@ export class TrainingLog {
   private smooth: number | undefined
   private validated = ''
 
-  constructor(private readonly folder: string) {
+  /** @param unit what the loss is of. */
+  constructor(
+    private readonly folder: string,
+    private readonly unit = 'word',
+  ) {
     this.path = join(folder, 'log.jsonl')
   }
 
@@ -46,7 +50,7 @@ export class TrainingLog {
     const value = event.reward ?? event.loss
     this.smooth = this.smooth === undefined ? value : 0.98 * this.smooth + 0.02 * value
     if (event.validationLoss !== undefined)
-      this.validated = ` · validation ${event.validationLoss.toFixed(3)} nats, CIDEr ${event.validationCider?.toFixed(3)}`
+      this.validated = ` · validation ${event.validationLoss.toFixed(3)} nats${event.validationCider === undefined ? '' : `, CIDEr ${event.validationCider.toFixed(3)}`}`
   }
 
   private async draw(): Promise<void> {
@@ -58,7 +62,7 @@ export class TrainingLog {
     const rewarded = this.events.some(({ reward }) => reward !== undefined)
     const charts: Chart[] = [
       {
-        title: 'Nats a word',
+        title: `Nats a ${this.unit}`,
         x: 'step',
         y: 'nats',
         curves: [
@@ -76,7 +80,8 @@ export class TrainingLog {
         ],
       },
     ]
-    await writeWhole(join(this.folder, 'curve.svg'), drawCharts(charts))
+    const drawn = charts.filter(({ curves }) => curves.some((curve) => curve.points.length > 0))
+    await writeWhole(join(this.folder, 'curve.svg'), drawCharts(drawn))
   }
 }
 

@@ -1,0 +1,90 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import type { Parameter } from '../engine/ops.js'
+import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
+import { expected, ShowtellError } from '../errors.js'
+
+const WEIGHTS = 'model.safetensors'
+const CONFIG = 'config.json'
+
+const configSchema = z.strictObject({
+  version: z.literal(1),
+  /** Which model it is: a bundle of one kind is no bundle of another. */
+  kind: z.string(),
+  model: z.unknown(),
+  /** How it was trained, for people. */
+  training: z.record(z.string(), z.unknown()),
+  /** sha256 of each other file. */
+  files: z.record(z.string().regex(/^\w[\w.-]*$/), z.string()),
+})
+
+/** A model of language on disk, verified. */
+export interface LanguageBundle<M> {
+  readonly path: string
+  readonly model: M
+  readonly training: Readonly<Record<string, unknown>>
+  readonly weights: SafetensorsFile
+}
+
+export interface LanguageContent {
+  readonly kind: string
+  readonly model: unknown
+  readonly training: Readonly<Record<string, unknown>>
+  readonly parameters: readonly Parameter[]
+  readonly weights: Readonly<Record<string, Float32Array>>
+  /** Graphs by file name, recorded over the weights as they are stored; `file` is their name as a graph sees it. */
+  readonly graphs?: (weights: SafetensorsFile, file: string) => Readonly<Record<string, Uint8Array>>
+}
+
+/**
+ * Writes a folder aside and renames it: `config.json`, `model.safetensors` (float16) and graphs.
+ * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit.
+ */
+export async function writeLanguageBundle(path: string, content: LanguageContent): Promise<void> {
+  const { kind, model, training, parameters, weights, graphs } = content
+  await replaceFolder(path, async (folder) => {
+    const halves = parameters.map(({ name, shape }) => inFloat16(name, shape, weights[name]))
+    await writeSafetensors(join(folder, WEIGHTS), halves, { format: 'showtell' })
+    const recorded = graphs?.(await readSafetensors(join(folder, WEIGHTS)), WEIGHTS) ?? {}
+    for (const [name, bytes] of Object.entries(recorded)) await writeFile(join(folder, name), bytes)
+    const files = await sumsOf(folder, [WEIGHTS, ...Object.keys(recorded)])
+    const config = { version: 1, kind, model, training, files }
+    await writeFile(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`)
+  })
+}
+
+/**
+ * Opens a bundle of one kind and verifies sums and shapes before anything is built.
+ * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
+ */
+export async function readLanguageBundle<M>(
+  place: string,
+  kind: string,
+  schema: z.ZodType<M>,
+  parametersOf: (model: M) => readonly Parameter[],
+): Promise<LanguageBundle<M>> {
+  const path = await placeOf(place)
+  const file = join(path, CONFIG)
+  if (!(await exists(file)))
+    throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {
+      where: place,
+    })
+  const config = await readJson(file, (value) => configSchema.parse(value))
+  if (config.kind !== kind) throw expected(kind, `kind in ${file}`, config.kind, 'INVALID_BUNDLE')
+  const model = await readJson(file, () => schema.parse(config.model))
+  if (config.files[WEIGHTS] === undefined)
+    throw expected('its sha256', `files.${WEIGHTS} in ${file}`, undefined, 'INVALID_BUNDLE')
+  await verifySums(path, config.files)
+  const weights = await readSafetensors(join(path, WEIGHTS))
+  for (const { name, shape } of parametersOf(model))
+    if (String(weights.entry(name).shape) !== String(shape))
+      throw expected(
+        `shape [${shape}]`,
+        `${name} in ${weights.path}`,
+        weights.entry(name).shape,
+        'INVALID_BUNDLE',
+      )
+  return { path, model, training: config.training, weights }
+}

@@ -1,0 +1,142 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backends, tensorCount } from '../engine/fixtures/backends.js'
+import { initialize } from '../engine/initialize.js'
+import { Random } from '../random.js'
+import { type CharacterBundle, readCharacterBundle, writeCharacterBundle } from './character-bundle.js'
+import { CharacterModel, characterConfigSchema, MODELS } from './character-model.js'
+import { type CharacterRuntime, openCharacterRuntime } from './character-runtime.js'
+import { Characters } from './characters.js'
+import { read, write } from './reading.js'
+
+const characters = Characters.of(['\n abc'])
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'character-bundle-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+async function bundleOf(model: string): Promise<CharacterBundle> {
+  const config = { model, layers: 2, units: 6, embeddingSize: 4, vocabularySize: characters.size }
+  const made = new CharacterModel(characterConfigSchema.parse(config))
+  // Far from even chances.
+  const weights = Object.fromEntries(
+    Object.entries(initialize(made.parameters, 3)).map(([name, values]) => [
+      name,
+      values.map((value) => 3 * value),
+    ]),
+  )
+  await writeCharacterBundle(join(folder, model), {
+    model: made,
+    characters,
+    weights,
+    training: { steps: 1 },
+  })
+  return readCharacterBundle(join(folder, model))
+}
+
+async function nats(runtime: CharacterRuntime, { model }: CharacterBundle, text: string): Promise<number> {
+  let sum = 0
+  for await (const { logProb } of read(runtime, model, characters.encode(text))) sum -= logProb ?? 0
+  return sum
+}
+
+const TEXT = 'abba cab\ncab abba\n'
+
+describe('a character bundle', () => {
+  it.each(MODELS)('of %s says the same in onnxruntime and in TensorFlow.js', async (name) => {
+    const bundle = await bundleOf(name)
+    expect(bundle.characters.list).toEqual(characters.list)
+    const onnx = await openCharacterRuntime(bundle, 'onnx')
+    const truth = await nats(onnx, bundle, TEXT)
+    await onnx.close()
+    expect(truth).toBeGreaterThan(1)
+    for (const backend of backends) {
+      const runtime = await openCharacterRuntime(bundle, backend)
+      const before = tensorCount()
+      expect(await nats(runtime, bundle, TEXT)).toBeCloseTo(truth, 3)
+      expect(tensorCount(), 'tensors alive').toBe(before)
+      await runtime.close()
+    }
+  })
+
+  it('that was changed, or is of another kind, is refused by name', async () => {
+    const { path } = await bundleOf('gru')
+    const config = join(path, 'config.json')
+    const text = await readFile(config, 'utf8')
+    const given = { code: 'INVALID_BUNDLE' }
+    await writeFile(config, text.replace('"characters"', '"translator"'))
+    await expect(readCharacterBundle(path)).rejects.toMatchObject({
+      ...given,
+      message: expect.stringContaining('Expected characters for kind'),
+    })
+    await writeFile(config, text.replace('"units": 6', '"units": 7'))
+    await expect(readCharacterBundle(path)).rejects.toMatchObject({
+      ...given,
+      message: expect.stringContaining('network.w'),
+    })
+    await writeFile(config, text.replace('"vocabularySize": 5', '"vocabularySize": 6'))
+    await expect(readCharacterBundle(path)).rejects.toMatchObject(given)
+    await writeFile(config, text)
+    await writeFile(join(path, 'step.onnx'), 'other')
+    await expect(readCharacterBundle(path)).rejects.toMatchObject({
+      ...given,
+      message: expect.stringContaining('step.onnx'),
+    })
+  })
+})
+
+describe('writing', () => {
+  const options = { prime: characters.encode('\n'), length: 12, temperature: 1, topP: 1 }
+
+  it('gives as many characters as asked for, the same from the same seed', async () => {
+    const bundle = await bundleOf('lstm')
+    const runtime = await openCharacterRuntime(bundle, 'onnx')
+    const draw = (seed: number) => write(runtime, bundle.model, { ...options, random: new Random(seed) })
+    const texts = [await draw(1), await draw(1), await draw(2)]
+    for (const text of texts) expect(text).toHaveLength(12)
+    expect(texts[1]).toEqual(texts[0])
+    expect(texts[2]).not.toEqual(texts[0])
+    await runtime.close()
+  })
+
+  it('takes the likeliest character when only that one is left, after the whole prime', async () => {
+    const bundle = await bundleOf('lstm')
+    const runtime = await openCharacterRuntime(bundle, 'onnx')
+    const prime = characters.encode('ab c\n')
+    const text = await write(runtime, bundle.model, { ...options, prime, topP: 1e-9, random: new Random(1) })
+    let state = bundle.model.zeros(1).values
+    let likeliest = -1
+    for (const [i, id] of [...prime, ...text].entries()) {
+      if (i >= prime.length) expect(id).toBe(likeliest)
+      const after = await runtime.step(Int32Array.of(id), state)
+      state = after.state
+      likeliest = after.logProbs.indexOf(Math.max(...after.logProbs))
+    }
+    await runtime.close()
+  })
+
+  it('draws each character as often as its chance says', async () => {
+    const bundle = await bundleOf('window-1')
+    const runtime = await openCharacterRuntime(bundle, 'onnx')
+    const { logProbs } = await runtime.step(options.prime, bundle.model.zeros(1).values)
+    const counts = new Float64Array(characters.size)
+    const random = new Random('draws')
+    const draws = 2000
+    for (let i = 0; i < draws; i++) {
+      const [id] = await write(runtime, bundle.model, { ...options, length: 1, temperature: 2, random })
+      counts[id!]!++
+    }
+    const chances = Array.from(logProbs, (logProb) => Math.exp(logProb / 2))
+    const sum = chances.reduce((total, chance) => total + chance)
+    // Chi-square with 4 degrees of freedom: above 18.5 once in a thousand seeds.
+    const chi = chances.reduce((total, chance, i) => {
+      const wanted = (draws * chance) / sum
+      return total + (counts[i]! - wanted) ** 2 / wanted
+    }, 0)
+    expect(chi).toBeLessThan(18.5)
+    await runtime.close()
+  })
+})

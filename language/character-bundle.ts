@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { OnnxOps } from '../engine/onnx.js'
+import { OnnxGraph } from '../engine/onnx-graph.js'
+import type { SafetensorsFile } from '../engine/safetensors.js'
+import { expected } from '../errors.js'
+import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
+import { CharacterModel, characterConfigSchema } from './character-model.js'
+import { Characters } from './characters.js'
+
+const KIND = 'characters'
+export const STEP_GRAPH = 'step.onnx'
+
+const modelSchema = characterConfigSchema.extend({ characters: z.array(z.string().min(1)) })
+
+/** A character model on disk, verified. */
+export interface CharacterBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
+  readonly model: CharacterModel
+  readonly characters: Characters
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit. */
+export async function writeCharacterBundle(
+  path: string,
+  content: {
+    readonly model: CharacterModel
+    readonly characters: Characters
+    readonly weights: Readonly<Record<string, Float32Array>>
+    readonly training: Readonly<Record<string, unknown>>
+  },
+): Promise<void> {
+  const { model, characters, weights, training } = content
+  await writeLanguageBundle(path, {
+    kind: KIND,
+    model: { ...model.config, characters: characters.list },
+    training,
+    parameters: model.parameters,
+    weights,
+    graphs: (stored, file) => ({ [STEP_GRAPH]: exportStep(model, stored, file) }),
+  })
+}
+
+/** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
+export async function readCharacterBundle(place: string): Promise<CharacterBundle> {
+  const modelOf = ({ characters, ...config }: z.infer<typeof modelSchema>) => new CharacterModel(config)
+  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
+  const { characters, vocabularySize } = bundle.model
+  if (characters.length !== vocabularySize)
+    throw expected(`${vocabularySize} characters`, bundle.path, characters.length, 'INVALID_BUNDLE')
+  return { ...bundle, model: modelOf(bundle.model), characters: new Characters(characters) }
+}
+
+/** What a state is called after a step. */
+export function after(state: string): string {
+  return `${state}_after`
+}
+
+/**
+ * One step as an ONNX graph: `tokens` int32 [rows, 1] and the states [rows, 1, size] → `logProbs` [rows, 1, vocabulary]
+ * and the states after.
+ */
+function exportStep(model: CharacterModel, weights: SafetensorsFile, file: string): Uint8Array {
+  const graph = new OnnxGraph('step')
+  const ops = new OnnxOps(graph)
+  const sizes = ['rows', 1, model.stateSize] as const
+  const tokens = graph.input('tokens', 'int32', ['rows', 1])
+  const before = Object.fromEntries(model.states.map((name) => [name, graph.input(name, 'float32', sizes)]))
+  const { logProbs, state } = model.step(ops, graph.weights(weights, file), tokens, before)
+  graph.output('logProbs', logProbs, ['rows', 1, model.config.vocabularySize])
+  for (const name of model.states) graph.output(after(name), state[name]!, sizes)
+  return graph.encode()
+}

@@ -1,0 +1,310 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backends, tensorCount } from '../engine/fixtures/backends.js'
+import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
+import { scaled, type Values } from '../engine/fixtures/values.js'
+import { initialize } from '../engine/initialize.js'
+import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { Random } from '../random.js'
+import { pieceGradients, tensorsOf } from '../rnn/truncated.js'
+import {
+  type CharacterConfig,
+  CharacterModel,
+  characterConfigSchema,
+  MODELS,
+  ofSize,
+  sizeOf,
+} from './character-model.js'
+import { CharacterTask } from './character-task.js'
+import { Characters } from './characters.js'
+import { Rows, textLoss, textNats } from './text-loss.js'
+import { type Event, recipeSchema, Training } from './training.js'
+
+const tiny = (config: Partial<CharacterConfig>) =>
+  new CharacterModel(
+    characterConfigSchema.parse({ layers: 1, units: 4, embeddingSize: 3, vocabularySize: 5, ...config }),
+  )
+
+/** Larger than before training, so that everything has a say. */
+function weightsOf(model: CharacterModel): Record<string, Values> {
+  const values = initialize(model.parameters, 1)
+  return Object.fromEntries(
+    model.parameters.map(({ name, shape }) => [
+      name,
+      scaled(1.5, { dims: shape as number[], data: values[name]! }),
+    ]),
+  )
+}
+
+const drawn = (length: number, vocabulary = 5): Int32Array => {
+  const random = new Random('text')
+  return Int32Array.from({ length }, () => random.below(vocabulary))
+}
+
+describe('Characters', () => {
+  it('gives every text back, and its ids from the first on', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 3 }), (text, first) => {
+        const characters = Characters.of([text], first)
+        const ids = characters.encode(text)
+        expect(characters.decode(ids)).toBe(text)
+        for (const id of ids) expect(id >= first && id < characters.size).toBe(true)
+      }),
+    )
+  })
+
+  it('names a character that it does not know, or gives it the id for those', () => {
+    const characters = Characters.of(['abc'], 1)
+    expect(() => characters.encode('abz')).toThrow(
+      'one of the 3 characters known for the text but received "z"',
+    )
+    expect([...characters.encode('abz', 0)]).toEqual([1, 2, 0])
+  })
+})
+
+describe('Rows', () => {
+  it('read on where they stood, round the text and over its end', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 1, max: 7 }),
+        fc.integer({ min: 8, max: 60 }),
+        (rows, length, size) => {
+          const text = Int32Array.from({ length: size }, (_, i) => i)
+          const reader = new Rows(text, rows, length)
+          for (let step = 0; step < 10; step++) {
+            const [piece, next] = [reader.piece(step), reader.piece(step + 1)]
+            for (let row = 0; row < rows; row++) {
+              const [from, to] = [row * length, (row + 1) * length]
+              expect(next.inputs[from]).toBe(piece.targets[to - 1])
+              for (let i = from; i < to; i++) expect(piece.targets[i]).toBe((piece.inputs[i]! + 1) % size)
+            }
+          }
+        },
+      ),
+    )
+  })
+
+  it('together read every character once in a pass', () => {
+    const reader = new Rows(
+      Int32Array.from({ length: 60 }, (_, i) => i),
+      4,
+      5,
+    )
+    const read = [0, 1, 2].flatMap((step) => [...reader.piece(step).inputs])
+    expect(read.sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i))
+  })
+
+  it('want a text of a piece at least', () => {
+    expect(() => new Rows(new Int32Array(5), 2, 5)).toThrow('Expected at least 6 characters for the text')
+  })
+})
+
+describe('a character model', () => {
+  it('of a size asked for has about as many parameters, whatever it is', () => {
+    for (const model of MODELS) {
+      const { config } = tiny({ model, layers: 2, vocabularySize: 65, embeddingSize: 16 })
+      const size = sizeOf(ofSize(config, 100_000).parameters)
+      expect(Math.abs(size / 100_000 - 1), model).toBeLessThan(0.01)
+    }
+  })
+
+  it('without memory sees as many characters as its name says, and one with memory sees all', async () => {
+    await useBackend('cpu')
+    const text = [0, 1, 2, 3, 4, 0, 1, 2]
+    const after = (model: CharacterModel, ids: readonly number[]): number[] => {
+      const ops = new TensorFlowOps()
+      const weights = weightsOf(model)
+      const tensors = Object.fromEntries(
+        Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
+      )
+      const logProbs = ops.scope(() => {
+        let state = tensorsOf(ops, model.zeros(1))
+        let last = ops.constant([0], [1], 'float32')
+        for (const id of ids) {
+          const step = model.step(ops, tensors, ops.input(Int32Array.of(id), [1, 1]), state)
+          state = step.state
+          last = step.logProbs
+        }
+        return last
+      })
+      const values = [...ops.read(logProbs)]
+      ops.dispose([...Object.values(tensors), logProbs])
+      return values
+    }
+    for (const [name, seen] of [
+      ['window-1', 1],
+      ['window-3', 3],
+      ['rnn', 8],
+      ['lstm', 8],
+    ] as const) {
+      const model = tiny({ model: name, layers: 2 })
+      const whole = after(model, text)
+      for (let back = 1; back <= text.length; back++) {
+        const changed = text.with(-back, (text.at(-back)! + 1) % 5)
+        const same = after(model, changed).every((value, i) => value === whole[i])
+        expect(same, `${name}, ${back} back`).toBe(back > seen)
+      }
+    }
+  })
+})
+
+const VARIANTS: Partial<CharacterConfig>[] = [
+  { model: 'lstm', layers: 2, connection: 'highway' },
+  { model: 'gru', layers: 2 },
+  { model: 'rnn' },
+  { model: 'window-3', layers: 2 },
+]
+
+describe.each(backends)('reading a text on %s', (backend) => {
+  beforeAll(async () => {
+    await useBackend(backend)
+  })
+
+  it.each(VARIANTS)('has the gradient that central differences give: $model', (config) => {
+    const model = tiny(config)
+    const piece = new Rows(drawn(40), 3, 4).piece(2)
+    const start = model.zeros(3)
+    for (const values of Object.values(start.values)) values.fill(0.3)
+    const dropout = { dropout: 0.4, seed: 1, step: 3 }
+    expectGradients(
+      weightsOf(model),
+      (ops, weights) => textLoss(ops, model, weights, piece, tensorsOf(ops, start), dropout).loss,
+      { directions: 1 },
+    )
+  })
+
+  it('begins with about the nats of a guess', () => {
+    const model = tiny({ vocabularySize: 60, units: 16, embeddingSize: 8 })
+    const values = initialize(model.parameters, 2)
+    const weights = Object.fromEntries(
+      model.parameters.map(({ name, shape }) => [name, { dims: shape as number[], data: values[name]! }]),
+    )
+    const piece = new Rows(drawn(400, 60), 8, 12).piece(0)
+    const { loss } = differentiate(
+      weights,
+      (ops, held) => textLoss(ops, model, held, piece, tensorsOf(ops, model.zeros(8))).loss,
+    )
+    expect(Math.abs(loss - Math.log(60))).toBeLessThan(0.05)
+  })
+
+  it('in one piece has the full gradient', () => {
+    const model = tiny({ layers: 2 })
+    const piece = new Rows(drawn(40), 2, 9).piece(0)
+    const weights = weightsOf(model)
+    const full = differentiate(
+      weights,
+      (ops, held) => textLoss(ops, model, held, piece, tensorsOf(ops, model.zeros(2))).loss,
+    )
+    const ops = new TensorFlowOps()
+    const before = tensorCount()
+    const held = Object.fromEntries(
+      Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
+    )
+    const one = pieceGradients(ops, held, model.zeros(2), (watched, state) =>
+      textLoss(ops, model, watched, piece, state),
+    )
+    ops.dispose(Object.values(held))
+    expect(tensorCount()).toBe(before)
+    expect(one.loss).toBe(full.loss)
+    expect(one.gradients).toEqual(full.gradients)
+  })
+
+  it('finds the same nats in pieces of any length, and those of one character after the other', () => {
+    const ops = new TensorFlowOps()
+    const text = drawn(50)
+    for (const config of VARIANTS) {
+      const model = tiny(config)
+      const before = tensorCount()
+      const weights = Object.fromEntries(
+        Object.entries(weightsOf(model)).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
+      )
+      const nats = [1, 7, 49, 1000].map((length) => textNats(ops, model, weights, text, { rows: 1, length }))
+      const slow = ops.scope(() => {
+        let state = tensorsOf(ops, model.zeros(1))
+        let sum = 0
+        for (let i = 0; i + 1 < text.length; i++) {
+          const step = model.step(ops, weights, ops.input(text.subarray(i, i + 1), [1, 1]), state)
+          state = step.state
+          sum -= ops.read(step.logProbs)[text[i + 1]!]!
+        }
+        return sum
+      })
+      ops.dispose(Object.values(weights))
+      expect(tensorCount(), 'tensors alive').toBe(before)
+      for (const value of nats) expect(value).toBeCloseTo(slow / 49, 5)
+    }
+  })
+})
+
+describe('training a character model', () => {
+  let folder: string
+  beforeAll(async () => {
+    await useBackend('cpu')
+    folder = await mkdtemp(join(tmpdir(), 'characters-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  const recipe = recipeSchema.parse({
+    steps: 8,
+    learningRate: 0.01,
+    warmUpSteps: 2,
+    validations: 4,
+    dropout: 0.2,
+  })
+  const begin = (place: string, given = recipe, model = tiny({ layers: 2 })) => {
+    const reading = { rows: 2, length: 6, ...given }
+    const task = new CharacterTask(model, drawn(100), drawn(30), reading)
+    return new Training(task, given, join(folder, place), { config: model.config, reading })
+  }
+
+  it('stopped at any step and begun again goes on bit for bit', async () => {
+    const before = tensorCount()
+    const events: Event[] = []
+    const whole = begin('whole')
+    await whole.run((event) => void events.push(event))
+    expect(tensorCount(), 'tensors alive').toBe(before)
+    expect(events.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(events.filter(({ validationLoss }) => validationLoss !== undefined)).toHaveLength(4)
+
+    const again: Event[] = []
+    for (const stop of [3, 5, 8]) {
+      const part = begin('parts')
+      expect(await part.resume()).toBe(stop !== 3)
+      const controller = new AbortController()
+      await part.run((event) => {
+        again.push(event)
+        if (event.step === stop) controller.abort()
+      }, controller.signal)
+    }
+    expect(again).toEqual(events)
+    const end = begin('parts')
+    expect(await end.resume()).toBe(true)
+    expect(end.weights).toEqual(whole.weights)
+    expect(end.result).toEqual(whole.result)
+    expect(end.result.loss).toBe(Math.fround(Math.min(...events.map((event) => event.validationLoss ?? 9))))
+  })
+
+  it('refuses the state of another recipe', async () => {
+    const first = begin('other')
+    const controller = new AbortController()
+    await first.run(() => controller.abort(), controller.signal)
+    await expect(begin('other', { ...recipe, learningRate: 0.02 }).resume()).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+    })
+  })
+
+  it('learns a short text by heart', async () => {
+    const characters = Characters.of(['The cat sat on the mat. '])
+    const text = characters.encode('The cat sat on the mat. '.repeat(4))
+    const model = tiny({ vocabularySize: characters.size, units: 24, embeddingSize: 8 })
+    const learnt = recipeSchema.parse({ steps: 90, learningRate: 0.03, warmUpSteps: 5, averageDecay: 0.8 })
+    const task = new CharacterTask(model, text, text, { rows: 2, length: 16, ...learnt })
+    const training = new Training(task, learnt, join(folder, 'heart'), {})
+    await training.run(() => {})
+    expect(training.result.loss).toBeLessThan(0.1)
+  })
+})

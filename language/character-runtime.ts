@@ -1,0 +1,102 @@
+import { join } from 'node:path'
+import type { Backend, Engine } from '../engine/backends.js'
+import type { Weights } from '../engine/ops.js'
+import { openSession, unlessMissing } from '../engine/session.js'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import type { StateValues } from '../rnn/truncated.js'
+import { after, type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
+import type { CharacterModel } from './character-model.js'
+
+/** By the names of the model's states, [rows, 1, size] each. */
+export type TextState = StateValues['values']
+
+/** A character model that runs. */
+export interface CharacterRuntime {
+  readonly engine: string
+  /** One character further: token ids [rows] → log-probabilities of the next [rows, vocabulary] and the state after. */
+  step(tokens: Int32Array, state: TextState): Promise<{ logProbs: Float32Array; state: TextState }>
+  close(): Promise<void>
+}
+
+/** Opens a bundle on an engine; `auto` is onnxruntime, or TensorFlow.js where that does not load. @throws ShowtellError ENGINE_UNAVAILABLE. */
+export async function openCharacterRuntime(
+  bundle: CharacterBundle,
+  engine: Engine,
+): Promise<CharacterRuntime> {
+  if (engine === 'onnx') return onnxRuntime(bundle)
+  if (engine !== 'auto') return tensorFlowRuntime(bundle, engine)
+  return unlessMissing(
+    () => onnxRuntime(bundle),
+    () => tensorFlowRuntime(bundle, 'auto'),
+  )
+}
+
+async function onnxRuntime({ path, model }: CharacterBundle): Promise<CharacterRuntime> {
+  const session = await openSession(join(path, STEP_GRAPH), { threads: 1 })
+  return {
+    engine: 'onnx',
+    async step(tokens, state) {
+      const rows = tokens.length
+      const feeds = Object.entries(state).map(([name, data]) => [
+        name,
+        { data, dims: [rows, 1, model.stateSize] },
+      ])
+      const given = await session.run({
+        ...Object.fromEntries(feeds),
+        tokens: { data: tokens, dims: [rows, 1] },
+      })
+      return {
+        logProbs: given.logProbs!.data as Float32Array,
+        state: Object.fromEntries(
+          model.states.map((name) => [name, given[after(name)]!.data as Float32Array]),
+        ),
+      }
+    },
+    close: () => session.close(),
+  }
+}
+
+async function tensorFlowRuntime(
+  { model, weights }: CharacterBundle,
+  backend: Backend | 'auto',
+): Promise<CharacterRuntime> {
+  // Loaded only where it is needed: TensorFlow.js takes a second to load.
+  const { TensorFlowOps, useBackend } = await import('../engine/tensorflow.js')
+  const engine = `TensorFlow.js ${await useBackend(backend)}`
+  const ops = new TensorFlowOps()
+  const tensors = Object.fromEntries(
+    model.parameters.map(({ name }) => {
+      const { data, shape } = weights.float32(name)
+      return [name, ops.tensor(data, shape)]
+    }),
+  )
+  return {
+    engine,
+    step: stepOf(ops, model, tensors),
+    close: async () => ops.dispose(Object.values(tensors)),
+  }
+}
+
+/** The step of a model in TensorFlow.js, of a bundle or in the midst of training. */
+export function stepOf(
+  ops: TensorFlowOps,
+  model: CharacterModel,
+  weights: Weights<Tensor>,
+): CharacterRuntime['step'] {
+  return async (tokens, state) => {
+    const rows = tokens.length
+    const done: Record<string, Tensor> = ops.scope(() => {
+      const before = Object.entries(state).map(([name, data]) => [
+        name,
+        ops.input(data, [rows, 1, model.stateSize]),
+      ])
+      const step = model.step(ops, weights, ops.input(tokens, [rows, 1]), Object.fromEntries(before))
+      return { ...step.state, logProbs: step.logProbs }
+    })
+    // Copies: on cpu what is read is the tensor's own memory.
+    const values = Object.entries(done).map(([name, value]) => [name, Float32Array.from(ops.read(value))])
+    ops.dispose(Object.values(done))
+    const { logProbs, ...after } = Object.fromEntries(values) as Record<string, Float32Array>
+    return { logProbs: logProbs!, state: after }
+  }
+}

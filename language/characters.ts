@@ -1,0 +1,70 @@
+import { expected } from '../errors.js'
+
+/** The characters (Unicode code points) of a text and their token ids, which follow from the order. */
+export class Characters {
+  private readonly ids: ReadonlyMap<string, number>
+
+  /** @param first the id of the first character; those below are for others to give away. */
+  constructor(
+    readonly list: readonly string[],
+    readonly first = 0,
+  ) {
+    this.ids = new Map(list.map((character, i) => [character, first + i]))
+    if (this.ids.size !== list.length)
+      throw expected('every character once', 'the characters', list, 'INVALID_DATA')
+  }
+
+  /** Those that occur in some texts, in the order of their numbers. */
+  static of(texts: Iterable<string>, first = 0): Characters {
+    const seen = new Set<string>()
+    for (const text of texts) for (const character of text) seen.add(character)
+    return new Characters(
+      [...seen].sort((a, b) => a.codePointAt(0)! - b.codePointAt(0)!),
+      first,
+    )
+  }
+
+  /** How many token ids there are, those below the first included. */
+  get size(): number {
+    return this.first + this.list.length
+  }
+
+  /**
+   * @param unknown what a character becomes that is not among these.
+   * @throws ShowtellError INVALID_DATA naming such a character where there is no `unknown`.
+   */
+  encode(text: string, unknown?: number): Int32Array {
+    return Int32Array.from(Array.from(text), (character) => {
+      const id = this.ids.get(character) ?? unknown
+      if (id === undefined)
+        throw expected(
+          `one of the ${this.list.length} characters known`,
+          'the text',
+          character,
+          'INVALID_DATA',
+        )
+      return id
+    })
+  }
+
+  /** Ids below the first character say nothing. */
+  decode(ids: Iterable<number>): string {
+    let text = ''
+    for (const id of ids) text += this.list[id - this.first] ?? ''
+    return text
+  }
+}
+
+/** Share of a text that is trained on; what follows is held out (as nanoGPT splits tinyshakespeare). */
+const TRAINED = 0.9
+
+/**
+ * A text cut in two. The held-out part begins with the last character that is trained on, so that of its own characters
+ * each has one before it.
+ */
+export function splitText(ids: Int32Array): { train: Int32Array; validation: Int32Array } {
+  const cut = Math.floor(TRAINED * ids.length)
+  if (cut < 1 || cut === ids.length)
+    throw expected('a text that can be split', 'the text', `${ids.length} characters`, 'INVALID_DATA')
+  return { train: ids.subarray(0, cut), validation: ids.subarray(cut - 1) }
+}

@@ -1,0 +1,112 @@
+import { expected } from '../errors.js'
+import type { Random } from '../random.js'
+import { Constraints } from '../search/constraints.js'
+import type { SequenceModel } from '../search/model.js'
+import { sample } from '../search/sampling.js'
+import type { CharacterModel } from './character-model.js'
+import type { CharacterRuntime, TextState } from './character-runtime.js'
+
+/** What a model does at a character of a text. */
+export interface Read {
+  /** The state after the character. */
+  readonly state: TextState
+  /** Log-probability of the character that comes next, nats; absent at the last. */
+  readonly logProb?: number
+}
+
+/** Reads a text character by character from an empty state. */
+export async function* read(
+  { step }: Pick<CharacterRuntime, 'step'>,
+  model: CharacterModel,
+  text: Int32Array,
+): AsyncGenerator<Read> {
+  let state: TextState = model.zeros(1).values
+  for (let i = 0; i < text.length; i++) {
+    const after = await step(text.subarray(i, i + 1), state)
+    state = after.state
+    const next = text[i + 1]
+    yield next === undefined ? { state } : { state, logProb: after.logProbs[next]! }
+  }
+}
+
+export interface SampleOptions {
+  /** Token ids that it goes on from, at least one; not in what is given back. */
+  readonly prime: Int32Array
+  /** Characters to write. */
+  readonly length: number
+  readonly temperature: number
+  readonly topP: number
+  readonly random: Random
+}
+
+/** Writes a text, character by character, from what the model holds likely. */
+export async function write(
+  runtime: Pick<CharacterRuntime, 'step'>,
+  model: CharacterModel,
+  { prime, length, temperature, topP, random }: SampleOptions,
+): Promise<Int32Array> {
+  if (prime.length === 0) throw expected('at least one character', 'prime', '')
+  let state: TextState = model.zeros(1).values
+  for await (const read_ of read(runtime, model, prime.subarray(0, -1))) state = read_.state
+  const { vocabularySize } = model.config
+  const [texts] = await sample(asSequence(runtime, model, state), {
+    constraints: new Constraints({
+      vocabularySize: vocabularySize + 1,
+      end: vocabularySize,
+      minLength: length,
+      maxLength: length,
+      banned: [],
+      noRepeatNgram: 0,
+    }),
+    start: prime.at(-1)!,
+    count: 1,
+    lengthPenalty: 0,
+    temperature,
+    topP,
+    random: [random],
+  })
+  return texts![0]!.tokens
+}
+
+/** The model as the search sees it. A text has no end: the token that says so never comes. */
+function asSequence(
+  { step }: Pick<CharacterRuntime, 'step'>,
+  model: CharacterModel,
+  start: TextState,
+): SequenceModel<TextState> {
+  const size = model.config.vocabularySize
+  return {
+    images: 1,
+    vocabularySize: size + 1,
+    start: async () => start,
+    async step(ids, state, k, bias) {
+      const rows = ids.length
+      const after = await step(ids, state)
+      const tokens = new Int32Array(rows * k)
+      const logProbs = new Float32Array(rows * k)
+      for (let row = 0; row < rows; row++) {
+        const chances = new Float32Array(size + 1).fill(Number.NEGATIVE_INFINITY)
+        for (let id = 0; id < size; id++) chances[id] = after.logProbs[row * size + id]! + bias[id]!
+        const order = Int32Array.from(chances.keys()).sort((a, b) => chances[b]! - chances[a]!)
+        tokens.set(order.subarray(0, k), row * k)
+        logProbs.set(
+          Float32Array.from(order.subarray(0, k), (id) => chances[id]!),
+          row * k,
+        )
+      }
+      return { continuations: { tokens, logProbs }, state: after.state }
+    },
+    select: (state, parents) =>
+      Object.fromEntries(
+        Object.entries(state).map(([name, values]) => {
+          const chosen = new Float32Array(parents.length * model.stateSize)
+          parents.forEach((parent, row) => {
+            const from = parent * model.stateSize
+            chosen.set(values.subarray(from, from + model.stateSize), row * model.stateSize)
+          })
+          return [name, chosen]
+        }),
+      ),
+    release: () => {},
+  }
+}

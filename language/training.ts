@@ -1,0 +1,185 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { initialize } from '../engine/initialize.js'
+import type { Parameter, Weights } from '../engine/ops.js'
+import { AdamW } from '../engine/optimiser.js'
+import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { restoreState, saveState } from '../engine/training-state.js'
+
+/** How any model of language is trained. */
+export const recipeSchema = z.strictObject({
+  steps: z.int().min(1).describe('steps of the optimiser in all'),
+  learningRate: z.number().positive().describe('highest learning rate; it falls along a cosine'),
+  warmUpSteps: z.int().min(0).default(100).describe('steps until the highest learning rate'),
+  weightDecay: z.number().min(0).default(0.01).describe('of matrices, AdamW'),
+  clipNorm: z.number().positive().default(1).describe('gradients are scaled down to this norm'),
+  averageDecay: z.number().min(0).lt(1).default(0.998).describe('of the moving average of the weights'),
+  dropout: z.number().min(0).lt(1).default(0).describe('share that is dropped between layers'),
+  validations: z.int().min(1).default(10).describe('validations in all, at equal distances'),
+  seed: z.int().min(0).default(1).describe('of weights, order and dropout'),
+})
+export type Recipe = z.infer<typeof recipeSchema>
+
+/** What is to be learnt. */
+export interface Task {
+  readonly parameters: readonly Parameter[]
+  /** What one step learns from; a pure function of the step and of what is carried. */
+  learn(
+    ops: TensorFlowOps,
+    weights: Weights<Tensor>,
+    step: number,
+  ): { loss: number; gradients: Record<string, Float32Array> }
+  /** Of the averaged weights on what is not learnt from, nats; the least is kept. */
+  validate(ops: TensorFlowOps, weights: Weights<Tensor>): number | Promise<number>
+  /** What goes on from step to step beside the weights; the arrays are the live ones. */
+  readonly carried?: Readonly<Record<string, Float32Array>>
+}
+
+/** What happened at a step; one line of `log.jsonl`. */
+export interface Event {
+  readonly step: number
+  readonly totalSteps: number
+  /** Nats, with dropout. */
+  readonly loss: number
+  /** Before clipping. */
+  readonly gradientNorm: number
+  readonly learningRate: number
+  readonly validationLoss?: number
+}
+
+/**
+ * Trains any model of language. The state is in `folder/training`; a training that finds one there goes on with it, and
+ * gives the same losses as one that never stopped.
+ */
+export class Training {
+  private readonly ops = new TensorFlowOps()
+  private readonly optimiser: AdamW
+  private readonly shapes: ReadonlyMap<string, readonly number[]>
+  private readonly file: string
+  private readonly best: Record<string, Float32Array>
+  /** Lowest loss on validation and its step, in an array, as it is saved. */
+  private readonly bestLoss = Float32Array.of(Number.POSITIVE_INFINITY, 0)
+
+  constructor(
+    private readonly task: Task,
+    private readonly recipe: Recipe,
+    folder: string,
+    /** What else a saved state has to agree with. */
+    private readonly setting: unknown,
+  ) {
+    const { parameters } = task
+    const { learningRate, warmUpSteps, weightDecay, clipNorm, averageDecay, seed } = recipe
+    this.file = join(folder, 'training', 'state.safetensors')
+    this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
+    this.optimiser = new AdamW(
+      {
+        learningRate,
+        warmUpSteps,
+        totalSteps: recipe.steps,
+        weightDecay,
+        betas: [0.9, 0.99],
+        clipNorm,
+        averageDecay,
+      },
+      initialize(parameters, seed),
+      (name) => this.shapes.get(name)!.length > 1,
+    )
+    this.best = copied(this.optimiser.averages)
+  }
+
+  get step(): number {
+    return this.optimiser.step
+  }
+
+  /** The averaged weights as they are now. */
+  get weights(): Record<string, Float32Array> {
+    return this.optimiser.averages
+  }
+
+  /** The averaged weights that were best on validation, the loss there (nats) and the step. */
+  get result(): { weights: Readonly<Record<string, Float32Array>>; loss: number; step: number } {
+    return { weights: this.best, loss: this.bestLoss[0]!, step: this.bestLoss[1]! }
+  }
+
+  /** Goes on from a saved state; false where there is none. @throws ShowtellError INVALID_BUNDLE for another training's. */
+  async resume(): Promise<boolean> {
+    const file = await restoreState(this.file, this.optimiser, this.config)
+    if (file === undefined) return false
+    for (const [name, values] of Object.entries(this.others)) values.set(file.float32(name).data)
+    return true
+  }
+
+  /** Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops. */
+  async run(
+    report: (event: Event) => void | Promise<void>,
+    signal?: AbortSignal,
+    saveEvery = 200,
+  ): Promise<void> {
+    const { steps, validations } = this.recipe
+    const validateEvery = Math.max(1, Math.floor(steps / validations))
+    while (this.step < steps && !signal?.aborted) {
+      const event = this.advance()
+      const validates = this.step === steps || this.step % validateEvery === 0
+      await report(validates ? { ...event, validationLoss: await this.validated() } : event)
+      if (validates || this.step % saveEvery === 0) await this.save()
+      // Lets signals and output through between two steps.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await this.save()
+  }
+
+  private advance(): Event {
+    const { ops, optimiser, recipe } = this
+    const weights = this.tensors(optimiser.weights)
+    const { learningRate } = optimiser
+    try {
+      const { loss, gradients } = this.task.learn(ops, weights, this.step)
+      const gradientNorm = optimiser.update(gradients)
+      return { step: this.step, totalSteps: recipe.steps, loss, gradientNorm, learningRate }
+    } finally {
+      ops.dispose(Object.values(weights))
+    }
+  }
+
+  private async validated(): Promise<number> {
+    const weights = this.tensors(this.weights)
+    try {
+      const loss = await this.task.validate(this.ops, weights)
+      if (loss < this.bestLoss[0]!) {
+        this.bestLoss.set([loss, this.step])
+        for (const [name, values] of Object.entries(this.weights)) this.best[name]!.set(values)
+      }
+      return loss
+    } finally {
+      this.ops.dispose(Object.values(weights))
+    }
+  }
+
+  private get config(): unknown {
+    return { setting: this.setting, recipe: this.recipe }
+  }
+
+  private get others(): Record<string, Float32Array> {
+    const named = (prefix: string, arrays: Readonly<Record<string, Float32Array>>) =>
+      Object.entries(arrays).map(([name, values]) => [`${prefix}.${name}`, values] as const)
+    return Object.fromEntries([
+      ...named('carried', this.task.carried ?? {}),
+      ...named('best', this.best),
+      ['best loss', this.bestLoss],
+    ])
+  }
+
+  private async save(): Promise<void> {
+    await saveState(this.file, this.optimiser, this.config, this.others)
+  }
+
+  private tensors(values: Readonly<Record<string, Float32Array>>): Record<string, Tensor> {
+    return Object.fromEntries(
+      Object.entries(values).map(([name, data]) => [name, this.ops.tensor(data, this.shapes.get(name)!)]),
+    )
+  }
+}
+
+function copied(arrays: Readonly<Record<string, Float32Array>>): Record<string, Float32Array> {
+  return Object.fromEntries(Object.entries(arrays).map(([name, values]) => [name, values.slice()]))
+}

@@ -1,0 +1,28 @@
+import { type Command, Option } from 'commander'
+import type { z } from 'zod'
+import { validate, wantedBy } from '../decoder/validate.js'
+
+type Presets = Readonly<Record<string, unknown>>
+
+/** Adds an option for each field of a schema that has a preset, here or there; descriptions are the schema's. */
+export function addSchemaOptions(command: Command, schema: z.ZodObject, presets: Presets = {}): Command {
+  for (const [name, wanted] of Object.entries(wantedBy(schema).properties ?? {})) {
+    const preset = presets[name] ?? wanted.default
+    if (preset === undefined) continue
+    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+    const option = new Option(`${flag} <${typeof preset === 'number' ? 'n' : 'name'}>`, wanted.description)
+    if (typeof preset === 'number') option.argParser(Number)
+    command.addOption(option.default(preset))
+  }
+  return command
+}
+
+/** What the options say of a schema's fields, with what they do not say. @throws ShowtellError INVALID_ARGUMENT. */
+export function fromOptions<S extends z.ZodObject>(
+  schema: S,
+  options: Readonly<Record<string, unknown>>,
+  others: Presets = {},
+): z.output<S> {
+  const named = Object.keys(schema.shape).filter((name) => options[name] !== undefined)
+  return validate(schema, { ...Object.fromEntries(named.map((name) => [name, options[name]])), ...others })
+}
