@@ -1,0 +1,57 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Random } from '../random.js'
+import { killAtWork, run } from './fixtures/commands.js'
+
+const MINUTES = 60_000
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'char-'))
+  const random = new Random('words')
+  const words = ['the', 'cat', 'sat', 'on', 'a', 'mat', '\n']
+  const text = Array.from({ length: 400 }, () => words[random.below(words.length)]).join(' ')
+  await writeFile(at('text.txt'), text)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('showtell char', () => {
+  it(
+    'train, killed and begun again, leaves what an undisturbed run leaves; evaluate and sample take it',
+    async () => {
+      const command = (out: string): string[] => [
+        ...['char', 'train', at('text.txt'), '--out', at(out), '--engine', 'cpu'],
+        ...['--units', '12', '--embedding-size', '6', '--rows', '4', '--length', '8'],
+        ...['--steps', '40', '--warm-up-steps', '4', '--learning-rate', '0.02'],
+      ]
+      await run(command('whole'))
+      expect(await killAtWork(command('parts'), at('parts/log.jsonl'), 2500)).toBe(true)
+      await run(command('parts'))
+      for (const file of ['log.jsonl', 'samples.md', 'bundle/config.json'])
+        expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+      expect((await readdir(at('whole'))).sort()).toEqual([
+        'bundle',
+        'curve.svg',
+        'log.jsonl',
+        'samples.md',
+        'training',
+      ])
+      const samples = await readFile(at('whole/samples.md'), 'utf8')
+      expect(samples.match(/^## .*$/gm)!.map((title) => title.replace(/,.*/, ''))).toEqual([
+        '## at first (step 1',
+        '## train more (step 4',
+        '## train more (step 12',
+        '## train more (step 40',
+      ])
+      await run(['char', 'evaluate', at('whole/bundle'), at('text.txt')])
+      await run(['char', 'sample', at('whole/bundle'), '--length', '20', '--prime', 'the cat'])
+      expect(await run(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'], [1])).toContain(
+        'INVALID_DATA: Expected one of the',
+      )
+    },
+    2 * MINUTES,
+  )
+})
