@@ -29,6 +29,29 @@ export async function* read(
   }
 }
 
+/**
+ * Nats a character, each but the first predicted from all before.
+ * @param report hears every so often how many were read and what they took so far; it may stop the reading by an error.
+ */
+export async function natsOf(
+  runtime: Pick<CharacterRuntime, 'step'>,
+  model: CharacterModel,
+  text: Int32Array,
+  report: (count: number, nats: number) => void = () => {},
+): Promise<number> {
+  let [sum, count] = [0, 0]
+  for await (const { logProb } of read(runtime, model, text)) {
+    if (logProb === undefined) break
+    sum -= logProb
+    count++
+    if (count % 200 !== 0) continue
+    report(count, sum / count)
+    // Lets signals and output through.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  return sum / count
+}
+
 export interface SampleOptions {
   /** Token ids that it goes on from, at least one; not in what is given back. */
   readonly prime: Int32Array

@@ -51,6 +51,33 @@ describe('showtell char', () => {
       expect(await run(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'], [1])).toContain(
         'INVALID_DATA: Expected one of the',
       )
+      await run(['char', 'visualise', at('whole/bundle'), '--length', '60', '--out', at('hidden')])
+      expect(await readFile(at('hidden.html'), 'utf8')).toContain('24 units of lstm over 60 characters')
+      expect(await readFile(at('hidden.svg'), 'utf8')).toContain('position in a word: unit cell')
+    },
+    2 * MINUTES,
+  )
+
+  it(
+    'compare makes a table of models of one size, and does not train again what is trained',
+    async () => {
+      const command = [
+        ...['char', 'compare', at('text.txt'), '--out', at('compared'), '--engine', 'cpu'],
+        ...['--units', '12', '--embedding-size', '6', '--rows', '4', '--length', '8', '--layers', '1'],
+        ...['--steps', '6', '--warm-up-steps', '1', '--learning-rate', '0.02'],
+        ...['--models', 'gru', 'window-3'],
+      ]
+      const said = await run(command)
+      expect(said).toContain('gru: ')
+      const table = await readFile(at('compared/models.md'), 'utf8')
+      const rows = table.split('\n').filter((line) => /^\| (gru|window)/.test(line))
+      expect(rows.map((row) => row.split('|')[1]!.trim())).toEqual(['gru', 'window-3'])
+      const sizes = rows.map((row) => Number(row.split('|')[3]))
+      expect(Math.abs(sizes[0]! / sizes[1]! - 1)).toBeLessThan(0.1)
+      const log = await readFile(at('compared/gru/log.jsonl'), 'utf8')
+      await run(command)
+      expect(await readFile(at('compared/models.md'), 'utf8')).toBe(table)
+      expect(await readFile(at('compared/gru/log.jsonl'), 'utf8')).toBe(log)
     },
     2 * MINUTES,
   )

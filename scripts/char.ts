@@ -1,40 +1,48 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend, ENGINES, type Engine } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
-import { readCharacterBundle } from '../language/character-bundle.js'
-import { CharacterModel, characterConfigSchema } from '../language/character-model.js'
-import { openCharacterRuntime } from '../language/character-runtime.js'
+import { expected } from '../errors.js'
+import { CharacterModel, characterConfigSchema, MODELS } from '../language/character-model.js'
 import { readingSchema } from '../language/character-task.js'
-import { Characters, splitText } from '../language/characters.js'
-import { read, write } from '../language/reading.js'
+import { Characters } from '../language/characters.js'
+import { write } from '../language/reading.js'
 import { recipeSchema } from '../language/training.js'
 import { Random } from '../random.js'
-import { trainCharacters } from './char-train.js'
+import { evaluateText, textOf, withBundle } from './char-bundle.js'
+import { compareModels } from './char-compare.js'
+import { type CharacterTraining, trainCharacters } from './char-train.js'
+import { visualise } from './char-visualise.js'
 import { interruptible } from './interrupt.js'
-import { progressBar } from './progress.js'
 import { addSchemaOptions, fromOptions } from './schema-options.js'
 
 /** The recipe for a megabyte of text: less than two hours on two cores. */
 const RECIPE = { steps: 3000, learningRate: 4e-3, dropout: 0.4 }
+/** With memory and without. */
+const COMPARED = ['lstm', 'gru', 'rnn', 'window-3', 'window-1']
 
 /** `showtell char`: models of text, character by character. */
 export function register(program: Command): void {
   const char = program.command('char').description('models that read and write text, character by character')
-  const train = char
-    .command('train')
-    .description('train on a text; run again with the same options to go on after an interruption')
-    .argument('<text>', 'a text file; its last tenth is for validation')
+  trains(char, 'train', 'train on a text; run again with the same options to go on after an interruption')
     .requiredOption('--out <folder>', 'where state, log, samples and bundle go')
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
-  for (const [schema, presets] of [
-    [characterConfigSchema, {}],
-    [readingSchema, {}],
-    [recipeSchema, RECIPE],
-  ] as const)
-    addSchemaOptions(train, schema, presets)
-  train.action(trainText)
+    .action(async (text, options) => {
+      const signal = interruptible()
+      await trainCharacters(await trainingOf(text, options), signal)
+    })
+  trains(
+    char,
+    'compare',
+    'train models of one size, with memory and without, and make a table; goes on as train does',
+  )
+    .option('--models <names...>', MODELS.join(', '), COMPARED)
+    .requiredOption('--out <folder>', 'where a folder for each, the table and the curves go')
+    .action(async (text, options) => {
+      const signal = interruptible()
+      const unknown = options.models.find((name: string) => !MODELS.includes(name))
+      if (unknown !== undefined) throw expected(`one of ${MODELS.join(', ')}`, 'models', unknown)
+      await compareModels(await trainingOf(text, options), options.models, signal)
+    })
   char
     .command('evaluate')
     .description('nats a character of a text, read from its beginning to its end')
@@ -54,50 +62,49 @@ export function register(program: Command): void {
     .option('--seed <n>', 'same seed, same text', Number, 1)
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .action(sample)
+  char
+    .command('visualise')
+    .description('a page of a text coloured by what units of the model do, and a picture of the clearest')
+    .argument('<bundle>', 'folder of a character model')
+    .argument('[text]', 'a text file; without one the model writes a text itself')
+    .option('--length <n>', 'characters of it', Number, 2000)
+    .option('--seed <n>', 'of the text that the model writes', Number, 1)
+    .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
+    .option('--engine <name>', ENGINES.join(', '), 'auto')
+    .action(visualise)
 }
 
-async function trainText(
+/** A command that trains on a text. */
+function trains(char: Command, name: string, description: string): Command {
+  const command = char
+    .command(name)
+    .description(description)
+    .argument('<text>', 'a text file; its last tenth is held out')
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+  addSchemaOptions(command, characterConfigSchema)
+  addSchemaOptions(command, readingSchema)
+  return addSchemaOptions(command, recipeSchema, RECIPE)
+}
+
+async function trainingOf(
   path: string,
   options: { out: string; engine: Backend | 'auto'; [name: string]: unknown },
-): Promise<void> {
-  const signal = interruptible()
+): Promise<CharacterTraining> {
   const text = await textOf(path)
   const characters = Characters.of([text])
-  const others = { vocabularySize: characters.size }
-  const model = new CharacterModel(fromOptions(characterConfigSchema, options, others))
+  const vocabularySize = characters.size
+  const model = new CharacterModel(fromOptions(characterConfigSchema, options, { vocabularySize }))
   const reading = fromOptions(readingSchema, options)
   const recipe = fromOptions(recipeSchema, options)
   process.stderr.write(`engine ${await useBackend(options.engine)}\n`)
   await mkdir(options.out, { recursive: true })
-  await trainCharacters({ text, characters, model, reading, recipe, out: options.out }, signal)
+  return { text, characters, model, reading, recipe, out: options.out }
 }
 
 async function evaluate(place: string, path: string, options: { all?: boolean; engine: Engine }) {
-  const signal = interruptible()
-  const bundle = await readCharacterBundle(place)
-  const ids = bundle.characters.encode(await textOf(path))
-  const text = options.all ? ids : splitText(ids).validation
-  const runtime = await openCharacterRuntime(bundle, options.engine)
-  const bar = progressBar(`read (${runtime.engine})`, text.length - 1)
-  let [sum, count] = [0, 0]
-  try {
-    for await (const { logProb } of read(runtime, bundle.model, text)) {
-      if (logProb === undefined) break
-      sum -= logProb
-      count++
-      if (count % 200 !== 0) continue
-      signal.throwIfAborted()
-      bar.update(count, `${(sum / count).toFixed(4)} nats`)
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    bar.update(count)
-  } finally {
-    bar.stop()
-    await runtime.close()
-  }
-  const nats = sum / count
+  const { nats, characters } = await evaluateText(place, await textOf(path), options, interruptible())
   process.stdout.write(
-    `${nats.toFixed(4)} nats a character over ${count} characters (${(nats / Math.LN2).toFixed(4)} bits, perplexity ${Math.exp(nats).toFixed(3)})\n`,
+    `${nats.toFixed(4)} nats a character over ${characters} characters (${(nats / Math.LN2).toFixed(4)} bits, perplexity ${Math.exp(nats).toFixed(3)})\n`,
   )
 }
 
@@ -113,25 +120,8 @@ interface SampleFlags {
 async function sample(place: string, { prime, seed, engine, ...options }: SampleFlags): Promise<void> {
   if (!Number.isInteger(options.length) || options.length < 1)
     throw expected('an integer of 1 or more', 'length', options.length)
-  const bundle = await readCharacterBundle(place)
-  const ids = bundle.characters.encode(prime)
-  const runtime = await openCharacterRuntime(bundle, engine)
-  try {
-    const random = new Random(seed, 'sample')
-    const written = await write(runtime, bundle.model, { ...options, prime: ids, random })
-    process.stdout.write(`${prime}${bundle.characters.decode(written)}\n`)
-  } finally {
-    await runtime.close()
-  }
-}
-
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected a text at ${path} but ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
-  }
+  await withBundle(place, engine, async ({ model, characters }, runtime) => {
+    const given = { ...options, prime: characters.encode(prime), random: new Random(seed, 'sample') }
+    process.stdout.write(`${prime}${characters.decode(await write(runtime, model, given))}\n`)
+  })
 }

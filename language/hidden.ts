@@ -1,0 +1,99 @@
+/** Something about a text that a unit may follow, a number a token. */
+export interface Signal {
+  readonly name: string
+  readonly values: Float32Array
+}
+
+/** One unit of a network over a text, a value from −1 to 1 a token. */
+export interface UnitTrace {
+  /** As `cell2 17`: the state and the place in it. */
+  readonly name: string
+  readonly values: Float32Array
+}
+
+/** A unit of a list, and how well it follows a signal: Pearson's correlation, −1 to 1. */
+export interface Follower {
+  readonly unit: number
+  readonly correlation: number
+}
+
+/**
+ * What each unit does over a text: tanh of the cell where there is one (Karpathy et al. 2016, "Visualizing and
+ * understanding recurrent networks", section 4.2), else the hidden state, which lies between −1 and 1 already.
+ * @param states after each token, by name, all units of one hypothesis.
+ */
+export function tracesOf(states: readonly Readonly<Record<string, ArrayLike<number>>>[]): UnitTrace[] {
+  const names = Object.keys(states[0] ?? {})
+  const cells = names.filter((name) => name.startsWith('cell'))
+  const shown = cells.length > 0 ? cells : names.filter((name) => name.startsWith('hidden'))
+  return shown.flatMap((name) =>
+    Array.from({ length: states[0]![name]!.length }, (_, unit) => ({
+      name: `${name} ${unit}`,
+      values: Float32Array.from(states, (state) => {
+        const value = state[name]![unit]!
+        return cells.length > 0 ? Math.tanh(value) : value
+      }),
+    })),
+  )
+}
+
+/**
+ * What a unit of a character model may follow: whether a quotation is open, how long the line is already, how far into a
+ * word the character is (0 between words). A quotation opens with a mark before a letter and after a space, and closes
+ * with one after punctuation; one that does not close in its paragraph is an apostrophe.
+ */
+export function textSignals(characters: readonly string[]): Signal[] {
+  const quotes = new Float32Array(characters.length)
+  const lines = new Float32Array(characters.length)
+  const words = new Float32Array(characters.length)
+  let opened: number | undefined
+  for (const [i, character] of characters.entries()) {
+    const before = characters[i - 1] ?? '\n'
+    const after = characters[i + 1] ?? '\n'
+    lines[i] = character === '\n' ? 0 : (lines[i - 1] ?? 0) + 1
+    words[i] = /[\p{L}\p{N}']/u.test(character) ? (words[i - 1] ?? 0) + 1 : 0
+    if (character === '\n' && before === '\n') opened = undefined
+    else if (/["'“‘]/.test(character) && /[\s([]/.test(before) && /\S/.test(after)) opened = i
+    else if (opened !== undefined && closes(characters[opened]!, character, before, after)) {
+      quotes.fill(1, opened, i + 1)
+      opened = undefined
+    }
+  }
+  return [
+    { name: 'inside quotes', values: quotes },
+    { name: 'length of the line', values: lines },
+    { name: 'position in a word', values: words },
+  ]
+}
+
+const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '”', '‘': '’' }
+
+function closes(opening: string, character: string, before: string, after: string): boolean {
+  if (character !== CLOSING[opening]) return false
+  return (
+    /[\p{P}\p{L}]/u.test(before) && /[\s\p{P}]/u.test(after) && (opening !== "'" || /\p{P}/u.test(before))
+  )
+}
+
+/** The units that follow a signal best, in either direction; none where the signal never changes. */
+export function followers(units: readonly UnitTrace[], { values }: Signal, count: number): Follower[] {
+  return units
+    .map(({ values: trace }, unit) => ({ unit, correlation: correlation(trace, values) }))
+    .filter((follower) => Number.isFinite(follower.correlation))
+    .sort((a, b) => Math.abs(b.correlation) - Math.abs(a.correlation))
+    .slice(0, count)
+}
+
+/** NaN where one of the two never changes. */
+function correlation(a: Float32Array, b: Float32Array): number {
+  const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const [ma, mb] = [mean(a), mean(b)]
+  let [ab, aa, bb] = [0, 0, 0]
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i]! - ma, b[i]! - mb]
+    ab += x * y
+    aa += x * x
+    bb += y * y
+  }
+  return ab / Math.sqrt(aa * bb)
+}

@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises'
+import type { Engine } from '../engine/backends.js'
+import { messageOf, ShowtellError } from '../errors.js'
+import { type CharacterBundle, readCharacterBundle } from '../language/character-bundle.js'
+import { type CharacterRuntime, openCharacterRuntime } from '../language/character-runtime.js'
+import { splitText } from '../language/characters.js'
+import { natsOf } from '../language/reading.js'
+import { progressBar } from './progress.js'
+
+/** @throws ShowtellError NOT_FOUND. */
+export async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    throw new ShowtellError('NOT_FOUND', `Expected a text at ${path} but ${messageOf(cause)}`, {
+      where: path,
+      cause,
+    })
+  }
+}
+
+/** A bundle with what runs it, for as long as `use` takes. */
+export async function withBundle<R>(
+  place: string,
+  engine: Engine,
+  use: (bundle: CharacterBundle, runtime: CharacterRuntime) => Promise<R>,
+): Promise<R> {
+  const bundle = await readCharacterBundle(place)
+  const runtime = await openCharacterRuntime(bundle, engine)
+  try {
+    return await use(bundle, runtime)
+  } finally {
+    await runtime.close()
+  }
+}
+
+/** Nats a character of a text, of its last tenth or of all, read from beginning to end with the state carried. */
+export async function evaluateText(
+  place: string,
+  text: string,
+  { all = false, engine }: { all?: boolean; engine: Engine },
+  signal: AbortSignal,
+): Promise<{ nats: number; characters: number }> {
+  return withBundle(place, engine, async ({ model, characters }, runtime) => {
+    const ids = characters.encode(text)
+    const read = all ? ids : splitText(ids).validation
+    const bar = progressBar(`read (${runtime.engine})`, read.length - 1)
+    try {
+      const nats = await natsOf(runtime, model, read, (count, sofar) => {
+        signal.throwIfAborted()
+        bar.update(count, `${sofar.toFixed(4)} nats`)
+      })
+      bar.update(read.length - 1)
+      return { nats, characters: read.length - 1 }
+    } finally {
+      bar.stop()
+    }
+  })
+}

@@ -1,0 +1,46 @@
+import { DOMParser } from '@xmldom/xmldom'
+import { expect, it } from 'vitest'
+import { hiddenPage, hiddenPicture } from './hidden-page.js'
+
+const tokens = ['<', '/', 's', '\n', '&', '"', '\n']
+const shown = {
+  title: 'a < b',
+  tokens,
+  units: [
+    { name: 'cell 0', values: Float32Array.of(-1, 0, 1, 0.5, -0.5, 0, 0) },
+    { name: 'cell 1', values: new Float32Array(7) },
+  ],
+  rankings: [
+    { name: 'lines', followers: [{ unit: 0, correlation: 0.5 }] },
+    { name: 'nothing', followers: [] },
+  ],
+}
+
+it('the page holds the text and every value, whatever the text', () => {
+  const page = hiddenPage(shown)
+  expect(page.match(/<\/script>/g)).toHaveLength(1)
+  const data = JSON.parse(/^const \{.*?\} = (.*)$/m.exec(page)![1]!)
+  expect(data.tokens).toEqual(tokens)
+  const values = new Int8Array(Buffer.from(data.values, 'base64'))
+  expect([...values.subarray(0, 7)]).toEqual([-127, 0, 127, 64, -63, 0, 0])
+  expect(data.rankings[0].followers).toEqual([[0, 0.5]])
+})
+
+it('the picture is well formed, a coloured place a character, a panel for what is followed', () => {
+  const document = new DOMParser({
+    onError: (_, message) => {
+      throw new Error(message)
+    },
+  }).parseFromString(hiddenPicture(shown), 'image/svg+xml')
+  const rects = [...document.getElementsByTagName('rect')].map((rect) => rect.getAttribute('fill'))
+  expect(rects).toEqual([
+    '#fff',
+    'rgb(239,106,100)',
+    'rgb(255,255,255)',
+    'rgb(110,146,248)',
+    'rgb(247,181,178)',
+    'rgb(255,255,255)',
+  ])
+  const texts = [...document.getElementsByTagName('text')].map((text) => text.textContent)
+  expect(texts).toEqual(['lines: unit cell 0, correlation 0.50', '</s', '&"'])
+})

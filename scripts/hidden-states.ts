@@ -1,0 +1,125 @@
+import type { Command } from 'commander'
+import { isContentWord } from '../data/function-words.js'
+import { type Bundle, readBundle } from '../decoder/bundle.js'
+import { shippedBundle } from '../decoder/captioner.js'
+import { Captioning } from '../decoder/captioning.js'
+import { captionOptionsSchema } from '../decoder/options.js'
+import type { Runtime } from '../decoder/runtime.js'
+import { tensorFlowRuntime } from '../decoder/tensorflow-runtime.js'
+import { decodeImage } from '../encoder/image.js'
+import { BACKENDS, type Backend } from '../engine/backends.js'
+import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { followers, type Signal, tracesOf } from '../language/hidden.js'
+import type { CellState } from '../rnn/cell.js'
+import { hiddenPage, hiddenPicture } from './hidden-page.js'
+import { interruptible } from './interrupt.js'
+import { progressBar } from './progress.js'
+import { writeWhole } from './whole-file.js'
+
+interface Options {
+  bundle: string
+  out: string
+  engine: Backend | 'auto'
+}
+
+/** Units shown of those that follow something. */
+const SHOWN = 12
+
+type States = Readonly<Record<string, Float32Array>>
+
+/** `showtell hidden-states`: what the units of a captioner do over the words of captions. */
+export function register(program: Command): void {
+  program
+    .command('hidden-states')
+    .description('a page of captions coloured by what units of the decoder do, and a picture of the clearest')
+    .argument('<photos...>', 'photo files')
+    .option('--bundle <folder>', 'captioner', shippedBundle())
+    .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .action(hiddenStates)
+}
+
+async function hiddenStates(photos: string[], { bundle: place, out, engine }: Options): Promise<void> {
+  const signal = interruptible()
+  const bundle = await readBundle(place)
+  const runtime = await tensorFlowRuntime(bundle, engine)
+  const bar = progressBar('caption', photos.length)
+  const captions: { words: readonly string[]; states: States[] }[] = []
+  try {
+    for (const photo of photos) {
+      signal.throwIfAborted()
+      captions.push(await captionWithStates(bundle, runtime, photo))
+      bar.update(captions.length)
+    }
+  } finally {
+    bar.stop()
+    await runtime.close()
+  }
+  const words = captions.flatMap((caption) => caption.words)
+  const traces = tracesOf(captions.flatMap(({ states }) => states))
+  const rankings = wordSignals(captions.map((caption) => caption.words)).map((wanted) => ({
+    name: wanted.name,
+    followers: followers(traces, wanted, SHOWN),
+  }))
+  // A space after each word and a line a caption; what lies between two words has no value of its own.
+  const tokens = captions.flatMap((caption) => caption.words.flatMap((word) => [word, ' ']).with(-1, '\n'))
+  const units = traces.map(({ name, values }) => ({
+    name,
+    values: Float32Array.from(tokens, (_, i) => (i % 2 === 0 ? values[i / 2]! : 0)),
+  }))
+  const title = `${units.length} units of the decoder over the ${words.length} words of ${photos.length} captions`
+  const shown = { title, tokens, units, rankings }
+  await writeWhole(`${out}.html`, hiddenPage(shown))
+  await writeWhole(`${out}.svg`, hiddenPicture(shown))
+  process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
+}
+
+/** The caption that the search finds, and the states of the decoder after each of its words. */
+async function captionWithStates(
+  bundle: Bundle,
+  runtime: Runtime,
+  photo: string,
+): Promise<{ words: readonly string[]; states: States[] }> {
+  const { vocabulary, encoder, config } = bundle
+  const pixels = await decodeImage(photo, encoder.imageSize)
+  const captioning = new Captioning(bundle, runtime)
+  const { captions } = await captioning.caption(pixels, 1, captionOptionsSchema.parse({}))
+  const { tokens: words } = captions[0]![0]!
+  const model = await runtime.encode(pixels, 1, false)
+  const ops = new TensorFlowOps()
+  const free = new Float32Array(model.vocabularySize)
+  let state = await model.start()
+  const states: States[] = []
+  try {
+    const ids = [vocabulary.startOf(config.defaultStyle), ...vocabulary.encode(words)]
+    for (const [place, id] of ids.entries()) {
+      const after = await model.step(Int32Array.of(id), state, 1, free)
+      model.release(state)
+      state = after.state
+      // After the start token no word has been said yet.
+      if (place > 0) states.push(numbersOf(ops, state as CellState<Tensor>))
+    }
+  } finally {
+    model.release(state)
+    model.dispose()
+  }
+  return { words, states }
+}
+
+function numbersOf(ops: TensorFlowOps, state: CellState<Tensor>): States {
+  return Object.fromEntries(
+    Object.entries(state).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
+  )
+}
+
+/** What a unit may follow: how far the caption has come, and whether the word names something. */
+function wordSignals(captions: readonly (readonly string[])[]): Signal[] {
+  const words = captions.flat()
+  return [
+    {
+      name: 'position in the caption',
+      values: Float32Array.from(captions.flatMap((caption) => caption.map((_, i) => i))),
+    },
+    { name: 'a content word', values: Float32Array.from(words, (word) => (isContentWord(word) ? 1 : 0)) },
+  ]
+}
