@@ -1,0 +1,247 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { backends, tensorCount } from '../engine/fixtures/backends.js'
+import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
+import { scaled, type Values } from '../engine/fixtures/values.js'
+import { initialize } from '../engine/initialize.js'
+import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { Characters } from './characters.js'
+import type { Pair } from './dates.js'
+import { dateLessons, pairLessons, readPairs } from './pairs.js'
+import { recipeSchema, Training } from './training.js'
+import { TranslationTask, translate, translationLoss } from './translation.js'
+import { Translator, type TranslatorConfig, translatorConfigSchema } from './translator.js'
+import { readTranslatorBundle, tensorsOf, writeTranslatorBundle } from './translator-bundle.js'
+
+const alphabets = {
+  source: new Characters(['a', 'b', 'c', 'd'], 1),
+  target: new Characters(['A', 'B', 'C', 'D'], 2),
+}
+const PAIRS: Pair[] = [
+  { source: 'abcd', target: 'DC' },
+  { source: 'ddca', target: 'ABCD' },
+  { source: 'bbba', target: 'A' },
+]
+
+const tiny = (config: Partial<TranslatorConfig>): Translator =>
+  new Translator(
+    translatorConfigSchema.parse({
+      units: 4,
+      embeddingSize: 3,
+      attentionUnits: 3,
+      sources: alphabets.source.size,
+      targets: alphabets.target.size,
+      ...config,
+    }),
+  )
+
+/** @param scale small where differences are taken, or the curve shows; large where words shall differ. */
+function weightsOf(model: Translator, scale = 2): Record<string, Values> {
+  const values = initialize(model.parameters, 1)
+  return Object.fromEntries(
+    model.parameters.map(({ name, shape }) => [
+      name,
+      scaled(scale, { dims: shape as number[], data: values[name]! }),
+    ]),
+  )
+}
+
+function tensors(ops: TensorFlowOps, weights: Readonly<Record<string, Values>>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
+  )
+}
+
+const VARIANTS: Partial<TranslatorConfig>[] = [
+  { cell: 'gru', attention: 'additive' },
+  { cell: 'lstm', attention: 'dot', layers: 2, connection: 'residual' },
+  { cell: 'gru', attention: 'none' },
+]
+
+describe.each(backends)('a translator on %s', (backend) => {
+  beforeAll(async () => {
+    await useBackend(backend)
+  })
+
+  it.each(VARIANTS)('has the gradient that central differences give: $cell, $attention', (config) => {
+    const model = tiny(config)
+    const dropout = { dropout: 0.3, seed: 1, step: 2 }
+    expectGradients(
+      weightsOf(model, 0.7),
+      (ops, weights) => translationLoss(ops, model, alphabets, weights, PAIRS, dropout),
+      { directions: 1 },
+    )
+  })
+
+  it('judges each token of each pair alike: a batch is the mean of its pairs, by their tokens', () => {
+    for (const config of VARIANTS) {
+      const model = tiny(config)
+      const weights = weightsOf(model)
+      const lossOf = (pairs: readonly Pair[]) =>
+        evaluate(weights, (ops, held) => translationLoss(ops, model, alphabets, held, pairs))
+      const sum = PAIRS.reduce((total, pair) => total + lossOf([pair]) * (pair.target.length + 1), 0)
+      expect(lossOf(PAIRS)).toBeCloseTo(sum / 10, 4)
+    }
+  })
+
+  it('says of a translation what teacher forcing says of it, and looks somewhere at each character', async () => {
+    const ops = new TensorFlowOps()
+    for (const config of VARIANTS) {
+      const model = tiny(config)
+      const weights = weightsOf(model)
+      const before = tensorCount()
+      const held = tensors(ops, weights)
+      const texts = ['abcd', 'da', 'ccab', 'b']
+      const found = await translate(ops, model, alphabets, held, texts, { beamSize: 3, maxLength: 6 })
+      ops.dispose(Object.values(held))
+      expect(tensorCount(), 'tensors alive').toBe(before)
+      for (const [i, { text, logProb, alignment }] of found.entries()) {
+        // At the longest it ends whatever the chance of the end; both sides count it.
+        const pair = { source: texts[i]!, target: text }
+        const loss = evaluate(weights, (o, w) => translationLoss(o, model, alphabets, w, [pair]))
+        expect(-logProb).toBeCloseTo(loss * (text.length + 1), 3)
+        if (config.attention === 'none') {
+          expect(alignment).toBeUndefined()
+          continue
+        }
+        expect(alignment ?? []).toHaveLength(text.length)
+        for (const row of alignment ?? []) {
+          expect(row).toHaveLength(texts[i]!.length)
+          expect(row.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 5)
+        }
+      }
+    }
+  })
+
+  it('translates each text as if it were alone', async () => {
+    const ops = new TensorFlowOps()
+    const model = tiny({})
+    const held = tensors(ops, weightsOf(model))
+    const texts = ['abcd', 'dcba', 'aa', 'bbbb']
+    const options = { beamSize: 2, maxLength: 5 }
+    const together = await translate(ops, model, alphabets, held, texts, options)
+    for (const [i, text] of texts.entries()) {
+      const [alone] = await translate(ops, model, alphabets, held, [text], options)
+      expect(together[i]!.text).toBe(alone!.text)
+      expect(together[i]!.logProb).toBeCloseTo(alone!.logProb, 4)
+    }
+    ops.dispose(Object.values(held))
+  })
+})
+
+describe('without attention', () => {
+  it('the source is known by the state that the decoder begins with alone', async () => {
+    await useBackend('cpu')
+    const model = tiny({ attention: 'none' })
+    const weights = weightsOf(model)
+    for (const name of Object.keys(weights))
+      if (name.startsWith('initial.')) weights[name] = scaled(0, weights[name]!)
+    const lossOf = (source: string) =>
+      evaluate(weights, (ops, held) =>
+        translationLoss(ops, model, alphabets, held, [{ source, target: 'AB' }]),
+      )
+    expect(lossOf('abcd')).toBe(lossOf('dcba'))
+    const { gradients } = differentiate(weights, (ops, held) =>
+      translationLoss(ops, model, alphabets, held, PAIRS),
+    )
+    expect(gradients['decoder.w']!.some((value) => value !== 0)).toBe(true)
+  })
+})
+
+describe('lessons', () => {
+  it('of dates are of one length, never of held-out days, the same at the same step', () => {
+    const lessons = dateLessons(16, 5)
+    const held = new Set([...lessons.validation, ...lessons.test].map(({ target }) => target))
+    expect(held.size).toBe(2500)
+    for (let step = 0; step < 40; step++) {
+      const batch = lessons.batch(step)
+      expect(batch).toEqual(lessons.batch(step))
+      expect(new Set(batch.map(({ source }) => source.length)).size).toBe(1)
+      expect(batch.length).toBeLessThanOrEqual(16)
+      for (const { target } of batch) expect(held.has(target)).toBe(false)
+    }
+  })
+
+  it('of pairs are of one length, and of those that are not held out', () => {
+    const text = fc.string({ unit: fc.constantFrom('a', 'b', 'é', '😀'), minLength: 1, maxLength: 3 })
+    fc.assert(
+      fc.property(
+        fc.uniqueArray(text, { minLength: 40, maxLength: 60 }),
+        fc.integer({ min: 1, max: 9 }),
+        (sources, size) => {
+          const pairs = sources.map((source) => ({ source, target: source }))
+          let lessons: ReturnType<typeof pairLessons>
+          try {
+            lessons = pairLessons(pairs, size, 1)
+          } catch {
+            return
+          }
+          const held = new Set(lessons.test)
+          for (let step = 0; step < 10; step++) {
+            const batch = lessons.batch(step)
+            expect(new Set(batch.map(({ source }) => Array.from(source).length)).size).toBe(1)
+            expect(new Set(batch).size).toBe(batch.length)
+            expect(batch.length).toBeLessThanOrEqual(size)
+            for (const pair of batch) expect(held.has(pair)).toBe(false)
+          }
+        },
+      ),
+    )
+  })
+})
+
+describe('on disk', () => {
+  let folder: string
+  beforeAll(async () => {
+    await useBackend('cpu')
+    folder = await mkdtemp(join(tmpdir(), 'translator-'))
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it('pairs are lines with a tab, and a line that is none is named', async () => {
+    const file = join(folder, 'pairs.tsv')
+    await writeFile(file, '\uFEFFab\tBA\tnote\r\n\r\nc\tC\n')
+    expect(await readPairs(file)).toEqual([
+      { source: 'ab', target: 'BA' },
+      { source: 'c', target: 'C' },
+    ])
+    await writeFile(file, 'ab\tBA\nabc\n')
+    await expect(readPairs(file)).rejects.toThrow('pairs.tsv line 2 but received "abc"')
+    await writeFile(file, '\n')
+    await expect(readPairs(file)).rejects.toMatchObject({ code: 'INVALID_DATA' })
+    await expect(readPairs(join(folder, 'none'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  it('learns to turn words round, and says the same from its bundle', async () => {
+    const letters = ['a', 'b', 'c']
+    const sources = letters.flatMap((a) => letters.flatMap((b) => letters.map((c) => a + b + c)))
+    const pairs = sources.map((source) => ({
+      source,
+      target: Array.from(source).toReversed().join('').toUpperCase(),
+    }))
+    const lessons = { batch: () => pairs, validation: pairs, test: pairs }
+    const model = tiny({ units: 16, embeddingSize: 8, attentionUnits: 8 })
+    const recipe = recipeSchema.parse({ steps: 80, learningRate: 0.03, warmUpSteps: 5, averageDecay: 0.8 })
+    const task = new TranslationTask(model, alphabets, lessons, recipe)
+    const before = tensorCount()
+    const training = new Training(task, recipe, join(folder, 'run'), {})
+    await training.run(() => {})
+    expect(tensorCount(), 'tensors alive').toBe(before)
+    expect(training.result.loss).toBeLessThan(0.1)
+    const path = join(folder, 'bundle')
+    const content = { model, alphabets, maxLength: 6, data: 'pairs', training: {} } as const
+    await writeTranslatorBundle(path, { ...content, weights: training.result.weights })
+    const bundle = await readTranslatorBundle(path)
+    const ops = new TensorFlowOps()
+    const held = tensorsOf(ops, bundle)
+    const found = await translate(ops, bundle.model, bundle.alphabets, held, sources, {
+      beamSize: 2,
+      maxLength: bundle.maxLength,
+    })
+    ops.dispose(Object.values(held))
+    expect(found.map(({ text }) => text)).toEqual(pairs.map(({ target }) => target))
+  })
+})

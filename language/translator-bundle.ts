@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
+import { Characters } from './characters.js'
+import type { Alphabets } from './translation.js'
+import { SOURCE_SPECIALS, TARGET_SPECIALS } from './translation.js'
+import { Translator, translatorConfigSchema } from './translator.js'
+
+const KIND = 'translator'
+
+const modelSchema = translatorConfigSchema.extend({
+  characters: z.strictObject({ source: z.array(z.string().min(1)), target: z.array(z.string().min(1)) }),
+  /** Most characters of a target. */
+  maxLength: z.int().min(1),
+  /** What it learnt from: dates made on the fly, or pairs of a file. */
+  data: z.enum(['dates', 'pairs']),
+})
+
+/** A translator on disk, verified. */
+export interface TranslatorBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
+  readonly model: Translator
+  readonly alphabets: Alphabets
+  readonly maxLength: number
+  readonly data: 'dates' | 'pairs'
+}
+
+export async function writeTranslatorBundle(
+  path: string,
+  content: Pick<TranslatorBundle, 'model' | 'alphabets' | 'maxLength' | 'data' | 'training'> & {
+    readonly weights: Readonly<Record<string, Float32Array>>
+  },
+): Promise<void> {
+  const { model, alphabets, maxLength, data, training, weights } = content
+  const characters = { source: alphabets.source.list, target: alphabets.target.list }
+  await writeLanguageBundle(path, {
+    kind: KIND,
+    model: { ...model.config, characters, maxLength, data },
+    training,
+    parameters: model.parameters,
+    weights,
+  })
+}
+
+/** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
+export async function readTranslatorBundle(place: string): Promise<TranslatorBundle> {
+  const modelOf = ({ characters, maxLength, data, ...config }: z.infer<typeof modelSchema>) =>
+    new Translator(config)
+  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
+  const { characters, maxLength, data } = bundle.model
+  return {
+    ...bundle,
+    model: modelOf(bundle.model),
+    alphabets: {
+      source: new Characters(characters.source, SOURCE_SPECIALS),
+      target: new Characters(characters.target, TARGET_SPECIALS),
+    },
+    maxLength,
+    data,
+  }
+}
+
+/** The weights of a bundle as tensors that live until they are disposed of. */
+export function tensorsOf(
+  ops: TensorFlowOps,
+  { model, weights }: Pick<TranslatorBundle, 'model' | 'weights'>,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    model.parameters.map(({ name }) => {
+      const { data, shape } = weights.float32(name)
+      return [name, ops.tensor(data, shape)]
+    }),
+  )
+}

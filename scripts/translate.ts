@@ -1,0 +1,204 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Command } from 'commander'
+import { BACKENDS, type Backend } from '../engine/backends.js'
+import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { sizeOf } from '../language/character-model.js'
+import { Characters } from '../language/characters.js'
+import type { Pair } from '../language/dates.js'
+import { dateLessons, type Lessons, pairLessons, readPairs } from '../language/pairs.js'
+import { recipeSchema, Training } from '../language/training.js'
+import {
+  type Alphabets,
+  SOURCE_SPECIALS,
+  TARGET_SPECIALS,
+  type Translation,
+  TranslationTask,
+  translate,
+} from '../language/translation.js'
+import { Translator, translatorConfigSchema } from '../language/translator.js'
+import {
+  readTranslatorBundle,
+  type TranslatorBundle,
+  tensorsOf,
+  writeTranslatorBundle,
+} from '../language/translator-bundle.js'
+import { type Alignment, alignmentPicture, alignmentText } from './alignment.js'
+import { interruptible } from './interrupt.js'
+import { progressBar } from './progress.js'
+import { addSchemaOptions, fromOptions } from './schema-options.js'
+import { TrainingLog } from './train-log.js'
+import { writeWhole } from './whole-file.js'
+
+/** Minutes on the native engine. */
+const RECIPE = { steps: 2500, learningRate: 4e-3 }
+
+/** `showtell translate`: sequence to sequence with attention, over characters. */
+export function register(program: Command): void {
+  const command = program
+    .command('translate')
+    .description('models that turn one text into another and show which characters they looked at')
+  const train = command
+    .command('train')
+    .description('train; run again with the same options to go on after an interruption')
+    .argument(
+      '[pairs]',
+      'a file with source, tab, target in each line; without one dates are made on the fly',
+    )
+    .requiredOption('--out <folder>', 'where state, log and bundle go')
+    .option('--batch-size <n>', 'pairs a step', Number, 128)
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+  addSchemaOptions(train, translatorConfigSchema)
+  addSchemaOptions(train, recipeSchema, RECIPE)
+  train.action(trainTranslator)
+  withSearch(command, 'evaluate', 'how many of the pairs held out are translated exactly')
+    .argument(
+      '[pairs]',
+      'the file that it was trained on; for a model of dates 2,000 days are drawn that it has not seen',
+    )
+    .action(evaluate)
+  withSearch(command, 'text', 'translate texts and print where the model looked')
+    .argument('<texts...>')
+    .option('--picture <file>', 'draw where it looked, as SVG')
+    .action(show)
+}
+
+function withSearch(command: Command, name: string, description: string): Command {
+  return command
+    .command(name)
+    .description(description)
+    .argument('<bundle>', 'folder of a translator')
+    .option('--beam-size <n>', 'hypotheses kept a character', Number, 3)
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+}
+
+async function trainTranslator(
+  path: string | undefined,
+  options: { out: string; batchSize: number; engine: Backend | 'auto'; [name: string]: unknown },
+): Promise<void> {
+  const signal = interruptible()
+  const recipe = fromOptions(recipeSchema, options)
+  const { out, batchSize } = options
+  const lessons =
+    path === undefined
+      ? dateLessons(batchSize, recipe.seed)
+      : pairLessons(await readPairs(path), batchSize, recipe.seed)
+  const { alphabets, maxLength } = alphabetsOf(
+    path === undefined ? datesSeen(lessons) : await readPairs(path),
+  )
+  const model = new Translator(
+    fromOptions(translatorConfigSchema, options, {
+      sources: alphabets.source.size,
+      targets: alphabets.target.size,
+    }),
+  )
+  process.stderr.write(`engine ${await useBackend(options.engine)}, ${sizeOf(model.parameters)} parameters\n`)
+  await mkdir(out, { recursive: true })
+  const task = new TranslationTask(model, alphabets, lessons, recipe)
+  const training = new Training(task, recipe, out, { model: model.config, batchSize, path: path ?? 'dates' })
+  if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
+  const log = new TrainingLog(out, 'character')
+  await log.rewind(training.step)
+  await training.run((event) => log.add(event), signal)
+  log.stop()
+  if (signal.aborted) {
+    process.stderr.write(`stopped at step ${training.step} of ${recipe.steps}; the same command goes on\n`)
+    return
+  }
+  const { weights, loss, step } = training.result
+  await writeTranslatorBundle(join(out, 'bundle'), {
+    model,
+    alphabets,
+    maxLength,
+    data: path === undefined ? 'dates' : 'pairs',
+    weights,
+    training: { batchSize, ...recipe, 'best step': step, 'nats a character on validation': loss },
+  })
+  process.stderr.write(`wrote ${join(out, 'bundle')}\n`)
+}
+
+/** So many that every form of every month has come. */
+function datesSeen(lessons: Lessons): Pair[] {
+  return Array.from({ length: 200 }, (_, step) => lessons.batch(step)).flat()
+}
+
+/** The characters of both sides, and how long a translation may get: twice the longest seen. */
+function alphabetsOf(pairs: readonly Pair[]): { alphabets: Alphabets; maxLength: number } {
+  const [sources, targets] = [pairs.map(({ source }) => source), pairs.map(({ target }) => target)]
+  return {
+    alphabets: {
+      source: Characters.of(sources, SOURCE_SPECIALS),
+      target: Characters.of(targets, TARGET_SPECIALS),
+    },
+    maxLength: 2 * targets.reduce((most, target) => Math.max(most, Array.from(target).length), 1),
+  }
+}
+
+interface Search {
+  beamSize: number
+  engine: Backend | 'auto'
+}
+
+/** Texts at once. */
+const BATCH = 200
+
+async function translated(
+  bundle: TranslatorBundle,
+  texts: readonly string[],
+  { beamSize, engine }: Search,
+  signal: AbortSignal,
+): Promise<Translation[]> {
+  await useBackend(engine)
+  const ops = new TensorFlowOps()
+  const weights = tensorsOf(ops, bundle)
+  const { model, alphabets, maxLength } = bundle
+  const bar = progressBar('translate', texts.length)
+  const done: Translation[] = []
+  try {
+    for (let from = 0; from < texts.length; from += BATCH) {
+      signal.throwIfAborted()
+      const part = texts.slice(from, from + BATCH)
+      done.push(...(await translate(ops, model, alphabets, weights, part, { beamSize, maxLength })))
+      bar.update(done.length)
+    }
+    return done
+  } finally {
+    bar.stop()
+    ops.dispose(Object.values(weights))
+  }
+}
+
+async function evaluate(place: string, path: string | undefined, search: Search): Promise<void> {
+  const signal = interruptible()
+  const bundle = await readTranslatorBundle(place)
+  const lessons = path === undefined ? dateLessons(1, 1) : pairLessons(await readPairs(path), 1, 1)
+  const pairs = lessons.test
+  const sources = pairs.map(({ source }) => source)
+  const found = await translated(bundle, sources, search, signal)
+  const wrong = pairs.flatMap(({ source, target }, i) =>
+    found[i]!.text === target ? [] : [`${source} → ${found[i]!.text}, not ${target}`],
+  )
+  for (const line of wrong.slice(0, 10)) process.stderr.write(`${line}\n`)
+  const right = pairs.length - wrong.length
+  process.stdout.write(
+    `${right} of ${pairs.length} exactly right (${((100 * right) / pairs.length).toFixed(2)} %), attention ${bundle.model.config.attention}\n`,
+  )
+}
+
+async function show(place: string, texts: string[], options: Search & { picture?: string }): Promise<void> {
+  const signal = interruptible()
+  const bundle = await readTranslatorBundle(place)
+  const found = await translated(bundle, texts, options, signal)
+  const alignments = found.flatMap(({ text, alignment }, i): Alignment[] =>
+    alignment === undefined
+      ? []
+      : [{ source: Array.from(texts[i]!), target: Array.from(text), rows: alignment }],
+  )
+  for (const [i, { text, logProb }] of found.entries()) {
+    process.stdout.write(`${texts[i]} → ${text} (${Math.exp(logProb).toFixed(3)})\n`)
+    if (alignments[i] !== undefined) process.stdout.write(`${alignmentText(alignments[i])}\n\n`)
+  }
+  if (options.picture === undefined) return
+  await writeWhole(options.picture, alignmentPicture(alignments))
+  process.stderr.write(`wrote ${options.picture}\n`)
+}
