@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import pLimit from 'p-limit'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
 import type { CaptionEngine } from './engines.js'
@@ -7,6 +8,9 @@ import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 import { validate } from './validate.js'
+
+/** Files of a batch that are in memory at once; as many as Node.js has threads to decode them by default. */
+const OPEN_AT_ONCE = 4
 
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
@@ -39,6 +43,7 @@ export async function loadCaptioner(
     memory: options.decodeMemory === undefined ? memory : new DecodeMemory(options.decodeMemory),
   }
   const { model, imageSize: size } = await running.open()
+  const open = pLimit(OPEN_AT_ONCE)
   return {
     model,
     async caption(images, request = {}) {
@@ -46,7 +51,7 @@ export async function loadCaptioner(
       const began = performance.now()
       const decoded = await Promise.all(
         images.map((image, i) =>
-          decodeImage(image, size, typeof image === 'string' ? image : `image ${i + 1}`, limits).catch(
+          open(decodeImage, image, size, typeof image === 'string' ? image : `image ${i + 1}`, limits).catch(
             (error: Error) => error,
           ),
         ),
