@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type BeamOptions, beamSearch } from './beam.js'
 import { type ConstraintOptions, Constraints } from './constraints.js'
+import type { Hypothesis } from './ranking.js'
 import { type Complete, enumerate, mayFollow, ToyModel } from './toy.test.model.js'
 
 const END = 0
@@ -46,6 +47,8 @@ function best(captions: readonly Complete[], lengthPenalty: number, count: numbe
     }))
 }
 
+const withoutWords = ({ wordLogProbs, ...rest }: Hypothesis) => rest
+
 const constrained: Record<string, Partial<ConstraintOptions>> = {
   'no constraint': {},
   'a banned word': { banned: [START, 2] },
@@ -73,7 +76,7 @@ test.each(Object.entries(constrained))('a wide beam finds what enumeration finds
         model,
         options(constraints, { beamSize: EXHAUSTIVE, count, lengthPenalty }),
       )
-      expect(found).toEqual(
+      expect(found.map((hypotheses) => hypotheses.map(withoutWords))).toEqual(
         [0, 1].map((i) => best(enumerate(model, i, START, constraints), lengthPenalty, count)),
       )
       expect(model.unreleased).toBe(0)
@@ -93,7 +96,7 @@ test('an n-best list holds no doubles, and the best of them stays', async () => 
         return isNew
       },
     )
-    expect(found).toEqual(distinct.slice(0, 6))
+    expect(found!.map(withoutWords)).toEqual(distinct.slice(0, 6))
   }
 })
 
@@ -191,7 +194,9 @@ test('where end is impossible the longest captions are the fallback', async () =
 test('where nothing may come the caption is empty', async () => {
   const constraints = { ...toy, banned: [0, 1, 2, 3, 4, 5] }
   const [found] = await beamSearch(new ToyModel([1], 6), options(constraints, { count: 3 }))
-  expect(found).toEqual([{ tokens: new Int32Array(), logProb: 0, score: 0, finished: false }])
+  expect(found).toEqual([
+    { tokens: new Int32Array(), logProb: 0, wordLogProbs: [], score: 0, finished: false },
+  ])
 })
 
 test('a hypothesis that runs out of words gives way to those that finished', async () => {
@@ -234,6 +239,16 @@ test('alignment has a row for each word: where the model looked before saying it
       )
   const [without] = await beamSearch(model, options(larger))
   expect(without![0]).not.toHaveProperty('alignment')
+})
+
+test('every word has the log-probability that the model gave it', async () => {
+  const model = new ToyModel([4, 5], 40)
+  for (const [image, hypotheses] of (await beamSearch(model, options(larger, { count: 3 }))).entries())
+    for (const { tokens, wordLogProbs } of hypotheses) {
+      expect(wordLogProbs).toHaveLength(tokens.length)
+      for (const [i, logProb] of wordLogProbs.entries())
+        expect(logProb).toBeCloseTo(model.logProbs(image, [START, ...tokens.slice(0, i)])[tokens[i]!]!, 9)
+    }
 })
 
 test('the search stops once nothing can come in any more', async () => {

@@ -6,6 +6,8 @@ export interface Hypothesis {
   readonly tokens: Int32Array
   /** Sum of the log-probabilities of the words, and of end if it finished, in nats. */
   readonly logProb: number
+  /** Log-probability of each word, nats. */
+  readonly wordLogProbs: readonly number[]
   /** logProb / words^lengthPenalty. */
   readonly score: number
   /** Whether the model said end; otherwise the hypothesis had nothing left that it was allowed to say. */
@@ -98,9 +100,12 @@ export class Ranking {
 
 function hypothesis({ path, logProb, score }: Entry, finished: boolean): Hypothesis {
   const alignment: Float32Array[] = []
-  for (let word = path; word.before !== undefined; word = word.before)
+  const wordLogProbs: number[] = []
+  for (let word = path; word.before !== undefined; word = word.before) {
+    wordLogProbs.unshift(word.logProb - word.before.logProb)
     if (word.before.looked !== undefined) alignment.unshift(word.before.looked)
-  const found = { tokens: tokensOf(path), logProb, score, finished }
+  }
+  const found = { tokens: tokensOf(path), logProb, wordLogProbs, score, finished }
   return path.looked === undefined ? found : { ...found, alignment }
 }
 

@@ -198,7 +198,7 @@ test('samples are sorted, and doubles go where asked', async () => {
 })
 
 test('where nothing may come the caption is empty, and where end is impossible it is as long as allowed', async () => {
-  const empty = { tokens: new Int32Array(), logProb: 0, score: 0, finished: false }
+  const empty = { tokens: new Int32Array(), logProb: 0, wordLogProbs: [], score: 0, finished: false }
   const nothing = { ...toy, banned: [0, 1, 2, 3, 4, 5] }
   expect(await sample(new ToyModel([1], 6), options(nothing, { count: 2 }))).toEqual([[empty, empty]])
   const endless = { ...toy, banned: [START, END], notLast: new Uint8Array(6) }
