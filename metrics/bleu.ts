@@ -1,4 +1,4 @@
-import { countNgrams, MAX_ORDER, type Token } from './ngrams.js'
+import { type CountedSet, countNgrams, MAX_ORDER, type Ngrams, type Token } from './ngrams.js'
 import { type Scores, summing } from './scores.js'
 
 /** What keeps a precision above zero when no n-gram matches, and its divisor when there is none; as in the COCO evaluation. */
@@ -16,7 +16,13 @@ export function scoreBleu(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
 ): readonly Scores[] {
-  const statistics = candidates.map((candidate, image) => compare(candidate, references[image] ?? []))
+  return bleuOfNgrams(countNgrams(candidates, references))
+}
+
+/** `scoreBleu` of captions whose n-grams are counted already. */
+export function bleuOfNgrams({ index, candidates, references }: CountedSet): readonly Scores[] {
+  const places = new Int32Array(index.size)
+  const statistics = candidates.map((candidate, image) => compare(candidate, references[image] ?? [], places))
   const perImage = statistics.map(bleuOf)
   const sumOf = summing(statistics)
   const resample = (images: ArrayLike<number>): number[] => bleuOf(sumOf(images))
@@ -28,22 +34,30 @@ export function scoreBleu(
   }))
 }
 
-/** [length, length of the closest reference, and for each order clipped matches and n-grams] */
-function compare(candidate: readonly Token[], references: readonly (readonly Token[])[]): number[] {
-  const counted = references.map(countNgrams)
-  const ofOrders = countNgrams(candidate).flatMap((counts, order) => {
-    let matches = 0
-    for (const [ngram, count] of counts) {
-      let most = 0
-      for (const reference of counted) most = Math.max(most, reference[order]?.get(ngram) ?? 0)
-      matches += Math.min(count, most)
+/**
+ * [length, length of the closest reference, and for each order clipped matches and n-grams]
+ * @param places room for a number an n-gram, whatever is in it
+ */
+function compare(candidate: Ngrams, references: readonly Ngrams[], places: Int32Array): number[] {
+  const { ids, counts, starts, length } = candidate
+  for (let at = 0; at < ids.length; at++) places[ids[at]!] = at
+  const most = ids.map(() => 0)
+  for (const reference of references)
+    for (let i = 0; i < reference.ids.length; i++) {
+      const id = reference.ids[i]!
+      const at = places[id]!
+      if (ids[at] === id) most[at] = Math.max(most[at]!, reference.counts[i]!)
     }
-    return [matches, Math.max(0, candidate.length - order)]
-  })
-  return [candidate.length, closestLength(candidate.length, references), ...ofOrders]
+  const statistics = [length, closestLength(length, references)]
+  for (let order = 0; order < MAX_ORDER; order++) {
+    let matches = 0
+    for (let at = starts[order]!; at < starts[order + 1]!; at++) matches += Math.min(counts[at]!, most[at]!)
+    statistics.push(matches, Math.max(0, length - order))
+  }
+  return statistics
 }
 
-function closestLength(length: number, references: readonly (readonly Token[])[]): number {
+function closestLength(length: number, references: readonly Ngrams[]): number {
   let closest = Number.POSITIVE_INFINITY
   for (const reference of references) {
     const nearer = Math.abs(reference.length - length) - Math.abs(closest - length)

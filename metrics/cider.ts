@@ -1,5 +1,5 @@
 import { expected } from '../errors.js'
-import { countNgrams, MAX_ORDER, type Token } from './ngrams.js'
+import { type CountedSet, countNgrams, MAX_ORDER, NgramIndex, type Ngrams, type Token } from './ngrams.js'
 import { meanScores, type Scores } from './scores.js'
 
 /** Deviation of the Gaussian on the difference of lengths. */
@@ -16,14 +16,15 @@ export class DocumentFrequencies {
 
   /** Counts over the references of a set: tokens, the captions of each image. */
   static of(references: readonly (readonly (readonly Token[])[])[]): DocumentFrequencies {
-    const counts = new Map<string, number>()
-    for (const captions of references) {
-      const seen = new Set<string>()
-      for (const caption of captions)
-        for (const ngrams of countNgrams(caption)) for (const ngram of ngrams.keys()) seen.add(ngram)
-      for (const ngram of seen) counts.set(ngram, (counts.get(ngram) ?? 0) + 1)
-    }
-    return new DocumentFrequencies(references.length, counts)
+    const index = new NgramIndex()
+    const counts = countImages(
+      references.map((captions) => captions.map((caption) => index.read(caption))),
+      index.size,
+    )
+    return new DocumentFrequencies(
+      references.length,
+      new Map(Array.from(counts, (count, id) => [index.textOf(id), count])),
+    )
   }
 
   /**
@@ -53,14 +54,88 @@ export class DocumentFrequencies {
 
   /** Inverse document frequency of an n-gram, nats. */
   weight(ngram: string): number {
-    return Math.log(this.images) - Math.log(Math.max(1, this.counts.get(ngram) ?? 0))
+    return weightOf(this.counts.get(ngram) ?? 0, this.images)
   }
 }
 
-/** A caption as CIDEr compares it: tf-idf weights by n-gram and their norm for each order, and its length. */
-interface Weighted {
-  readonly orders: readonly { readonly weights: ReadonlyMap<string, number>; readonly norm: number }[]
-  readonly length: number
+function weightOf(count: number, images: number): number {
+  return Math.log(images) - Math.log(Math.max(1, count))
+}
+
+/** In how many images' references each of the first `size` n-grams occurs. */
+function countImages(references: readonly (readonly Ngrams[])[], size: number): Int32Array {
+  const counts = new Int32Array(size)
+  const last = new Int32Array(size).fill(-1)
+  references.forEach((captions, image) => {
+    for (const { ids } of captions)
+      for (const id of ids) {
+        if (last[id] === image) continue
+        last[id] = image
+        counts[id]!++
+      }
+  })
+  return counts
+}
+
+/** A caption as CIDEr compares it: the tf-idf weights of its n-grams, and their norm for each order. */
+interface Weighted extends Ngrams {
+  readonly weights: readonly number[]
+  readonly norms: readonly number[]
+}
+
+/** @param weights of n-grams by id */
+function weigh(ngrams: Ngrams, weights: ArrayLike<number>): Weighted {
+  const { ids, counts, starts, length } = ngrams
+  const weighted = ids.map((id, at) => counts[at]! * weights[id]!)
+  const norms: number[] = []
+  for (let order = 0; order < MAX_ORDER; order++) {
+    let squares = 0
+    for (let at = starts[order]!; at < starts[order + 1]!; at++) squares += weighted[at]! * weighted[at]!
+    norms.push(Math.sqrt(squares))
+  }
+  return { ids, counts, starts, length, weights: weighted, norms }
+}
+
+/**
+ * 0 to 10.
+ * @param room a number an n-gram, all 0, and 0 again afterwards
+ */
+function ciderOf(
+  candidate: Weighted,
+  references: readonly Weighted[],
+  room: number[] | Float64Array,
+): number {
+  if (references.length === 0) return 0
+  let sum = 0
+  for (const reference of references) {
+    reference.ids.forEach((id, at) => {
+      room[id] = reference.weights[at]!
+    })
+    sum += similarity(candidate, reference, room)
+    for (const id of reference.ids) room[id] = 0
+  }
+  return (sum / MAX_ORDER / references.length) * SCALE
+}
+
+/**
+ * Summed over the orders: the cosine of the clipped candidate and the reference, less the more their lengths differ.
+ * @param weights of the reference's n-grams by id, 0 of all others
+ */
+function similarity(candidate: Weighted, reference: Weighted, weights: ArrayLike<number>): number {
+  let sum = 0
+  for (let order = 0; order < MAX_ORDER; order++) {
+    const norms = candidate.norms[order]! * reference.norms[order]!
+    if (norms === 0) continue
+    let product = 0
+    for (let at = candidate.starts[order]!; at < candidate.starts[order + 1]!; at++) {
+      const other = weights[candidate.ids[at]!]!
+      product += Math.min(candidate.weights[at]!, other) * other
+    }
+    sum += product / norms
+  }
+  // The COCO evaluation counts bigrams where the paper says words, which differs for a lone word and for none.
+  const gap = Math.max(0, candidate.length - 1) - Math.max(0, reference.length - 1)
+  return sum * Math.exp(-(gap ** 2) / (2 * SIGMA ** 2))
 }
 
 /**
@@ -68,55 +143,31 @@ interface Weighted {
  * candidates can then be scored. Tokens may be words or numbers, if the document frequencies were counted over the same.
  */
 export class CiderScorer {
-  private readonly references: readonly Weighted[]
+  readonly #index = new NgramIndex()
+  readonly #frequencies: DocumentFrequencies
+  readonly #references: readonly Weighted[]
+  /** Of each n-gram met so far, and room for another number. */
+  readonly #weights: number[] = []
+  readonly #room: number[] = []
 
-  constructor(
-    references: readonly (readonly Token[])[],
-    private readonly frequencies: DocumentFrequencies,
-  ) {
-    this.references = references.map((reference) => weigh(reference, frequencies))
+  constructor(references: readonly (readonly Token[])[], frequencies: DocumentFrequencies) {
+    this.#frequencies = frequencies
+    this.#references = references.map((reference) => this.#weigh(reference))
   }
 
   /** 0 to 10. */
   score(candidate: readonly Token[]): number {
-    if (this.references.length === 0) return 0
-    const weighted = weigh(candidate, this.frequencies)
-    let sum = 0
-    for (const reference of this.references) sum += similarity(weighted, reference)
-    return (sum / MAX_ORDER / this.references.length) * SCALE
+    return ciderOf(this.#weigh(candidate), this.#references, this.#room)
   }
-}
 
-function weigh(tokens: readonly Token[], frequencies: DocumentFrequencies): Weighted {
-  const orders = countNgrams(tokens).map((counts) => {
-    const weights = new Map<string, number>()
-    let squares = 0
-    for (const [ngram, count] of counts) {
-      const weight = count * frequencies.weight(ngram)
-      weights.set(ngram, weight)
-      squares += weight * weight
+  #weigh(tokens: readonly Token[]): Weighted {
+    const ngrams = this.#index.read(tokens)
+    for (let id = this.#weights.length; id < this.#index.size; id++) {
+      this.#weights.push(this.#frequencies.weight(this.#index.textOf(id)))
+      this.#room.push(0)
     }
-    return { weights, norm: Math.sqrt(squares) }
-  })
-  // The COCO evaluation counts bigrams where the paper says words; only differences matter, except for a lone word.
-  return { orders, length: Math.max(0, tokens.length - 1) }
-}
-
-/** Summed over the orders: the cosine of the clipped candidate and the reference, less the more their lengths differ. */
-function similarity(candidate: Weighted, reference: Weighted): number {
-  let sum = 0
-  for (let order = 0; order < MAX_ORDER; order++) {
-    const a = candidate.orders[order]
-    const b = reference.orders[order]
-    if (a === undefined || b === undefined || a.norm === 0 || b.norm === 0) continue
-    let product = 0
-    for (const [ngram, weight] of a.weights) {
-      const other = b.weights.get(ngram)
-      if (other !== undefined) product += Math.min(weight, other) * other
-    }
-    sum += product / (a.norm * b.norm)
+    return weigh(ngrams, this.#weights)
   }
-  return sum * Math.exp(-((candidate.length - reference.length) ** 2) / (2 * SIGMA ** 2))
 }
 
 /**
@@ -128,11 +179,28 @@ function similarity(candidate: Weighted, reference: Weighted): number {
 export function scoreCider(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
-  frequencies = DocumentFrequencies.of(references),
+  frequencies?: DocumentFrequencies,
 ): Scores {
+  return ciderOfNgrams(countNgrams(candidates, references), frequencies)
+}
+
+/** `scoreCider` of captions whose n-grams are counted already. */
+export function ciderOfNgrams(
+  { index, candidates, references }: CountedSet,
+  frequencies?: DocumentFrequencies,
+): Scores {
+  const weights =
+    frequencies === undefined
+      ? new Float64Array(countImages(references, index.size)).map((n) => weightOf(n, references.length))
+      : Float64Array.from({ length: index.size }, (_, id) => frequencies.weight(index.textOf(id)))
+  const room = new Float64Array(index.size)
   return meanScores(
     candidates.map((candidate, image) =>
-      new CiderScorer(references[image] ?? [], frequencies).score(candidate),
+      ciderOf(
+        weigh(candidate, weights),
+        (references[image] ?? []).map((reference) => weigh(reference, weights)),
+        room,
+      ),
     ),
   )
 }

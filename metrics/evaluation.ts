@@ -11,6 +11,7 @@ import type { ScoredImage } from './candidates.js'
 import { type DiversityScores, scoreDiversity } from './diversity.js'
 import { type GenderScores, scoreGender } from './gender.js'
 import { type HumanScores, scoreHumans } from './human.js'
+import type { Meteor } from './meteor/meteor.js'
 import { type ObjectScores, scoreObjects } from './objects.js'
 import { type ScoreOptions, scoreTokens } from './score.js'
 
@@ -37,7 +38,9 @@ export interface Evaluation {
   }
 }
 
-export interface EvaluationOptions extends ScoreOptions, BootstrapOptions {
+export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, BootstrapOptions {
+  /** METEOR for these captions, tokens all; scored when it is given. */
+  readonly meteor?: (captions: readonly (readonly string[])[]) => Meteor | Promise<Meteor>
   /** Captions of another model for the same images in the same order. */
   readonly other?: readonly string[]
   /** Captions that the model was trained on. */
@@ -50,14 +53,24 @@ export interface EvaluationOptions extends ScoreOptions, BootstrapOptions {
  * Scores captions and all that can be said about them.
  * @throws ShowtellError INVALID_ARGUMENT; for people INVALID_DATA naming an image that has one reference only
  */
-export function evaluate(images: readonly ScoredImage[], options: EvaluationOptions = {}): Evaluation {
-  const { other, training, people } = options
+export async function evaluate(
+  images: readonly ScoredImage[],
+  options: EvaluationOptions = {},
+): Promise<Evaluation> {
+  const { training, people } = options
   const lonely = people === true ? images.find((image) => image.references.length < 2) : undefined
   if (lonely !== undefined)
     throw expected('at least two references', `people on image ${lonely.id}`, 1, 'INVALID_DATA')
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
-  const scores = scoreTokens(candidates, references, options)
+  const other = options.other?.map(tokenize)
+  const meteor = await options.meteor?.([...candidates, ...references.flat(), ...(other ?? [])])
+  const { documentFrequencies } = options
+  const scoring: ScoreOptions = {
+    ...(meteor === undefined ? {} : { meteor }),
+    ...(documentFrequencies === undefined ? {} : { documentFrequencies }),
+  }
+  const scores = scoreTokens(candidates, references, scoring)
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
   return {
     images: images.length,
@@ -86,9 +99,9 @@ export function evaluate(images: readonly ScoredImage[], options: EvaluationOpti
     ...(other === undefined
       ? {}
       : {
-          comparison: compareScores(scores, scoreTokens(other.map(tokenize), references, options), options),
+          comparison: compareScores(scores, scoreTokens(other, references, scoring), options),
         }),
-    ...(people === true ? { people: peopleOf(candidates, references, options) } : {}),
+    ...(people === true ? { people: peopleOf(candidates, references, scoring) } : {}),
   }
 }
 

@@ -18,7 +18,7 @@ const images = [
     references: ['a woman skis', 'a skier on a hill'],
   },
 ]
-const evaluation = evaluate(images, {
+const evaluation = await evaluate(images, {
   people: true,
   other: ['a cat', 'a kite', 'a skier'],
   training: ['A dog runs.'],

@@ -1,8 +1,9 @@
 import { tokenize } from '../data/tokenizer.js'
 import { expected } from '../errors.js'
-import { scoreBleu } from './bleu.js'
-import { type DocumentFrequencies, scoreCider } from './cider.js'
+import { bleuOfNgrams } from './bleu.js'
+import { ciderOfNgrams, type DocumentFrequencies } from './cider.js'
 import type { Meteor } from './meteor/meteor.js'
+import { type CountedSet, countNgrams } from './ngrams.js'
 import { scoreRouge } from './rouge.js'
 import type { Scores } from './scores.js'
 
@@ -16,29 +17,37 @@ export interface ScoreOptions {
   readonly meteor?: Meteor
 }
 
+/** Tokens, one caption an image, those of its references, and the n-grams of both. */
+interface Material {
+  readonly candidates: Captions
+  readonly references: References
+  readonly ngrams: CountedSet
+}
+
 interface Metric {
   /** What the COCO evaluation calls its scores. */
   readonly names: readonly string[]
   /** One entry a name, or none where the options do not provide what the metric needs. */
-  score(candidates: Captions, references: References, options: ScoreOptions): readonly Scores[]
+  score(material: Material, options: ScoreOptions): readonly Scores[]
 }
 
 export const METRICS = Object.freeze({
   bleu: {
     names: ['Bleu_1', 'Bleu_2', 'Bleu_3', 'Bleu_4'],
-    score: (candidates, references) => scoreBleu(candidates.map(words), references.map(allWords)),
+    score: ({ ngrams }) => bleuOfNgrams(ngrams),
   },
   meteor: {
     names: ['METEOR'],
-    score: (candidates, references, { meteor }) =>
+    score: ({ candidates, references }, { meteor }) =>
       meteor === undefined ? [] : [meteor.score(candidates, references)],
   },
-  rouge: { names: ['ROUGE_L'], score: (candidates, references) => [scoreRouge(candidates, references)] },
+  rouge: {
+    names: ['ROUGE_L'],
+    score: ({ candidates, references }) => [scoreRouge(candidates, references)],
+  },
   cider: {
     names: ['CIDEr'],
-    score: (candidates, references, { documentFrequencies }) => [
-      scoreCider(candidates.map(words), references.map(allWords), documentFrequencies),
-    ],
+    score: ({ ngrams }, { documentFrequencies }) => [ciderOfNgrams(ngrams, documentFrequencies)],
   },
 }) satisfies Readonly<Record<string, Metric>>
 
@@ -71,9 +80,10 @@ export function scoreTokens(
 ): Record<string, Scores> {
   if (candidates.length !== references.length)
     throw expected(`${candidates.length} entries, one a candidate,`, 'references', references.length)
+  const ngrams = countNgrams(candidates.map(words), references.map(allWords))
   const scores: Record<string, Scores> = {}
   for (const { names, score } of Object.values<Metric>(METRICS)) {
-    const found = score(candidates, references, options)
+    const found = score({ candidates, references, ngrams }, options)
     names.forEach((name, index) => {
       const one = found[index]
       if (one !== undefined) scores[name] = one

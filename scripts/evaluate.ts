@@ -117,9 +117,11 @@ async function run(options: Options): Promise<void> {
       ? undefined
       : otherCaptions(joinReferences(await candidatesIn(compare), wanted, compare, warn), images, compare)
   const { paraphrases } = options
-  const meteor = createMeteor(await loadMeteorResources(paraphrases === undefined ? {} : { paraphrases }))
-  const evaluation = evaluate(images, {
-    meteor,
+  const evaluation = await evaluate(images, {
+    meteor: async (captions) =>
+      createMeteor(
+        await loadMeteorResources({ captions, ...(paraphrases === undefined ? {} : { paraphrases }) }),
+      ),
     samples: options.samples,
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),

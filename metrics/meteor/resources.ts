@@ -5,16 +5,24 @@ import { promisify } from 'node:util'
 import { createGunzip, gunzip, type ZlibOptions } from 'node:zlib'
 import { messageOf, ShowtellError } from '../../errors.js'
 import { type Paraphrases, readParaphrases } from './paraphrases.js'
+import { phrasesOf } from './phrases.js'
 import type { MeteorResources } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
+
+export interface MeteorOptions {
+  /** Path of METEOR's `paraphrase-en.gz`; without it the paraphrase module is off. */
+  readonly paraphrases?: string
+  /** All captions that will be scored, as tokens; of the paraphrases only what these can use is kept then. */
+  readonly captions?: Iterable<readonly string[]>
+}
 
 /**
  * Loads METEOR's English data: function words and synonyms from this package, paraphrases from a file of the user's.
  *
- * @param options.paraphrases path of METEOR's `paraphrase-en.gz`; without it the paraphrase module is off
  * @throws ShowtellError NOT_FOUND when a file cannot be opened, INVALID_DATA when it is damaged
  */
-export async function loadMeteorResources(options: { paraphrases?: string } = {}): Promise<MeteorResources> {
+export async function loadMeteorResources(options: MeteorOptions = {}): Promise<MeteorResources> {
+  const { paraphrases, captions } = options
   const [functionWords, wordnet] = await Promise.all([
     readFile(dataFile('function-words.txt'), 'utf8'),
     readFile(dataFile('wordnet.json.gz')).then(promisify(gunzip)),
@@ -22,18 +30,20 @@ export async function loadMeteorResources(options: { paraphrases?: string } = {}
   return {
     functionWords: new Set(functionWords.split('\n').filter((word) => word !== '')),
     synonyms: indexSynonyms(JSON.parse(wordnet.toString('utf8'))),
-    ...(options.paraphrases === undefined ? {} : { paraphrases: await loadParaphrases(options.paraphrases) }),
+    ...(paraphrases === undefined ? {} : { paraphrases: await loadParaphrases(paraphrases, captions) }),
   }
 }
 
-async function loadParaphrases(path: string): Promise<Paraphrases> {
-  const file = createReadStream(path)
+async function loadParaphrases(path: string, captions: MeteorOptions['captions']): Promise<Paraphrases> {
+  const used = captions && phrasesOf(captions)
+  // Large pieces: each costs a change of threads.
+  const file = createReadStream(path, { highWaterMark: 1 << 20 })
   // A thread unpacks the next pieces while this one reads those before.
   const room: ZlibOptions & TransformOptions = { chunkSize: 1 << 20, highWaterMark: 1 << 24 }
   const unpacked = createGunzip(room)
   file.on('error', (error) => unpacked.destroy(error))
   try {
-    return await readParaphrases(file.pipe(unpacked), path)
+    return await readParaphrases(file.pipe(unpacked), path, used)
   } catch (cause) {
     if (cause instanceof ShowtellError) throw cause
     const code = (cause as NodeJS.ErrnoException).syscall === undefined ? 'INVALID_DATA' : 'NOT_FOUND'

@@ -1,6 +1,7 @@
 import { stem } from 'porter2'
 import { normalize } from './normalize.js'
-import { type Paraphrases, phraseHash } from './paraphrases.js'
+import type { Paraphrases } from './paraphrases.js'
+import { phraseHash } from './phrases.js'
 import type { Synonyms } from './synonyms.js'
 
 /** What METEOR knows besides its parameters. */
