@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
-import { CompiledService, ROOT } from './fixtures/compiled.js'
+import { ROOT, ServiceProcess } from './fixtures/process.js'
 
 // The compiled service with the captioner that ships, and clients that others wrote: SHOWTELL_PYTHON has
 // tritonclient[http], openapi-python-client and schemathesis.
@@ -16,13 +16,13 @@ const CAT = resolve(ROOT, 'examples/cat.jpg')
 const FLOWER = resolve(ROOT, 'examples/flower.jpg')
 
 const run = promisify(execFile)
-let service: CompiledService
+let service: ServiceProcess
 let url: string
 let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clients-'))
-  service = await CompiledService.start('--log-level', 'warn')
+  service = await ServiceProcess.compiled('--log-level', 'warn')
   url = service.url
 })
 

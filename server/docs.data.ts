@@ -1,13 +1,13 @@
 import { type Browser, chromium } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { CompiledService } from './fixtures/compiled.js'
+import { ServiceProcess } from './fixtures/process.js'
 
 // The compiled service and a real browser: CHROMIUM, or Debian's.
-let service: CompiledService
+let service: ServiceProcess
 let browser: Browser
 
 beforeAll(async () => {
-  service = await CompiledService.start('--log-level', 'warn')
+  service = await ServiceProcess.compiled('--log-level', 'warn')
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
 })

@@ -1,4 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, watch } from 'node:fs'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
@@ -6,14 +5,13 @@ import { Agent, request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { readConfig } from './config.js'
 import { type HostileRequest, hostileBytes, hostileRequests } from './fixtures/hostile.js'
 import { largePhoto } from './fixtures/hostile-photos.js'
-import type { ServedMemory } from './fixtures/serve.js'
+import { ServiceProcess } from './fixtures/process.js'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
@@ -25,7 +23,7 @@ const MOST_TAKEN = 300 * 2 ** 20
 /** One connection for all requests would be closed by half of them. */
 const agent = new Agent({ keepAlive: false })
 let folder: string
-let service: ChildProcess
+let service: ServiceProcess
 let url: URL
 const written: string[] = []
 
@@ -35,20 +33,19 @@ beforeAll(async () => {
   await writeBundle(bundle, tinyContent())
   const temporary = join(folder, 'temporary')
   await mkdir(temporary)
-  service = fork(fileURLToPath(new URL('fixtures/serve.ts', import.meta.url)), [bundle, '{}'], {
-    execArgv: ['--import', import.meta.resolve('tsx')],
+  service = await ServiceProcess.fromSources(
+    ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--log-level', 'silent', '--drain-delay', '0'],
     // Whatever writes to disk for a while writes there.
-    env: { ...process.env, TMPDIR: temporary },
-  })
-  const [{ url: address }] = (await once(service, 'message')) as [{ url: string }]
-  url = new URL(address)
+    { TMPDIR: temporary },
+  )
+  url = new URL(service.url)
   watch(temporary, { recursive: true }, (_event, name) => {
     if (name !== null && !name.startsWith('tsx-')) written.push(name)
   }).unref()
   for (let i = 0; i < 4; i++) expect(await status(photo())).toBe(200)
 })
 afterAll(async () => {
-  service.kill()
+  await service.stop()
   await rm(folder, { recursive: true })
 })
 
@@ -89,9 +86,10 @@ async function statusOf(bytes: Buffer | string): Promise<number> {
   return Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 0)
 }
 
-async function memory(): Promise<ServedMemory> {
-  service.send('memory')
-  return (await once(service, 'message'))[0] as ServedMemory
+/** Resident memory of the service in bytes: now, and the most there ever was. */
+async function memory(): Promise<{ now: number; most: number }> {
+  const metric = await service.metrics()
+  return { now: metric('process_resident_memory_bytes'), most: metric('showtell_peak_memory_bytes') }
 }
 
 /** What was not answered with a status from 400 to 499, and how much memory the rest took. */

@@ -3,18 +3,18 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { CompiledService, ROOT } from './fixtures/compiled.js'
+import { ROOT, ServiceProcess } from './fixtures/process.js'
 
 // The compiled service with a copy of the captioner that ships, under load from clients that keep their connections.
 const CLIENTS = 8
 const KEY = 'a-key-of-somebody'
-let service: CompiledService
+let service: ServiceProcess
 let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lifecycle-'))
   await cp(resolve(ROOT, 'models/showtell-base'), join(folder, 'bundle'), { recursive: true })
-  service = await CompiledService.start(
+  service = await ServiceProcess.compiled(
     ...['--bundle', join(folder, 'bundle'), '--api-keys', KEY, '--cache-bytes', '0', '--log-level', 'warn'],
   )
 })

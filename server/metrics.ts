@@ -46,6 +46,11 @@ export function createMetrics({ queue, cache, held, isReady }: Gauges): Metrics 
   gauge('showtell_queue_photos', 'Photos that wait for a batch', queue)
   gauge('showtell_held_bytes', 'Bytes of requests that are held', held)
   gauge('showtell_cache_bytes', 'Bytes of the answers that are kept', cache)
+  gauge(
+    'showtell_peak_memory_bytes',
+    'Most bytes that this process ever had resident; the model has a process of its own',
+    () => process.resourceUsage().maxRSS * 1024,
+  )
   const delay = exportDelay(registers)
   const seconds = new Histogram({
     name: 'showtell_request_seconds',
