@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import type { Parameter } from '../engine/ops.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
+import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
 
 const WEIGHTS = 'model.safetensors'
@@ -87,4 +88,18 @@ export async function readLanguageBundle<M>(
         'INVALID_BUNDLE',
       )
   return { path, model, training: config.training, weights }
+}
+
+/** The weights of a bundle as tensors that live until they are disposed of. */
+export function tensorsOf(
+  ops: TensorFlowOps,
+  parameters: readonly Parameter[],
+  weights: SafetensorsFile,
+): Record<string, Tensor> {
+  return Object.fromEntries(
+    parameters.map(({ name }) => {
+      const { data, shape } = weights.float32(name)
+      return [name, ops.tensor(data, shape)]
+    }),
+  )
 }

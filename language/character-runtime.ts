@@ -4,6 +4,7 @@ import type { Weights } from '../engine/ops.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import type { StateValues } from '../rnn/truncated.js'
+import { tensorsOf } from './bundle.js'
 import { after, type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
 import type { CharacterModel } from './character-model.js'
 
@@ -64,12 +65,7 @@ async function tensorFlowRuntime(
   const { TensorFlowOps, useBackend } = await import('../engine/tensorflow.js')
   const engine = `TensorFlow.js ${await useBackend(backend)}`
   const ops = new TensorFlowOps()
-  const tensors = Object.fromEntries(
-    model.parameters.map(({ name }) => {
-      const { data, shape } = weights.float32(name)
-      return [name, ops.tensor(data, shape)]
-    }),
-  )
+  const tensors = tensorsOf(ops, model.parameters, weights)
   return {
     engine,
     step: stepOf(ops, model, tensors),

@@ -8,13 +8,14 @@ import { differentiate, evaluate, expectGradients } from '../engine/fixtures/dif
 import { scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { tensorsOf } from './bundle.js'
 import { Characters } from './characters.js'
 import type { Pair } from './dates.js'
 import { dateLessons, pairLessons, readPairs } from './pairs.js'
 import { recipeSchema, Training } from './training.js'
 import { TranslationTask, translate, translationLoss } from './translation.js'
 import { Translator, type TranslatorConfig, translatorConfigSchema } from './translator.js'
-import { readTranslatorBundle, tensorsOf, writeTranslatorBundle } from './translator-bundle.js'
+import { readTranslatorBundle, writeTranslatorBundle } from './translator-bundle.js'
 
 const alphabets = {
   source: new Characters(['a', 'b', 'c', 'd'], 1),
@@ -236,7 +237,7 @@ describe('on disk', () => {
     await writeTranslatorBundle(path, { ...content, weights: training.result.weights })
     const bundle = await readTranslatorBundle(path)
     const ops = new TensorFlowOps()
-    const held = tensorsOf(ops, bundle)
+    const held = tensorsOf(ops, bundle.model.parameters, bundle.weights)
     const found = await translate(ops, bundle.model, bundle.alphabets, held, sources, {
       beamSize: 2,
       maxLength: bundle.maxLength,

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
 import { Characters } from './characters.js'
 import type { Alphabets } from './translation.js'
@@ -57,17 +56,4 @@ export async function readTranslatorBundle(place: string): Promise<TranslatorBun
     maxLength,
     data,
   }
-}
-
-/** The weights of a bundle as tensors that live until they are disposed of. */
-export function tensorsOf(
-  ops: TensorFlowOps,
-  { model, weights }: Pick<TranslatorBundle, 'model' | 'weights'>,
-): Record<string, Tensor> {
-  return Object.fromEntries(
-    model.parameters.map(({ name }) => {
-      const { data, shape } = weights.float32(name)
-      return [name, ops.tensor(data, shape)]
-    }),
-  )
 }

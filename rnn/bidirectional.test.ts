@@ -118,6 +118,7 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
         }
         for (let t = 0; t < length; t++)
           expectClose(rowOf(padded.outputs[t]!), rowOf(alone.outputs[t]!), `output ${t} of image ${image}`)
+        expectClose(rowOf(padded.whole), rowOf(alone.whole), `whole of image ${image}`)
         for (const direction of ['forward', 'backward'] as const)
           for (const name of network.stack.states)
             expectClose(
@@ -160,7 +161,12 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
       given,
       (ops, held) => {
         const read = network.read(ops, held, inputsOf(held, steps), masksOf(ops))
-        return probed(ops, [...read.outputs, ...Object.values(read.forward), ...Object.values(read.backward)])
+        return probed(ops, [
+          ...read.outputs,
+          read.whole,
+          ...Object.values(read.forward),
+          ...Object.values(read.backward),
+        ])
       },
       { directions: 1 },
     )

@@ -11,6 +11,8 @@ export interface BidirectionalShape extends StackShape {
 export interface ReadBothWays<T> {
   /** For each step [images, hypotheses, outputs]. */
   readonly outputs: T[]
+  /** Of the whole sequence, [images, hypotheses, outputs]: s after its last step and s' after its first. */
+  readonly whole: T
   /** The state after the last step forward, which has seen the whole sequence. */
   readonly forward: CellState<T>
   /** The state after the first step, which has seen the whole sequence from its end. */
@@ -57,10 +59,10 @@ export class Bidirectional {
     const backward = along('backward', (values) => values.toReversed())
     // [s, s'] · [v; v_backward]: one product, once for all steps.
     const both = ops.concat([weights.v!, weights.v_backward!], 0)
+    const join = (s: T, back: T): T => ops.linear(ops.concat([s, back], 2), both, weights.c!)
     const seen = backward.outputs.toReversed()
-    const outputs = forward.outputs.map((output, time) =>
-      ops.linear(ops.concat([output, seen[time]!], 2), both, weights.c!),
-    )
-    return { outputs, forward: forward.state, backward: backward.state }
+    const outputs = forward.outputs.map((output, time) => join(output, seen[time]!))
+    const whole = join(forward.outputs.at(-1)!, seen[0]!)
+    return { outputs, whole, forward: forward.state, backward: backward.state }
   }
 }

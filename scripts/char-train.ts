@@ -10,7 +10,7 @@ import { type Characters, splitText } from '../language/characters.js'
 import { write } from '../language/reading.js'
 import { type Recipe, Training } from '../language/training.js'
 import { Random } from '../random.js'
-import { TrainingLog } from './train-log.js'
+import { runTraining } from './run-training.js'
 import { writeWhole } from './whole-file.js'
 
 export interface CharacterTraining {
@@ -39,20 +39,13 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
   process.stderr.write(
     `${train.length} characters to train, ${validation.length - 1} to validate, ${parameters} parameters${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
-  const log = new TrainingLog(out, 'character')
-  await log.rewind(training.step)
   const samples = await Samples.open(join(out, 'samples.md'), training.step)
   const at = new Set(SAMPLED.map((share) => Math.max(1, Math.round(share * recipe.steps))))
-  await training.run(async (event) => {
-    await log.add(event)
-    if (at.has(event.step))
-      await samples.add(event.step, event.loss, await drawn(given, training.weights, event.step))
-  }, signal)
-  log.stop()
-  if (signal.aborted) {
-    process.stderr.write(`stopped at step ${training.step} of ${recipe.steps}; the same command goes on\n`)
-    return false
-  }
+  const told = { out, steps: recipe.steps, unit: 'character' }
+  const done = await runTraining(training, told, signal, async ({ step, loss }) => {
+    if (at.has(step)) await samples.add(step, loss, await drawn(given, training.weights, step))
+  })
+  if (!done) return false
   const { weights, loss, step } = training.result
   await writeCharacterBundle(join(out, 'bundle'), {
     model,

@@ -24,11 +24,12 @@ import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
-import { expected, type ShowtellError } from '../errors.js'
+import { expected } from '../errors.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { CELLS } from '../rnn/cells.js'
 import { CONNECTIONS } from '../rnn/connections.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
+import { leftOut } from './left-out.js'
 import { writeWhole } from './whole-file.js'
 
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
@@ -194,10 +195,6 @@ async function openGraph(
 function checkSum(wanted: string, sums: readonly string[], where: string): void {
   if (!sums.includes(wanted))
     throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
-}
-
-const leftOut = ({ message }: ShowtellError): void => {
-  process.stderr.write(`left out: ${message}\n`)
 }
 
 const asExample =

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { tensorsOf } from '../language/bundle.js'
 import { sizeOf } from '../language/character-model.js'
 import { Characters } from '../language/characters.js'
 import type { Pair } from '../language/dates.js'
@@ -20,14 +21,13 @@ import { Translator, translatorConfigSchema } from '../language/translator.js'
 import {
   readTranslatorBundle,
   type TranslatorBundle,
-  tensorsOf,
   writeTranslatorBundle,
 } from '../language/translator-bundle.js'
 import { type Alignment, alignmentPicture, alignmentText } from './alignment.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
+import { runTraining } from './run-training.js'
 import { addSchemaOptions, fromOptions } from './schema-options.js'
-import { TrainingLog } from './train-log.js'
 import { writeWhole } from './whole-file.js'
 
 /** Minutes on the native engine. */
@@ -97,14 +97,7 @@ async function trainTranslator(
   const task = new TranslationTask(model, alphabets, lessons, recipe)
   const training = new Training(task, recipe, out, { model: model.config, batchSize, path: path ?? 'dates' })
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
-  const log = new TrainingLog(out, 'character')
-  await log.rewind(training.step)
-  await training.run((event) => log.add(event), signal)
-  log.stop()
-  if (signal.aborted) {
-    process.stderr.write(`stopped at step ${training.step} of ${recipe.steps}; the same command goes on\n`)
-    return
-  }
+  if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'character' }, signal))) return
   const { weights, loss, step } = training.result
   await writeTranslatorBundle(join(out, 'bundle'), {
     model,
@@ -150,7 +143,7 @@ async function translated(
 ): Promise<Translation[]> {
   await useBackend(engine)
   const ops = new TensorFlowOps()
-  const weights = tensorsOf(ops, bundle)
+  const weights = tensorsOf(ops, bundle.model.parameters, bundle.weights)
   const { model, alphabets, maxLength } = bundle
   const bar = progressBar('translate', texts.length)
   const done: Translation[] = []
