@@ -45,9 +45,12 @@ const configSchema = z.strictObject({
   decoder: decoderConfigSchema,
   /** The style to speak in when none is asked for. */
   defaultStyle: z.string(),
-  /** Logistic regression of a caption being right on [1, mean log-probability a word, words]. */
+  /** Logistic regression of an object being named rightly, see `confidence.ts`. */
   confidence: z
-    .strictObject({ weights: z.tuple([z.number(), z.number(), z.number()]), calibration: z.string() })
+    .strictObject({
+      weights: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]),
+      calibration: z.string(),
+    })
     .optional(),
   /** What it may be used for, given what it learnt from: a sentence or two for people. */
   terms: z.string().min(1).optional(),

@@ -86,7 +86,7 @@ describe('Captioning', () => {
             expect(found.map(({ score }) => score)).toEqual(
               found.map(({ score }) => score).sort((a, b) => b - a),
             )
-            for (const { text, tokens, logProb, score, confidence } of found) {
+            for (const { text, tokens, logProb, wordLogProbs, score, confidence } of found) {
               expect(text).toBe(toSentence(tokens))
               expect(tokens.length).toBeLessThanOrEqual(options.maxLength)
               expect(tokens.length).toBeGreaterThanOrEqual(options.minLength)
@@ -98,7 +98,8 @@ describe('Captioning', () => {
               if (options.noDanglingEnd) expect(isDangling(tokens.at(-1) ?? '')).toBe(false)
               if (options.noRepeatContentWord) expect(new Set(content).size).toBe(content.length)
               expect(score).toBeCloseTo(logProb / Math.max(1, tokens.length) ** options.lengthPenalty, 9)
-              expect(confidence).toBe(confidenceOf(CONFIDENCE, logProb, tokens.length))
+              expect(wordLogProbs).toHaveLength(tokens.length)
+              expect(confidence).toBe(confidenceOf(CONFIDENCE, { tokens, wordLogProbs, logProb }))
             }
           }
         },

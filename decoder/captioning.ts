@@ -73,15 +73,16 @@ export class Captioning {
   }
 
   private asCaption(
-    { tokens: ids, logProb, score, alignment }: Hypothesis,
+    { tokens: ids, logProb, wordLogProbs, score, alignment }: Hypothesis,
     options: CaptionOptions,
   ): Caption {
     const tokens = this.say(ids, options)
-    const confidence = confidenceOf(this.bundle.config.confidence, logProb, tokens.length)
+    const confidence = confidenceOf(this.bundle.config.confidence, { tokens, wordLogProbs, logProb })
     return {
       text: toSentence(tokens.length > 0 && confidence < options.minConfidence ? [HEDGE, ...tokens] : tokens),
       tokens,
       logProb,
+      wordLogProbs,
       score,
       confidence,
       ...(alignment === undefined ? {} : { attention: alignment.map((row) => Array.from(row)) }),

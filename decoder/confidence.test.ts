@@ -3,111 +3,109 @@ import { Random } from '../random.js'
 import {
   type Confidence,
   type ConfidenceExample,
-  calibrationOf,
   confidenceOf,
   fitConfidence,
+  isRight,
 } from './confidence.js'
 
-const TRUE: Confidence = { weights: [3, 2, -1.5], calibration: 'drawn' }
-const confidence = (weights: readonly [number, number, number]): Confidence => ({ weights, calibration: '' })
+const TRUE: Confidence = { weights: [2, 1.5, 0.8, 1, -0.5], calibration: 'drawn' }
+const THINGS = ['man', 'dog', 'frisbee', 'bench']
 
-/** Captions that are right as often as the model of `TRUE` says. */
+/** Captions whose objects stand in the reference as often as the model of `TRUE` says. */
 function simulated(count: number, seed: string): ConfidenceExample[] {
   const random = new Random(seed)
   return Array.from({ length: count }, () => {
-    const words = 4 + random.below(17)
-    const logProb = -(words + 1) * (0.2 + 1.6 * random.uniform())
-    return { logProb, words, right: random.uniform() < confidenceOf(TRUE, logProb, words) }
+    const named = THINGS.filter(() => random.uniform() < 0.5)
+    const tokens = [...named, ...Array.from({ length: 1 + random.below(9) }, () => 'with')]
+    const wordLogProbs = tokens.map(() => -3 * random.uniform())
+    const logProb = wordLogProbs.reduce((sum, value) => sum + value, -random.uniform())
+    // Written out once more: intercept, person, word, mean, tens of words.
+    const reference = named.filter((thing, at) => {
+      const mean = logProb / (tokens.length + 1)
+      const odds =
+        2 + (thing === 'man' ? 1.5 : 0) + 0.8 * wordLogProbs[at]! + mean - 0.5 * (tokens.length / 10)
+      return random.uniform() < 1 / (1 + Math.exp(-odds))
+    })
+    return { tokens, wordLogProbs, logProb, references: [reference] }
   })
 }
 
 describe('fitConfidence', () => {
   it('finds the weights that examples were drawn with', () => {
     const weights = fitConfidence(simulated(20_000, 'many'))
-    // Standard errors of the three are about 0.1, 0.05 and 0.05.
     for (const [i, weight] of weights.entries()) expect(Math.abs(weight - TRUE.weights[i]!)).toBeLessThan(0.3)
   })
 
-  it('is at the top of the likelihood: its errors sum to nothing along every feature', () => {
-    const examples = simulated(500, 'few')
-    const fitted = confidence(fitConfidence(examples))
-    const sums = [0, 0, 0]
-    for (const { logProb, words, right } of examples) {
-      const error = (right ? 1 : 0) - confidenceOf(fitted, logProb, words)
-      for (const [i, x] of [1, logProb / (words + 1), words / 10].entries()) sums[i]! += error * x
+  it('gives confidences as high as captions are right', () => {
+    const fitted = { weights: fitConfidence(simulated(4000, 'one half')), calibration: '' }
+    const others = simulated(4000, 'the other').filter(({ tokens }) => tokens.some((t) => THINGS.includes(t)))
+    for (const [low, high] of [
+      [0, 0.3],
+      [0.3, 0.6],
+      [0.6, 1],
+    ] as const) {
+      const inside = others.filter((example) => {
+        const confidence = confidenceOf(fitted, example)
+        return confidence >= low && confidence < high
+      })
+      const said = inside.reduce((sum, example) => sum + confidenceOf(fitted, example), 0) / inside.length
+      expect(inside.length).toBeGreaterThan(150)
+      expect(inside.filter(isRight).length / inside.length).toBeCloseTo(said, 1)
     }
-    // But for the pull towards zero, a thousandth of each weight.
-    for (const [i, sum] of sums.entries()) expect(sum).toBeCloseTo(1e-3 * fitted.weights[i]!, 6)
   })
 
   it.each([true, false])('stays finite where every caption is %s', (right) => {
-    const examples = simulated(100, 'one-sided').map((example) => ({ ...example, right }))
-    const fitted = confidence(fitConfidence(examples))
+    const examples = simulated(100, 'one-sided').map((example) => ({
+      ...example,
+      references: [right ? example.tokens : ['']],
+    }))
+    const fitted = { weights: fitConfidence(examples), calibration: '' }
     expect(fitted.weights.every(Number.isFinite)).toBe(true)
-    for (const { logProb, words } of examples) {
-      const p = confidenceOf(fitted, logProb, words)
-      expect(right ? p : 1 - p).toBeGreaterThan(0.9)
+    for (const example of examples.filter(({ tokens }) => THINGS.includes(tokens[0]!))) {
+      const p = confidenceOf(fitted, example)
+      expect(right ? p : 1 - p).toBeGreaterThan(0.8)
     }
   })
 
-  it('stays finite where the captions can be told apart without an error', () => {
-    const examples = simulated(200, 'apart').map((example) => ({ ...example, right: example.words > 10 }))
-    const fitted = confidence(fitConfidence(examples))
-    expect(fitted.weights.every(Number.isFinite)).toBe(true)
-    expect(calibrationOf(fitted, examples).auroc).toBeGreaterThan(0.999)
-  })
-
   it('knows nothing without examples', () => {
-    expect(fitConfidence([])).toEqual([0, 0, 0])
+    expect(fitConfidence([])).toEqual([0, 0, 0, 0, 0])
   })
 })
 
 describe('confidenceOf', () => {
-  it('is the logistic of its features', () => {
-    const sum = 0.5 + 2 * (-8 / 10) - 1 * 0.9
-    expect(confidenceOf(confidence([0.5, 2, -1]), -8, 9)).toBeCloseTo(1 / (1 + Math.exp(-sum)), 12)
+  const said = {
+    tokens: ['a', 'man', 'throws', 'a', 'frisbee'],
+    wordLogProbs: [-1, -2, -3, -4, -5],
+    logProb: -18,
+  }
+  const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
+
+  it('is the product of the logistics of the objects', () => {
+    const shared = 2 - 3 - 0.5 * 0.5
+    expect(confidenceOf(TRUE, said)).toBeCloseTo(
+      sigmoid(shared + 1.5 + 0.8 * -2) * sigmoid(shared + 0.8 * -5),
+      12,
+    )
   })
 
-  it('is a half without calibration, and a number for a caption without words', () => {
-    expect(confidenceOf(undefined, -3, 5)).toBe(0.5)
-    expect(confidenceOf(TRUE, -3, 0)).toBeCloseTo(1 / (1 + Math.exp(3)), 12)
-    expect(confidenceOf(TRUE, Number.NEGATIVE_INFINITY, 0)).toBe(0)
-  })
-})
-
-describe('calibrationOf', () => {
-  it('finds no error in the truth and some order', () => {
-    const { error, auroc } = calibrationOf(TRUE, simulated(4000, 'truth'))
-    expect(error).toBeLessThan(0.02)
-    expect(auroc).toBeGreaterThan(0.7)
+  it('falls with every object more, and one that is named twice counts once', () => {
+    const of = (...tokens: string[]) =>
+      confidenceOf(TRUE, { tokens, wordLogProbs: tokens.map(() => -1), logProb: -4 })
+    expect(of('a', 'dog', 'and', 'it')).toBeGreaterThan(of('a', 'dog', 'and', 'bench'))
+    expect(of('a', 'dog', 'and', 'it')).toBe(of('a', 'dog', 'and', 'dog'))
   })
 
-  it('finds the error of one who is always sure', () => {
-    const examples = simulated(1000, 'sure')
-    const wrong = examples.filter(({ right }) => !right).length / examples.length
-    const { error, auroc } = calibrationOf(confidence([50, 0, 0]), examples)
-    expect(error).toBeCloseTo(wrong, 9)
-    // Ties count half: no order at all.
-    expect(auroc).toBe(0.5)
+  it('is that of one object where none is known, and a number for a caption without words', () => {
+    const vague = { tokens: ['something', 'red'], wordLogProbs: [-1, -1], logProb: -3 }
+    expect(confidenceOf(TRUE, vague)).toBeCloseTo(sigmoid(2 - 0.8 - 1 - 0.1), 12)
+    expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: -1 })).toBeCloseTo(
+      sigmoid(2 - 1.8),
+      12,
+    )
+    expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: Number.NEGATIVE_INFINITY })).toBe(0)
   })
 
-  it('finds neither error nor order in the share of right captions said of all', () => {
-    const examples = simulated(1000, 'share')
-    const share = examples.filter(({ right }) => right).length / examples.length
-    const { error, auroc } = calibrationOf(confidence([Math.log(share / (1 - share)), 0, 0]), examples)
-    expect(error).toBeCloseTo(0, 9)
-    expect(auroc).toBe(0.5)
-  })
-
-  it('sees no order where all are right, or none is there', () => {
-    const right = simulated(50, 'right').map((example) => ({ ...example, right: true }))
-    expect(calibrationOf(TRUE, right).auroc).toBe(0.5)
-    expect(calibrationOf(TRUE, [])).toEqual({ error: 0, auroc: 0.5 })
-  })
-
-  it('finds a perfect and a reversed order', () => {
-    const examples = simulated(300, 'order').map((example) => ({ ...example, right: example.words > 10 }))
-    expect(calibrationOf(confidence([-10, 0, 9.5]), examples).auroc).toBe(1)
-    expect(calibrationOf(confidence([10, 0, -9.5]), examples).auroc).toBe(0)
+  it('is a half without calibration', () => {
+    expect(confidenceOf(undefined, said)).toBe(0.5)
   })
 })

@@ -1,75 +1,85 @@
-/** Logistic regression of a caption being right; `weights` of 1, mean log-probability a token, and words. */
+import { mentionsIn, scoreObjects } from '../metrics/objects.js'
+
+type Five = readonly [number, number, number, number, number]
+
+/** Logistic regression of an object being named rightly; `weights` of the features below. */
 export interface Confidence {
-  readonly weights: readonly [number, number, number]
+  readonly weights: Five
   /** How it was fitted and how well it does, for the model card. */
   readonly calibration: string
 }
 
-/** What is known of a caption beside its score, and whether every content noun of it stands in some reference. */
-export interface ConfidenceExample {
+/** A caption as the search found it. */
+export interface Said {
+  readonly tokens: readonly string[]
+  /** Of each token, nats. */
+  readonly wordLogProbs: readonly number[]
+  /** Of all tokens and the end, nats. */
   readonly logProb: number
-  readonly words: number
-  readonly right: boolean
 }
 
-/** The features: log-probability a token (end is one), and length. */
-function featuresOf(logProb: number, words: number): readonly [number, number, number] {
-  return [1, logProb / (words + 1), words / 10]
+/** A caption, and what people said of the same photo. */
+export interface ConfidenceExample extends Said {
+  readonly references: readonly (readonly string[])[]
 }
 
-/** Calibrated probability that a caption names nothing that people did not name; NaN-free, ½ without calibration. */
-export function confidenceOf(confidence: Confidence | undefined, logProb: number, words: number): number {
+/**
+ * Of an object: 1, whether it is a person, who is named most and most rightly, the log-probability of its word, the mean
+ * of the caption's, and the caption's length in tens of words.
+ */
+function featuresOf({ tokens, wordLogProbs, logProb }: Said, object: string, at: number): Five {
+  const mean = logProb / (tokens.length + 1)
+  return [1, object === 'person' ? 1 : 0, wordLogProbs[at] ?? mean, mean, tokens.length / 10]
+}
+
+/**
+ * Calibrated probability that every object that a caption names stands in some reference: the product over its objects.
+ * A caption that names none of the known objects counts as naming one, so that nobody is sure of what cannot be
+ * checked. ½ without calibration.
+ */
+export function confidenceOf(confidence: Confidence | undefined, said: Said): number {
   if (confidence === undefined) return 0.5
-  return sigmoid(dot(confidence.weights, featuresOf(logProb, words)))
+  const named = [...mentionsIn(said.tokens)]
+  const objects = named.length === 0 ? [['', -1] as const] : named
+  return objects.reduce(
+    (product, [object, at]) => product * sigmoid(dot(confidence.weights, featuresOf(said, object, at))),
+    1,
+  )
 }
 
-/** Fits the logistic by Newton's method (iteratively reweighted least squares), with a little ridge. */
-export function fitConfidence(examples: readonly ConfidenceExample[]): [number, number, number] {
-  let weights: [number, number, number] = [0, 0, 0]
+/** Fits the logistic to the objects of the captions by Newton's method (iteratively reweighted least squares), with a little ridge. */
+export function fitConfidence(examples: readonly ConfidenceExample[]): Five {
+  const objects = examples.flatMap((example) => {
+    const { unsupported } = scoreObjects([example.tokens], [example.references]).perImage[0]!
+    return [...mentionsIn(example.tokens)].map(([object, at]) => ({
+      x: featuresOf(example, object, at),
+      right: !unsupported.includes(object),
+    }))
+  })
+  let weights: Five = [0, 0, 0, 0, 0]
   for (let iteration = 0; iteration < 50; iteration++) {
     const gradient = weights.map((weight) => -RIDGE * weight)
-    const hessian = [0, 1, 2].map((i) => [0, 1, 2].map((j) => (i === j ? RIDGE : 0)))
-    for (const { logProb, words, right } of examples) {
-      const x = featuresOf(logProb, words)
+    const hessian = weights.map((_, i) => weights.map((_, j) => (i === j ? RIDGE : 0)))
+    for (const { x, right } of objects) {
       const p = sigmoid(dot(weights, x))
-      for (let i = 0; i < 3; i++) {
-        gradient[i]! += ((right ? 1 : 0) - p) * x[i]!
-        for (let j = 0; j < 3; j++) hessian[i]![j]! += p * (1 - p) * x[i]! * x[j]!
+      for (const [i, value] of x.entries()) {
+        gradient[i]! += ((right ? 1 : 0) - p) * value
+        for (const [j, other] of x.entries()) hessian[i]![j]! += p * (1 - p) * value * other
       }
     }
     const step = solve(hessian, gradient)
-    weights = weights.map((weight, i) => weight + step[i]!) as [number, number, number]
+    weights = weights.map((weight, i) => weight + step[i]!) as [number, number, number, number, number]
     if (Math.max(...step.map(Math.abs)) < 1e-9) break
   }
   return weights
 }
 
-const RIDGE = 1e-3
-
-/** Expected calibration error over ten equal bins (Guo et al. 2017, section 2), and the area under the ROC curve, ½ where there is nothing to order. */
-export function calibrationOf(
-  confidence: Confidence,
-  examples: readonly ConfidenceExample[],
-): { error: number; auroc: number } {
-  const scored = examples.map(({ logProb, words, right }) => ({
-    p: confidenceOf(confidence, logProb, words),
-    right,
-  }))
-  let error = 0
-  for (let bin = 0; bin < 10; bin++) {
-    const inside = scored.filter(({ p }) => Math.min(9, Math.floor(p * 10)) === bin)
-    const off = inside.reduce((sum, { p, right }) => sum + p - (right ? 1 : 0), 0)
-    error += Math.abs(off) / Math.max(1, scored.length)
-  }
-  const wrong = scored.filter(({ right }) => !right).map(({ p }) => p)
-  const good = scored.filter(({ right }) => right).map(({ p }) => p)
-  const wins = good.reduce(
-    (sum, p) => sum + wrong.reduce((n, q) => n + (p > q ? 1 : p === q ? 0.5 : 0), 0),
-    0,
-  )
-  const pairs = good.length * wrong.length
-  return { error, auroc: pairs === 0 ? 0.5 : wins / pairs }
+/** Whether every object that a caption names stands in some reference. */
+export function isRight({ tokens, references }: Pick<ConfidenceExample, 'tokens' | 'references'>): boolean {
+  return scoreObjects([tokens], [references]).unsupportedCaptions === 0
 }
+
+const RIDGE = 1e-3
 
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x))
@@ -79,7 +89,7 @@ function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0)
 }
 
-/** Gauss-Jordan with pivots, for three unknowns. */
+/** Gauss-Jordan with pivots. */
 function solve(matrix: number[][], right: number[]): number[] {
   const rows = matrix.map((row, i) => [...row, right[i]!])
   for (let column = 0; column < rows.length; column++) {

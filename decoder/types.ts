@@ -10,9 +10,11 @@ export interface Caption {
   readonly tokens: readonly string[]
   /** Sum of the log-probabilities of the words and the end, nats. */
   readonly logProb: number
+  /** Log-probability of each word, nats. */
+  readonly wordLogProbs: readonly number[]
   /** logProb after length normalisation; captions are sorted by it. */
   readonly score: number
-  /** Calibrated probability that every content noun of the caption stands in some reference. */
+  /** Calibrated probability that people would name every object that the caption names; ½ without calibration. */
   readonly confidence: number
   /** Where the model looked: one row a word, one share a region, rows summing to 1. Only when asked for and the model attends. */
   readonly attention?: readonly (readonly number[])[]

@@ -162,19 +162,29 @@ wagon cart carriage
 `
 
 /** The group that a name of one or two words (joined by a space) belongs to; null for what hides others. */
-export const OBJECT_GROUPS: ReadonlyMap<string, string | null> = new Map(
-  GROUPS.trim()
+export type ObjectGroups = ReadonlyMap<string, string | null>
+
+/** Reads groups in the form above; what `#` begins is a remark. */
+export function parseGroups(text: string): ObjectGroups {
+  const lines = text
+    .replaceAll(/#.*/g, '')
+    .trim()
     .replaceAll('\n ', ' ')
     .split('\n')
-    .flatMap((line) => {
-      const names = line.split(' ')
-      const group = line.startsWith('=') ? null : (names[0] ?? '').replace('_', ' ')
+    .map((line) => line.trim().split(/\s+/))
+  return new Map(
+    lines.flatMap((names) => {
+      const group = names[0]!.startsWith('=') ? null : names[0]!.replace('_', ' ')
       return names
+        .filter((name) => name !== '')
         .map((name) => name.replace('=', '').replace('_', ' '))
         .flatMap((name) => [name, ...plurals(name)].map((form): [string, string | null] => [form, group]))
     }),
-)
+  )
+}
 
 function plurals(name: string): string[] {
   return name.endsWith('y') ? [`${name}s`, `${name.slice(0, -1)}ies`] : [`${name}s`, `${name}es`]
 }
+
+export const OBJECT_GROUPS = parseGroups(GROUPS)

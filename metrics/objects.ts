@@ -1,4 +1,4 @@
-import { OBJECT_GROUPS } from './object-groups.js'
+import { OBJECT_GROUPS, type ObjectGroups } from './object-groups.js'
 
 /** What a caption names against what people named in the same photo. */
 export interface ObjectMention {
@@ -48,15 +48,23 @@ export function scoreObjects(
 }
 
 /** The groups of the objects that a caption names, in order, each once. */
-export function objectsOf(tokens: readonly string[]): string[] {
-  const found = new Set<string>()
+export function objectsOf(tokens: readonly string[], groups: ObjectGroups = OBJECT_GROUPS): string[] {
+  return [...mentionsIn(tokens, groups).keys()]
+}
+
+/** The groups of the objects that a caption names, in order, and which of its tokens first names each. */
+export function mentionsIn(
+  tokens: readonly string[],
+  groups: ObjectGroups = OBJECT_GROUPS,
+): Map<string, number> {
+  const found = new Map<string, number>()
   for (let at = 0; at < tokens.length; ) {
-    const pair = OBJECT_GROUPS.get(`${tokens[at]} ${tokens[at + 1]}`)
-    const group = pair === undefined ? OBJECT_GROUPS.get(tokens[at] ?? '') : pair
-    if (group !== undefined && group !== null) found.add(group)
+    const pair = groups.get(`${tokens[at]} ${tokens[at + 1]}`)
+    const group = pair === undefined ? groups.get(tokens[at] ?? '') : pair
+    if (group !== undefined && group !== null && !found.has(group)) found.set(group, at)
     at += pair === undefined ? 1 : 2
   }
-  return [...found]
+  return found
 }
 
 function compare(candidate: readonly string[], references: readonly (readonly string[])[]): ObjectMention {

@@ -4,9 +4,9 @@ import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
-import { type ConfidenceExample, calibrationOf, fitConfidence } from '../decoder/confidence.js'
+import { type ConfidenceExample, confidenceOf, fitConfidence, isRight } from '../decoder/confidence.js'
 import { expected } from '../errors.js'
-import { scoreObjects } from '../metrics/objects.js'
+import { scoreConfidence } from '../metrics/calibration.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -46,10 +46,8 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
         )
         for (const [i, photo] of photos.entries()) {
           if (photo instanceof Error) throw photo
-          const { tokens, logProb } = photo.captions[0]!
           const references = batch[i]!.captions.map((caption) => tokenize(caption))
-          const right = scoreObjects([tokens], [references]).unsupportedCaptions === 0
-          examples.push({ logProb, words: tokens.length, right })
+          examples.push({ ...photo.captions[0]!, references })
         }
         bar.update(Math.min(from + BATCH, validation.length))
       }
@@ -58,14 +56,18 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   } finally {
     await captioner.close()
   }
-  // Measured on photos that the fit has not seen; the bundle then gets the fit of all.
-  const held = examples.filter((_, i) => i % 2 === 1)
-  const fitted = fitConfidence(examples.filter((_, i) => i % 2 === 0))
-  const { error, auroc } = calibrationOf({ weights: fitted, calibration: '' }, held)
-  const right = examples.filter((example) => example.right).length / examples.length
+  // Each half is measured by the fit of the other; the bundle then gets the fit of all.
+  const fits = [1, 0].map((half) => ({
+    weights: fitConfidence(examples.filter((_, i) => i % 2 === half)),
+    calibration: '',
+  }))
+  const { right, error, auroc } = scoreConfidence(
+    examples.map((example, i) => confidenceOf(fits[i % 2], example)),
+    examples.map(isRight),
+  )
   const calibration =
     `probability that every object named stands in some reference; ${examples.length} validation photos, ` +
-    `${(100 * right).toFixed(1)} % of captions right; on the half not fitted: expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
+    `${(100 * right).toFixed(1)} % of captions right; each half by the fit of the other: expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
   await rewriteConfidence(options.bundle, { weights: fitConfidence(examples), calibration })
   process.stdout.write(`${calibration}\n`)
 }

@@ -11,6 +11,7 @@ const caption: Caption = {
   text: 'A & <b>.',
   tokens: ['a', '&', '<b>'],
   logProb: -3,
+  wordLogProbs: [],
   score: -1,
   confidence: 0.456,
   attention: [at(0), at(7), Array(8).fill(1 / 8)],

@@ -18,7 +18,14 @@ const RUN = { bundle: 'tiny 0123456789ab', count: 1, bannedWords: ['dog'] }
 const opened = (format: CaptionFormat = 'jsonl', run: object = RUN, overwrite = false) =>
   openOutput(path, format, { ...run }, overwrite)
 const photo = (...texts: string[]): CaptionedPhoto => ({
-  captions: texts.map((text) => ({ text, tokens: [], logProb: -1.23456, score: -1, confidence: 0.5 })),
+  captions: texts.map((text) => ({
+    text,
+    tokens: [],
+    logProb: -1.23456,
+    wordLogProbs: [],
+    score: -1,
+    confidence: 0.5,
+  })),
   timing: { decode: 0, encode: 0, search: 0 },
 })
 

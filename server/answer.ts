@@ -7,6 +7,7 @@ export const captionSchema = z.object({
   text: z.string().describe('As people read it'),
   tokens: z.array(z.string()).readonly(),
   logProb: z.number().describe('Sum of the log-probabilities of the tokens and the end, nats'),
+  wordLogProbs: z.array(z.number()).readonly().describe('Log-probability of each token, nats'),
   score: z.number().describe('logProb after length normalisation; captions are sorted by it'),
   confidence: z.number().describe('Probability that every object named is there'),
   attention: z

@@ -25,7 +25,7 @@ class Echo {
     this.batches.push(texts)
     await this.gate
     return texts.map((text) => ({
-      captions: [{ text, tokens: [text], logProb: 0, score: 0, confidence: 1 }],
+      captions: [{ text, tokens: [text], logProb: 0, wordLogProbs: [], score: 0, confidence: 1 }],
       timing: { decode: 0, encode: 0, search: 0 },
     }))
   }

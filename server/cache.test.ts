@@ -5,7 +5,14 @@ import { form, listen } from './fixtures/service.js'
 
 const OPTIONS = captionOptionsSchema.parse({})
 const photos = (...texts: string[]) => texts.map((text) => ({ content: Buffer.from(text) }))
-const caption = (text: string) => ({ text, tokens: [text], logProb: 0, score: 0, confidence: 1 })
+const caption = (text: string) => ({
+  text,
+  tokens: [text],
+  logProb: 0,
+  wordLogProbs: [],
+  score: 0,
+  confidence: 1,
+})
 
 describe('fingerprints', () => {
   it('are equal for equal content, options and model only', async () => {
