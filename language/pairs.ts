@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { numberedLines } from '../data/readers/reader.js'
 import { isHeldOut } from '../data/splits.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import { Random } from '../random.js'
@@ -79,16 +80,12 @@ export async function readPairs(path: string): Promise<Pair[]> {
       cause,
     })
   }
-  const pairs = text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .flatMap((line, i) => {
-      if (line === '') return []
-      const [source, target] = line.split('\t')
-      if (!source || !target)
-        throw expected('source, tab, target', `${path} line ${i + 1}`, line, 'INVALID_DATA')
-      return [{ source, target }]
-    })
+  const pairs = Array.from(numberedLines(text.replace(/^\uFEFF/, '')), ([number, line]) => {
+    const [source, target] = line.split('\t')
+    if (!source || !target)
+      throw expected('source, tab, target', `${path} line ${number}`, line, 'INVALID_DATA')
+    return { source, target }
+  })
   if (pairs.length === 0) throw expected('pairs', path, 'none', 'INVALID_DATA')
   return pairs
 }

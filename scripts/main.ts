@@ -13,6 +13,7 @@ const COMMANDS = {
   fetch: () => import('./fetch.js'),
   compare: () => import('./compare.js'),
   char: () => import('./char.js'),
+  classify: () => import('./classify.js'),
   translate: () => import('./translate.js'),
   'hidden-states': () => import('./hidden-states.js'),
   'gradient-flow': () => import('./gradient-flow.js'),

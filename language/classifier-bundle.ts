@@ -1,0 +1,42 @@
+import { z } from 'zod'
+import { Vocabulary } from '../data/vocabulary.js'
+import { expected } from '../errors.js'
+import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
+import { Classifier, classifierConfigSchema } from './classifier.js'
+
+const KIND = 'classifier'
+const modelSchema = classifierConfigSchema.extend({ vocabulary: z.unknown() })
+
+/** A classifier on disk, verified. */
+export interface ClassifierBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
+  readonly model: Classifier
+  readonly vocabulary: Vocabulary
+}
+
+export async function writeClassifierBundle(
+  path: string,
+  content: Pick<ClassifierBundle, 'model' | 'vocabulary' | 'training'> & {
+    readonly weights: Readonly<Record<string, Float32Array>>
+  },
+): Promise<void> {
+  const { model, vocabulary, training, weights } = content
+  const config = { ...model.config, vocabulary: vocabulary.toJSON() }
+  await writeLanguageBundle(path, {
+    kind: KIND,
+    model: config,
+    training,
+    parameters: model.parameters,
+    weights,
+  })
+}
+
+/** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE, INVALID_DATA for a vocabulary that is none. */
+export async function readClassifierBundle(place: string): Promise<ClassifierBundle> {
+  const modelOf = ({ vocabulary: _, ...config }: z.infer<typeof modelSchema>) => new Classifier(config)
+  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
+  const vocabulary = Vocabulary.fromJSON(bundle.model.vocabulary)
+  const { vocabularySize } = bundle.model
+  if (vocabulary.size !== vocabularySize)
+    throw expected(`${vocabularySize} tokens`, bundle.path, vocabulary.size, 'INVALID_BUNDLE')
+  return { ...bundle, model: modelOf(bundle.model), vocabulary }
+}

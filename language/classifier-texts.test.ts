@@ -1,0 +1,121 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isHeldOut } from '../data/splits.js'
+import {
+  checkLabels,
+  labelsOf,
+  MOST_WORDS,
+  readLabelled,
+  readLabelledCaptions,
+  wordsOf,
+} from './classifier-texts.js'
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'labelled-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const jsonl = (lines: readonly unknown[]): string => lines.map((line) => JSON.stringify(line)).join('\n')
+
+describe('labelled texts', () => {
+  it('are read with any labels, and held out where their split says so', async () => {
+    await writeFile(
+      at('texts.jsonl'),
+      `\uFEFF${jsonl([
+        { text: 'A cat!', label: 'animals', split: 'train', more: 1 },
+        { text: 'Two dogs.', label: 3, split: 'test' },
+        { text: 'It rains', label: false, split: 'val' },
+      ])}\r\n\n`,
+    )
+    expect(await readLabelled(at('texts.jsonl'))).toEqual({
+      train: [{ words: ['a', 'cat'], label: 'animals' }],
+      held: [
+        { words: ['two', 'dogs'], label: '3' },
+        { words: ['it', 'rains'], label: 'false' },
+      ],
+    })
+  })
+
+  it('without splits are held out by a rule that knows only the text', async () => {
+    const word = fc.string({ unit: fc.constantFrom('a', 'b', 'é', 'z'), minLength: 1, maxLength: 9 })
+    await fc.assert(
+      fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 40 }), async (texts) => {
+        await writeFile(at('plain.jsonl'), jsonl(texts.map((text, i) => ({ text, label: `${i % 3}` }))))
+        const { train, held } = await readLabelled(at('plain.jsonl'))
+        const of = (keep: (text: string) => boolean) => texts.filter(keep).map((text) => [text])
+        expect(held.map(({ words }) => words)).toEqual(of((text) => isHeldOut({ id: text })))
+        expect(train.map(({ words }) => words)).toEqual(of((text) => !isHeldOut({ id: text })))
+      }),
+      { numRuns: 20 },
+    )
+  })
+
+  it('that are none are named by their line', async () => {
+    const refuses = async (lines: string, message: string) => {
+      await writeFile(at('bad.jsonl'), lines)
+      await expect(readLabelled(at('bad.jsonl'))).rejects.toMatchObject({
+        code: 'INVALID_DATA',
+        message: expect.stringContaining(message),
+      })
+    }
+    await refuses('{"text":"a","label":"x"}\n{"text":"a"}', 'bad.jsonl line 2')
+    await refuses('a\tx', 'Expected {"text": …, "label": …} for')
+    await refuses('{"text":" … ","label":"x"}', 'Expected a text with words')
+    await refuses('{"text":"a","label":""}', 'bad.jsonl line 1')
+    await expect(readLabelled(at('none'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  it('are read to a certain word', () => {
+    const words = Array.from({ length: 100 }, (_, i) => `w${i}`)
+    expect(wordsOf(words.join(' '), 'here')).toEqual(words.slice(0, MOST_WORDS))
+  })
+})
+
+it('captions have the label of their file, and all of a photo are on one side', async () => {
+  const photo = (number: number) => [`${number}.jpg#0\tThing ${number} seen`, `${number}.jpg#1\tA ${number}`]
+  await writeFile(at('one.txt'), [11, 12, 13, 14].flatMap(photo).join('\n'))
+  const lines = [
+    { image: 'x.jpg', captions: ['A red hat'], split: 'train' },
+    { image: 'y.jpg', captions: ['A blue hat'], split: 'val' },
+    { image: 'z.jpg', captions: ['A green hat'], split: 'test' },
+  ]
+  await writeFile(at('two.jsonl'), jsonl(lines))
+  const problems: unknown[] = []
+  const { train, held } = await readLabelledCaptions(
+    [`numbers=${at('one.txt')}`, `hats=${at('two.jsonl')}`],
+    (problem) => problems.push(problem),
+  )
+  expect(problems).toEqual([])
+  const said = (texts: typeof train) => texts.map(({ words, label }) => `${label}: ${words.join(' ')}`)
+  expect(said(train)).toEqual([
+    ...[11, 12, 14].flatMap((n) => [`numbers: thing ${n} seen`, `numbers: a ${n}`]),
+    'hats: a red hat',
+  ])
+  expect(said(held)).toEqual(['numbers: thing 13 seen', 'numbers: a 13', 'hats: a blue hat'])
+})
+
+describe('labels', () => {
+  const text = (label: string) => ({ words: ['a'], label })
+
+  it('are those of the texts to train, in order', () => {
+    expect(labelsOf({ train: [text('b'), text('a'), text('b')], held: [text('a')] }, 'here')).toEqual([
+      'a',
+      'b',
+    ])
+  })
+
+  it('are two or more, and what is held out has no others', () => {
+    const [a, b] = [text('a'), text('b')]
+    expect(() => labelsOf({ train: [a, a], held: [a] }, 'here')).toThrow('two labels or more')
+    expect(() => labelsOf({ train: [a, b], held: [] }, 'here')).toThrow('held out of here')
+    expect(() => labelsOf({ train: [a, b], held: [text('c')] }, 'here')).toThrow(
+      'Expected one of a, b for a label of here but received "c"',
+    )
+    expect(() => checkLabels(['a', 'b'], [a, b, a], 'here')).not.toThrow()
+  })
+})

@@ -1,0 +1,78 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Random } from '../random.js'
+import { killAtWork, run } from './fixtures/commands.js'
+
+const MINUTES = 60_000
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'classify-'))
+  const random = new Random('texts')
+  const words = ['red', 'blue', 'cat', 'dog', 'the', 'a', '!']
+  const lines = Array.from({ length: 200 }, () => {
+    const text = Array.from({ length: 1 + random.below(6) }, () => words[random.below(words.length)]).join(
+      ' ',
+    )
+    return { text: `so ${text}`, label: /red|blue/.test(text) ? 'colour' : 'none' }
+  })
+  await writeFile(at('texts.jsonl'), lines.map((line) => JSON.stringify(line)).join('\n'))
+  await writeFile(at('cats.txt'), [12, 13, 14].map((n) => `${n}.jpg#0\tA cat ${n}`).join('\n'))
+  await writeFile(at('dogs.txt'), [25, 26, 27].map((n) => `${n}.jpg#0\tA dog ${n}`).join('\n'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const small = [
+  ...[
+    '--engine',
+    'cpu',
+    '--units',
+    '6',
+    '--embedding-size',
+    '4',
+    '--batch-size',
+    '8',
+    '--minimum-count',
+    '1',
+  ],
+  ...['--steps', '60', '--warm-up-steps', '4', '--learning-rate', '0.03', '--average-decay', '0.8'],
+]
+
+it(
+  'showtell classify train, killed and begun again, leaves what an undisturbed run leaves; evaluate and predict take it',
+  async () => {
+    const command = (out: string): string[] => [
+      ...['classify', 'train', at('texts.jsonl'), '--out', at(out), ...small],
+    ]
+    expect(await run(command('whole'))).toMatch(/18\d texts to train, 1\d held out, 2 labels, 7 words/)
+    expect(await killAtWork(command('parts'), at('parts/log.jsonl'), 4000)).toBe(true)
+    await run(command('parts'))
+    for (const file of ['log.jsonl', 'bundle/config.json'])
+      expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+    await run(['classify', 'evaluate', at('whole/bundle'), at('texts.jsonl')])
+    await run(['classify', 'predict', at('whole/bundle'), 'the red cat'])
+    expect(await run(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
+      'left out: Expected a text with words for text 2 but received "!"',
+    )
+    expect(await run([...command('whole'), '--units', '7'], [1])).toContain('INVALID_BUNDLE')
+    const other = ['classify', 'evaluate', at('whole/bundle'), '--all', '--data']
+    expect(await run([...other, `cats=${at('cats.txt')}`], [1])).toContain('Expected one of colour, none')
+  },
+  2 * MINUTES,
+)
+
+it(
+  'showtell classify train tells caption files apart, and wants a file of texts or those, not both',
+  async () => {
+    const data = ['--data', `cats=${at('cats.txt')}`, `dogs=${at('dogs.txt')}`]
+    const command = ['classify', 'train', '--out', at('captions'), ...small]
+    expect(await run([...command, ...data])).toContain('4 texts to train, 2 held out, 2 labels')
+    await run(['classify', 'evaluate', at('captions/bundle'), ...data])
+    expect(await run([...command, at('texts.jsonl'), ...data], [1])).toContain('one of the two')
+    expect(await run(command, [1])).toContain('one of the two')
+  },
+  2 * MINUTES,
+)

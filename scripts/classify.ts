@@ -1,0 +1,193 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Command } from 'commander'
+import { Vocabulary } from '../data/vocabulary.js'
+import { BACKENDS, type Backend } from '../engine/backends.js'
+import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { expected, ShowtellError } from '../errors.js'
+import { tensorsOf } from '../language/bundle.js'
+import { sizeOf } from '../language/character-model.js'
+import { ClassificationTask, classify, confusionOf } from '../language/classification.js'
+import { Classifier, classifierConfigSchema } from '../language/classifier.js'
+import {
+  type ClassifierBundle,
+  readClassifierBundle,
+  writeClassifierBundle,
+} from '../language/classifier-bundle.js'
+import {
+  checkLabels,
+  type LabelledTexts,
+  labelsOf,
+  readLabelled,
+  readLabelledCaptions,
+  wordsOf,
+} from '../language/classifier-texts.js'
+import { recipeSchema, Training } from '../language/training.js'
+import { confusionTable } from './confusion-table.js'
+import { interruptible } from './interrupt.js'
+import { leftOut } from './left-out.js'
+import { runTraining } from './run-training.js'
+import { addSchemaOptions, fromOptions } from './schema-options.js'
+
+/** Minutes on the native engine. */
+const RECIPE = { steps: 1000, learningRate: 2e-3, dropout: 0.3 }
+/** Lines of the standard input judged at once. */
+const BATCH = 256
+
+/** `showtell classify`: many to one, which label a text has. */
+export function register(program: Command): void {
+  const command = program.command('classify').description('models that say which label a text has')
+  const train = withTexts(
+    command
+      .command('train')
+      .description('train; run again with the same options to go on after an interruption')
+      .requiredOption('--out <folder>', 'where state, log and bundle go')
+      .option('--batch-size <n>', 'texts a step', Number, 128)
+      .option('--minimum-count <n>', 'how often a word must occur to be known', Number, 4),
+  )
+  addSchemaOptions(train, classifierConfigSchema)
+  addSchemaOptions(train, recipeSchema, RECIPE)
+  train.action(trainClassifier)
+  withTexts(
+    command
+      .command('evaluate')
+      .description('how many of the texts held out get their label, and which they get')
+      .argument('<bundle>', 'folder of a classifier')
+      .option('--all', 'judge those too that train learns from'),
+  ).action(evaluate)
+  command
+    .command('predict')
+    .description('the label of each text and its probability')
+    .argument('<bundle>', 'folder of a classifier')
+    .argument('[texts...]', 'texts; the lines of the standard input when absent')
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .action(predict)
+}
+
+interface Source {
+  data?: string[]
+  engine: Backend | 'auto'
+}
+
+function withTexts(command: Command): Command {
+  return command
+    .argument('[texts]', 'a file with {"text": …, "label": …} in each line, and "split" where it has one')
+    .option('--data <label=captions...>', 'instead of it, caption files to be told apart')
+    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+}
+
+/** The texts, and what to call them. */
+async function textsOf(
+  path: string | undefined,
+  data: string[] | undefined,
+): Promise<[LabelledTexts, string]> {
+  if ((path === undefined) === (data === undefined))
+    throw expected(
+      'a file of labelled texts or --data, one of the two',
+      'texts',
+      path === undefined ? path : data,
+    )
+  if (path !== undefined) return [await readLabelled(path), path]
+  return [await readLabelledCaptions(data!, leftOut), data!.join(' ')]
+}
+
+interface TrainOptions extends Source {
+  out: string
+  batchSize: number
+  minimumCount: number
+  [name: string]: unknown
+}
+
+async function trainClassifier(path: string | undefined, options: TrainOptions): Promise<void> {
+  const signal = interruptible()
+  const { out, batchSize, minimumCount } = options
+  const recipe = fromOptions(recipeSchema, options)
+  const [texts, where] = await textsOf(path, options.data)
+  const labels = labelsOf(texts, where)
+  const { train, held } = texts
+  // The vocabulary wants a style; a text has none.
+  const words = train.map((text) => text.words)
+  const vocabulary = Vocabulary.build(words, { minimumCount, styles: ['text'] })
+  const model = new Classifier(
+    fromOptions(classifierConfigSchema, options, { vocabularySize: vocabulary.size, labels }),
+  )
+  process.stderr.write(
+    `${train.length} texts to train, ${held.length} held out, ${labels.length} labels, ${vocabulary.size - vocabulary.firstWord} words, ${sizeOf(model.parameters)} parameters, engine ${await useBackend(options.engine)}\n`,
+  )
+  await mkdir(out, { recursive: true })
+  const task = new ClassificationTask(model, vocabulary, train, held, { ...recipe, batchSize })
+  const setting = { model: model.config, batchSize, texts: train.length }
+  const training = new Training(task, recipe, out, setting)
+  if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
+  if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'text' }, signal))) return
+  const { weights, loss, step } = training.result
+  const bundle = join(out, 'bundle')
+  await writeClassifierBundle(bundle, {
+    model,
+    vocabulary,
+    weights,
+    training: { texts: train.length, batchSize, ...recipe, 'best step': step, 'nats a text held out': loss },
+  })
+  process.stderr.write(`wrote ${bundle}\n`)
+}
+
+async function evaluate(
+  place: string,
+  path: string | undefined,
+  { data, all, engine }: Source & { all?: boolean },
+): Promise<void> {
+  const bundle = await readClassifierBundle(place)
+  const [{ train, held }, where] = await textsOf(path, data)
+  const texts = all ? [...train, ...held] : held
+  if (texts.length === 0) throw expected('texts', `what is held out of ${where}`, 'none', 'INVALID_DATA')
+  const { labels } = bundle.model.config
+  checkLabels(labels, texts, where)
+  const counts = await withWeights(bundle, engine, async (ops, weights) =>
+    confusionOf(labels, texts, classify(ops, bundle.model, bundle.vocabulary, weights, texts)),
+  )
+  process.stdout.write(confusionTable(labels, counts))
+}
+
+async function predict(place: string, given: string[], { engine }: Source): Promise<void> {
+  const bundle = await readClassifierBundle(place)
+  const lines =
+    given.length > 0 ? given : createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
+  await withWeights(bundle, engine, async (ops, weights) => {
+    let waiting: { text: string; words: string[] }[] = []
+    const judge = (): void => {
+      const judgements = classify(ops, bundle.model, bundle.vocabulary, weights, waiting)
+      for (const [i, { label, probability }] of judgements.entries())
+        process.stdout.write(`${waiting[i]!.text}\t${label}\t${probability.toFixed(3)}\n`)
+      waiting = []
+    }
+    let count = 0
+    for await (const text of lines) {
+      count++
+      try {
+        waiting.push({ text, words: wordsOf(text, `text ${count}`) })
+      } catch (error) {
+        if (!(error instanceof ShowtellError)) throw error
+        leftOut(error)
+        process.exitCode = 1
+      }
+      if (waiting.length === BATCH) judge()
+    }
+    judge()
+  })
+}
+
+async function withWeights<R>(
+  { model, weights }: ClassifierBundle,
+  engine: Backend | 'auto',
+  use: (ops: TensorFlowOps, weights: Record<string, Tensor>) => Promise<R>,
+): Promise<R> {
+  await useBackend(engine)
+  const ops = new TensorFlowOps()
+  const tensors = tensorsOf(ops, model.parameters, weights)
+  try {
+    return await use(ops, tensors)
+  } finally {
+    ops.dispose(Object.values(tensors))
+  }
+}
