@@ -29,6 +29,23 @@ test('COCO results and JSON lines, by id or by file name', () => {
   expect(read(lines).scored).toEqual(answer)
 })
 
+test('a confidence goes along; one that is no probability is refused', () => {
+  const scoredOf = (text: string) =>
+    joinReferences(
+      parseCandidates(text, 'r.json', () => {}),
+      references,
+      'r.json',
+      () => {},
+    )
+  expect(scoredOf('{"file":"dog.png","caption":"a","confidence":0.25}')[0]).toMatchObject({
+    confidence: 0.25,
+  })
+  expect(scoredOf('{"file":"dog.png","caption":"a"}')[0]).not.toHaveProperty('confidence')
+  expect(() => scoredOf('{"file":"dog.png","caption":"a","confidence":2}')).toThrow(
+    'Expected a number from 0 to 1 for confidence of r.json:1 but received 2',
+  )
+})
+
 test('what is not scored is named, and so is a caption without words', () => {
   expect(read('[{"image_id":139,"caption":" . "},{"image_id":7,"caption":"x"}]').warnings).toEqual([
     'r.json: not scored, no references: 7',

@@ -7,6 +7,8 @@ import { expected, messageOf, ShowtellError } from '../errors.js'
 export interface Candidate {
   readonly image: string
   readonly caption: string
+  /** How sure its maker is, 0 to 1. */
+  readonly confidence?: number
 }
 
 /** An image to be scored. */
@@ -14,6 +16,7 @@ export interface ScoredImage {
   readonly id: string
   readonly file: string
   readonly candidate: string
+  readonly confidence?: number
   readonly references: readonly string[]
 }
 
@@ -24,6 +27,7 @@ const entrySchema = z
     file: z.string().min(1).optional(),
     id: idSchema.optional(),
     caption: z.string().optional(),
+    confidence: z.unknown().optional(),
     error: z.string().optional(),
   })
   .refine(({ image_id, file, id }) => (image_id ?? file ?? id) !== undefined)
@@ -43,9 +47,12 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
     const parsed = entrySchema.safeParse(value)
     if (!parsed.success)
       throw expected('image_id (or file) and caption', place, JSON.stringify(value), 'INVALID_DATA')
-    const { image_id, file, id, caption, error } = parsed.data
+    const { image_id, file, id, caption, confidence, error } = parsed.data
+    if (confidence !== undefined && !(typeof confidence === 'number' && confidence >= 0 && confidence <= 1))
+      throw expected('a number from 0 to 1', `confidence of ${place}`, confidence, 'INVALID_DATA')
     const image = image_id ?? file ?? id ?? ''
-    if (caption !== undefined) return [{ image, caption }]
+    if (caption !== undefined)
+      return [{ image, caption, ...(confidence === undefined ? {} : { confidence }) }]
     warn(`${place}: no caption for ${image}: ${error}`)
     return []
   })
@@ -67,7 +74,7 @@ export function joinReferences(
   const unknown: string[] = []
   const empty: string[] = []
   const scored = new Map<string, ScoredImage>()
-  for (const { image: name, caption } of candidates) {
+  for (const { image: name, caption, ...sureness } of candidates) {
     const image = find(name)
     if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
     if (image === undefined) {
@@ -77,7 +84,8 @@ export function joinReferences(
     if (scored.has(image.id))
       throw expected('one caption an image', where, `two for ${image.id}`, 'INVALID_DATA')
     if (!/[\p{L}\p{N}]/u.test(caption)) empty.push(image.id)
-    scored.set(image.id, { id: image.id, file: image.file, candidate: caption, references: image.captions })
+    const { id, file, captions } = image
+    scored.set(id, { id, file, candidate: caption, ...sureness, references: captions })
   }
   if (scored.size === 0)
     throw expected(
@@ -94,7 +102,8 @@ export function joinReferences(
 }
 
 /**
- * Reads a list of images, one id or file name a line or a JSON array, and finds them among the references.
+ * Reads a list of images, one id or file name a line or a JSON array of them or of what `image_id` names, and finds them
+ * among the references.
  * @param where the file, for messages
  * @throws ShowtellError INVALID_DATA naming what no image is called, what several are, or what is listed twice
  */
@@ -104,7 +113,7 @@ export function parseImageList(
   where: string,
 ): CaptionedImage[] {
   const names = /^\s*\[/.test(text)
-    ? jsonEntries(text, where).map(([, name]) => String(name))
+    ? jsonEntries(text, where).map(([, name]) => String((name as { image_id?: unknown })?.image_id ?? name))
     : text.split('\n').flatMap((line) => line.trim() || [])
   if (names.length === 0) throw expected('ids of images', where, 'none', 'INVALID_DATA')
   const find = imageFinder(references)

@@ -7,17 +7,22 @@ import {
   compareScores,
   type Interval,
 } from './bootstrap.js'
+import { type Calibration, scoreConfidence } from './calibration.js'
 import type { ScoredImage } from './candidates.js'
 import { type DiversityScores, scoreDiversity } from './diversity.js'
 import { type GenderScores, scoreGender } from './gender.js'
 import { type HumanScores, scoreHumans } from './human.js'
 import type { Meteor } from './meteor/meteor.js'
+import type { ObjectGroups } from './object-groups.js'
 import { type ObjectScores, scoreObjects } from './objects.js'
 import { type ScoreOptions, scoreTokens } from './score.js'
+import { type SubjectScores, scoreSubjects } from './subjects.js'
 
 /** Everything that one evaluation says of a result file. */
 export interface Evaluation {
   readonly images: number
+  /** What was scored, by image id. */
+  readonly captions: Readonly<Record<string, string>>
   /** By the names of the COCO evaluation. */
   readonly corpus: Readonly<Record<string, number>>
   /** By image id, then by name. */
@@ -28,6 +33,11 @@ export interface Evaluation {
   readonly unsupportedObjects: Readonly<Record<string, readonly string[]>>
   readonly diversity: DiversityScores
   readonly gender: GenderScores
+  /** Of the captions that come with a confidence, by image id; absent where none does. */
+  readonly confidences?: Readonly<Record<string, number>>
+  readonly calibration?: Calibration
+  /** By subject, if any were asked for. */
+  readonly subjects?: SubjectScores
   /** What other captions score on the same images less what these do. */
   readonly comparison?: Readonly<Record<string, Comparison>>
   /** Beside the scores, what can be said of the first reference of each image, against the others. */
@@ -45,6 +55,8 @@ export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, Bootstr
   readonly other?: readonly string[]
   /** Captions that the model was trained on. */
   readonly training?: Iterable<string>
+  /** Subjects of photos: which captions name them? */
+  readonly subjects?: ObjectGroups
   /** Score people, too: each reference against the others. */
   readonly people?: boolean
 }
@@ -57,7 +69,7 @@ export async function evaluate(
   images: readonly ScoredImage[],
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
-  const { training, people } = options
+  const { training, people, subjects } = options
   const lonely = people === true ? images.find((image) => image.references.length < 2) : undefined
   if (lonely !== undefined)
     throw expected('at least two references', `people on image ${lonely.id}`, 1, 'INVALID_DATA')
@@ -72,8 +84,12 @@ export async function evaluate(
   }
   const scores = scoreTokens(candidates, references, scoring)
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
+  const sure = images.flatMap(({ id, confidence }, index) =>
+    confidence === undefined ? [] : [{ id, confidence, right: mentions[index]!.unsupported.length === 0 }],
+  )
   return {
     images: images.length,
+    captions: Object.fromEntries(images.map(({ id, candidate }) => [id, candidate])),
     corpus: Object.fromEntries(Object.entries(scores).map(([name, { corpus }]) => [name, corpus])),
     perImage: Object.fromEntries(
       images.map(({ id }, index) => [
@@ -96,6 +112,25 @@ export async function evaluate(
       training === undefined ? undefined : Array.from(training, tokenize),
     ),
     gender: scoreGender(candidates, references),
+    ...(sure.length === 0
+      ? {}
+      : {
+          confidences: Object.fromEntries(sure.map(({ id, confidence }) => [id, confidence])),
+          calibration: scoreConfidence(
+            sure.map(({ confidence }) => confidence),
+            sure.map(({ right }) => right),
+          ),
+        }),
+    ...(subjects === undefined
+      ? {}
+      : {
+          subjects: scoreSubjects(
+            images.map(({ id }) => id),
+            candidates,
+            references,
+            subjects,
+          ),
+        }),
     ...(other === undefined
       ? {}
       : {

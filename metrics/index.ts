@@ -9,6 +9,7 @@ export {
   compareScores,
   type Interval,
 } from './bootstrap.js'
+export { type Calibration, type ConfidenceBin, scoreConfidence } from './calibration.js'
 export { CiderScorer, DocumentFrequencies, scoreCider } from './cider.js'
 export { type DiversityScores, histogram, repeatedWords, scoreDiversity } from './diversity.js'
 export { type Gender, type GenderScores, gendersOf, scoreGender } from './gender.js'
@@ -18,7 +19,9 @@ export { type Paraphrases, readParaphrases } from './meteor/paraphrases.js'
 export type { MeteorResources } from './meteor/sentence.js'
 export { indexSynonyms, type Synonyms, type SynonymTable } from './meteor/synonyms.js'
 export type { Token } from './ngrams.js'
+export { type ObjectGroups, parseGroups } from './object-groups.js'
 export { type ObjectMention, type ObjectScores, objectsOf, scoreObjects } from './objects.js'
 export { scoreRouge } from './rouge.js'
 export { METRICS, type ScoreOptions, scoreCaptions, scoreTokens } from './score.js'
 export type { Scores } from './scores.js'
+export { type SubjectScore, type SubjectScores, scoreSubjects } from './subjects.js'

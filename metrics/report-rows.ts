@@ -1,4 +1,5 @@
 import type { Evaluation } from './evaluation.js'
+import { MENTIONS, type SubjectScore } from './subjects.js'
 
 /** The scores as a table: a head, then a row a metric. */
 export function scoreRows({ images, corpus, intervals, people, comparison }: Evaluation): string[][] {
@@ -70,9 +71,52 @@ export function factRows({ images, objects, diversity, gender, people }: Evaluat
   ]
 }
 
-/** Both tables as text. */
+/** How far confidences can be taken at their word: a head, then a row each; empty where there are none. */
+export function calibrationRows({ calibration }: Evaluation): string[][] {
+  if (calibration === undefined) return []
+  const { captions, right, error, chance, auroc } = calibration
+  return [
+    [`confidence of ${captions} captions`, ''],
+    ['expected calibration error', error.toFixed(3)],
+    ['the same without fault, by chance', chance.toFixed(3)],
+    ['AUROC', auroc.toFixed(3)],
+    ['captions without an object that no reference names', percent(right)],
+  ]
+}
+
+/** Subjects as a table: a head, then a row a subject, and one for all; empty where none were asked for. */
+export function subjectRows({ subjects }: Evaluation): string[][] {
+  if (subjects === undefined) return []
+  const row = (name: string, all: readonly SubjectScore[]): string[] => {
+    const [photos, named] = (['photos', 'named'] as const).map((of) =>
+      all.reduce((sum, score) => sum + score[of], 0),
+    )
+    return [name, String(photos), String(named), photos === 0 ? '' : percent(named! / photos!)]
+  }
+  return [
+    [`subject, by ${MENTIONS} references`, 'photos', 'named', 'share'],
+    ...Object.entries(subjects).map(([name, score]) => row(name, [score])),
+    row('all', Object.values(subjects)),
+  ]
+}
+
+/** The captions that do not name the subject of their photo: a head, then a row each. */
+export function missedRows({ subjects, captions }: Evaluation): string[][] {
+  const missed = Object.entries(subjects ?? {}).flatMap(([name, { missed }]) =>
+    missed.map((id) => [name, id, captions[id] ?? '']),
+  )
+  return missed.length === 0 ? [] : [['not named', 'image', 'caption'], ...missed]
+}
+
+/** All tables as text. */
 export function textReport(evaluation: Evaluation): string {
-  return `${aligned(scoreRows(evaluation))}\n${aligned(factRows(evaluation))}`
+  const missed = missedRows(evaluation).map((row) => `${row.join('  ')}\n`)
+  return [
+    ...[scoreRows, factRows, calibrationRows, subjectRows].map((rows) => aligned(rows(evaluation))),
+    missed.join(''),
+  ]
+    .filter((text) => text !== '')
+    .join('\n')
 }
 
 /** Lines of the rows, the first column to the left, the others to the right. */

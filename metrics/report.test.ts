@@ -1,10 +1,17 @@
 import { expect, test } from 'vitest'
 import { evaluate } from './evaluation.js'
+import { parseGroups } from './object-groups.js'
 import { extremes, htmlReport } from './report.js'
 import { factRows, scoreRows } from './report-rows.js'
 
 const images = [
-  { id: '1', file: '1.jpg', candidate: 'a dog runs', references: ['a dog runs', 'a brown dog'] },
+  {
+    id: '1',
+    file: '1.jpg',
+    candidate: 'a dog runs',
+    confidence: 0.9,
+    references: ['a dog runs', 'a brown dog'],
+  },
   {
     id: '2',
     file: '<2>.jpg',
@@ -15,6 +22,7 @@ const images = [
     id: '3',
     file: '3.jpg',
     candidate: 'a man with a kite',
+    confidence: 0.4,
     references: ['a woman skis', 'a skier on a hill'],
   },
 ]
@@ -22,6 +30,7 @@ const evaluation = await evaluate(images, {
   people: true,
   other: ['a cat', 'a kite', 'a skier'],
   training: ['A dog runs.'],
+  subjects: parseGroups('dog\nkite'),
   samples: 50,
 })
 
@@ -35,6 +44,14 @@ test('everything one evaluation says', () => {
     expect(low, name).toBeLessThanOrEqual(evaluation.corpus[name] ?? 0)
     expect(high, name).toBeGreaterThanOrEqual(evaluation.corpus[name] ?? 0)
   }
+})
+
+test('captions, and confidences where there are any', () => {
+  expect(evaluation.captions['1']).toBe('a dog runs')
+  expect(evaluation.confidences).toEqual({ 1: 0.9, 3: 0.4 })
+  // The first names a dog as its references do, the third a kite against them.
+  expect(evaluation.calibration).toMatchObject({ captions: 2, right: 0.5, auroc: 1 })
+  expect(evaluation.calibration?.error).toBeCloseTo((0.1 + 0.4) / 2)
 })
 
 test('the tables have a column a head, and people beside the captions', () => {
@@ -68,6 +85,7 @@ test('the page holds all it needs and no text of a caption as mark-up', () => {
   expect(page).not.toContain('<script')
   expect(page).not.toMatch(/(?:href|src)="(?!data:)/)
   expect(page).toContain('data:image/png;base64,AAAA')
+  expect(page).toContain('expected calibration error')
   expect(page).toContain('A &#38; &#60;b&#62;')
   for (const name of Object.keys(evaluation.corpus)) expect(page).toContain(`<td>${name}</td>`)
   expect(page).not.toMatch(/NaN|undefined/)

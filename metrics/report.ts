@@ -1,7 +1,8 @@
 import type { ScoredImage } from './candidates.js'
 import { histogram } from './diversity.js'
 import type { Evaluation } from './evaluation.js'
-import { factRows, scoreRows } from './report-rows.js'
+import { reliabilityDiagram } from './reliability.js'
+import { calibrationRows, factRows, missedRows, scoreRows, subjectRows } from './report-rows.js'
 
 /** Photos shown among the best and among the worst; of up to twice as many all are shown. */
 const SHOWN = 20
@@ -43,7 +44,7 @@ body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding
 table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .8rem;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}
 th:first-child,td:first-child{text-align:left}figure{margin:0}img{width:100%;border-radius:4px}
 .charts,.photos{display:grid;gap:1.2rem;grid-template-columns:repeat(auto-fill,minmax(15rem,1fr))}
-svg{width:100%;height:auto}rect{fill:#47a}text{font-size:9px;fill:#555}
+figure svg{width:100%;height:auto}figure rect{fill:#47a}figure text{font-size:9px;fill:#555}
 ul{margin:.3rem 0;padding-left:1.1rem;color:#555;font-size:.9em}small{color:#777}.warnings{color:#a40}
 </style>
 <h1>${escaped(title)}</h1>
@@ -53,6 +54,8 @@ ${warnings.length === 0 ? '' : `<ul class="warnings">${warnings.map((line) => `<
 ${table(scoreRows(evaluation))}
 <h2>What overlap hides</h2>
 ${table(factRows(evaluation))}
+${evaluation.calibration === undefined ? '' : `<h2>Confidence</h2>\n${table(calibrationRows(evaluation))}\n${reliabilityDiagram(evaluation.calibration)}`}
+${evaluation.subjects === undefined ? '' : `<h2>Subjects</h2>\n${table(subjectRows(evaluation))}\n${table(missedRows(evaluation))}`}
 <h2>Histograms</h2>
 <div class="charts">
 ${Object.keys(evaluation.corpus)

@@ -153,6 +153,40 @@ test('document frequencies are counted without anything to score, as over a trai
   expect(out).toBe('')
 })
 
+test('confidences are measured and drawn, subjects counted, copies found, the extremes kept for another run', async () => {
+  const refs = await write('refs.json', references)
+  const captions = ['a dog on a beach', 'a man on a horse', 'a dog runs on the beach .']
+  const lines = captions.map((caption, i) =>
+    JSON.stringify({ file: `${i + 1}.jpg`, caption, confidence: 0.9 - 0.3 * i }),
+  )
+  const [json, svg, list] = [join(folder, 'out.json'), join(folder, 'out.svg'), join(folder, 'list.json')]
+  const more = {
+    images: references.images.slice(1),
+    annotations: references.annotations.filter(({ image_id }) => image_id !== 1),
+  }
+  await showtell(
+    ...['evaluate', '--references', refs, '--candidates', await write('c.jsonl', lines.join('\n'))],
+    ...['--training', await write('more.json', more), refs, '--subjects', await write('s.txt', 'cat\nhorse')],
+    ...['--json', json, '--reliability', svg, '--extremes', list, '--samples', '9'],
+  )
+  const saved = JSON.parse(await readFile(json, 'utf8'))
+  expect(saved.calibration).toMatchObject({ captions: 3, right: 2 / 3, auroc: 1 })
+  expect(saved.subjects.cat.photos).toBe(0)
+  expect(saved.diversity.copied).toBeCloseTo(1 / 3)
+  expect(out).toMatch(/expected calibration error +0\.\d{3}/)
+  expect(await readFile(svg, 'utf8')).toContain('3 captions')
+  const extreme = JSON.parse(await readFile(list, 'utf8'))
+  expect(extreme).toHaveLength(3)
+  expect(extreme.map(({ image_id }: { image_id: number }) => saved.captions[image_id])).toEqual(
+    extreme.map(({ caption }: { caption: string }) => caption),
+  )
+  await showtell('evaluate', '--references', refs, '--candidates', list, '--only-ids', list, '--json', json)
+  expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toHaveLength(3)
+  await expect(
+    showtell('evaluate', '--references', refs, '--candidates', list, '--reliability', svg),
+  ).rejects.toThrow('Expected captions with a confidence for --reliability')
+})
+
 test('people need two references an image; the one that has fewer is named', async () => {
   const refs = await write(
     'refs.jsonl',

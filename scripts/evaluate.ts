@@ -1,10 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
-import { gunzipSync } from 'node:zlib'
+import { writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
-import { tokenize } from '../data/tokenizer.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { expected } from '../errors.js'
 import {
   type Candidate,
   joinReferences,
@@ -13,13 +11,22 @@ import {
   parseImageList,
   type ScoredImage,
 } from '../metrics/candidates.js'
-import { DocumentFrequencies } from '../metrics/cider.js'
-import { type Evaluation, evaluate } from '../metrics/evaluation.js'
+import { evaluate } from '../metrics/evaluation.js'
 import { createMeteor } from '../metrics/meteor/meteor.js'
 import { loadMeteorResources } from '../metrics/meteor/resources.js'
-import { extremes, htmlReport } from '../metrics/report.js'
+import { parseGroups } from '../metrics/object-groups.js'
+import { reliabilityDiagram } from '../metrics/reliability.js'
+import { htmlReport } from '../metrics/report.js'
 import { textReport } from '../metrics/report-rows.js'
 import { addCaptionOptions, captionRequest } from './caption-options.js'
+import {
+  extremeCaptions,
+  frequencies,
+  picturesOf,
+  saveFrequencies,
+  textOf,
+  trainingCaptions,
+} from './evaluate-files.js'
 import { progressBar } from './progress.js'
 
 interface Options {
@@ -32,7 +39,8 @@ interface Options {
   limit?: number
   onlyIds?: string
   compare?: string
-  training?: string
+  training?: string[]
+  subjects?: string
   people?: boolean
   documentFrequencies?: string
   saveDocumentFrequencies?: string
@@ -40,17 +48,12 @@ interface Options {
   samples: number
   json?: string
   html?: string
+  reliability?: string
+  extremes?: string
   [option: string]: unknown
 }
 
 const BATCH = 16
-const PICTURE_TYPES: Readonly<Record<string, string>> = {
-  '.png': 'png',
-  '.webp': 'webp',
-  '.gif': 'gif',
-  '.avif': 'avif',
-}
-
 /** `showtell evaluate`: the COCO scores of a result file, or of a captioner. */
 export function register(program: Command): void {
   const command = program
@@ -65,7 +68,11 @@ export function register(program: Command): void {
     .option('--limit <n>', 'only the first n images', positive('--limit'))
     .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
     .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
-    .option('--training <file>', 'captions trained on: how many are copied?')
+    .option('--training <files...>', 'caption files trained on, as for train: how many captions are copied?')
+    .option(
+      '--subjects <file>',
+      'a line of words a subject: which captions name it, of the photos whose references do?',
+    )
     .option('--people', 'score people on the same photos: one reference against the others')
     .option('--document-frequencies <file>', "what CIDEr weighs words by, instead of these references'")
     .option(
@@ -81,6 +88,11 @@ export function register(program: Command): void {
     .option('--samples <n>', 'sets drawn for the intervals', positive('--samples'), 1000)
     .option('--json <file>', 'write corpus, perImage and all else')
     .option('--html <file>', 'write a report')
+    .option('--reliability <file>', 'draw as SVG what the confidences of the captions are worth')
+    .option(
+      '--extremes <file>',
+      'write the 20 best and the 20 worst captions by CIDEr, a list that --only-ids takes',
+    )
   addCaptionOptions(command).action(run)
 }
 
@@ -126,6 +138,7 @@ async function run(options: Options): Promise<void> {
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),
     ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
+    ...(options.subjects === undefined ? {} : { subjects: parseGroups(await textOf(options.subjects)) }),
     ...(options.documentFrequencies === undefined
       ? {}
       : { documentFrequencies: await frequencies(options.documentFrequencies) }),
@@ -138,6 +151,12 @@ async function run(options: Options): Promise<void> {
     )
   if (options.json !== undefined)
     await writeFile(options.json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
+  if (options.extremes !== undefined) await writeFile(options.extremes, extremeCaptions(evaluation, images))
+  if (options.reliability !== undefined) {
+    if (evaluation.calibration === undefined)
+      throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
+    await writeFile(options.reliability, reliabilityDiagram(evaluation.calibration))
+  }
   if (options.html !== undefined) {
     const pictures = await picturesOf(evaluation, images, options.images, warn)
     const title = `Captions of ${basename(options.candidates ?? options.bundle ?? 'the shipped captioner')}`
@@ -167,7 +186,10 @@ async function captionPhotos(
       for (const [index, result] of (await captioner.caption(files, request)).entries()) {
         const { id, file } = batch[index] ?? { id: '', file: '' }
         if (result instanceof Error) warn(`no caption for ${file}: ${result.message}`)
-        else found.push({ image: id, caption: result.captions[0]?.text ?? '' })
+        else {
+          const { text, confidence } = result.captions[0]!
+          found.push({ image: id, caption: text, confidence })
+        }
       }
       bar.update(Math.min(references.length, from + BATCH))
     }
@@ -191,67 +213,6 @@ function otherCaptions(
       throw expected(`a caption of image ${id}, as in --candidates,`, file, 'none', 'INVALID_DATA')
     return caption
   })
-}
-
-async function trainingCaptions(file: string, warn: (warning: string) => void): Promise<string[]> {
-  const images = await readCaptions(file, { onProblem: (problem) => warn(problem.message) })
-  return images.flatMap(({ captions }) => captions)
-}
-
-async function saveFrequencies(
-  file: string,
-  images: readonly { readonly captions: readonly string[] }[],
-): Promise<void> {
-  const counted = DocumentFrequencies.of(images.map(({ captions }) => captions.map(tokenize)))
-  await writeFile(file, JSON.stringify(counted))
-}
-
-async function frequencies(file: string): Promise<DocumentFrequencies> {
-  const text = await textOf(file)
-  try {
-    return DocumentFrequencies.fromJSON(JSON.parse(text), file)
-  } catch (cause) {
-    if (cause instanceof ShowtellError) throw cause
-    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${file}: ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
-}
-
-/** A text file, gzipped or not. */
-async function textOf(file: string): Promise<string> {
-  try {
-    const bytes = await readFile(file)
-    return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected a whole file at ${file}: ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
-}
-
-/** The pictures that the report shows. */
-async function picturesOf(
-  evaluation: Evaluation,
-  images: readonly ScoredImage[],
-  folder: string | undefined,
-  warn: (warning: string) => void,
-): Promise<Map<string, string>> {
-  const pictures = new Map<string, string>()
-  if (folder === undefined) return pictures
-  const { best, worst } = extremes(evaluation, images)
-  for (const { id, file } of [...best, ...worst]) {
-    const type = PICTURE_TYPES[extname(file).toLowerCase()] ?? 'jpeg'
-    try {
-      const bytes = await readFile(join(folder, file))
-      pictures.set(id, `data:image/${type};base64,${bytes.toString('base64')}`)
-    } catch (error) {
-      warn(`no picture of ${id} in the report: ${messageOf(error)}`)
-    }
-  }
-  return pictures
 }
 
 function positive(option: string): (text: string) => number {

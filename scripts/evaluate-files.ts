@@ -1,0 +1,99 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { extname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { readTrainingSet } from '../data/splits.js'
+import { tokenize } from '../data/tokenizer.js'
+import { messageOf, ShowtellError } from '../errors.js'
+import type { ScoredImage } from '../metrics/candidates.js'
+import { DocumentFrequencies } from '../metrics/cider.js'
+import type { Evaluation } from '../metrics/evaluation.js'
+import { extremes } from '../metrics/report.js'
+
+const PICTURE_TYPES: Readonly<Record<string, string>> = {
+  '.png': 'png',
+  '.webp': 'webp',
+  '.gif': 'gif',
+  '.avif': 'avif',
+}
+
+/** What a captioner was trained on of these files, as `train` takes them. */
+export async function trainingCaptions(
+  files: readonly string[],
+  warn: (warning: string) => void,
+): Promise<string[]> {
+  const sets = await Promise.all(
+    files.map((file) => readTrainingSet(`training=${file}`, (problem) => warn(problem.message))),
+  )
+  return sets.flatMap(({ train }) => train.flatMap(({ captions }) => captions))
+}
+
+/** Writes what CIDEr weighs words by. */
+export async function saveFrequencies(
+  file: string,
+  images: readonly { readonly captions: readonly string[] }[],
+): Promise<void> {
+  const counted = DocumentFrequencies.of(images.map(({ captions }) => captions.map(tokenize)))
+  await writeFile(file, JSON.stringify(counted))
+}
+
+/** Reads what `saveFrequencies` wrote. @throws ShowtellError NOT_FOUND, INVALID_DATA. */
+export async function frequencies(file: string): Promise<DocumentFrequencies> {
+  const text = await textOf(file)
+  try {
+    return DocumentFrequencies.fromJSON(JSON.parse(text), file)
+  } catch (cause) {
+    if (cause instanceof ShowtellError) throw cause
+    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${file}: ${messageOf(cause)}`, {
+      where: file,
+      cause,
+    })
+  }
+}
+
+/** A text file, gzipped or not. */
+export async function textOf(file: string): Promise<string> {
+  try {
+    const bytes = await readFile(file)
+    return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
+  } catch (cause) {
+    throw new ShowtellError('NOT_FOUND', `Expected a whole file at ${file}: ${messageOf(cause)}`, {
+      where: file,
+      cause,
+    })
+  }
+}
+
+/** The pictures that the report shows. */
+export async function picturesOf(
+  evaluation: Evaluation,
+  images: readonly ScoredImage[],
+  folder: string | undefined,
+  warn: (warning: string) => void,
+): Promise<Map<string, string>> {
+  const pictures = new Map<string, string>()
+  if (folder === undefined) return pictures
+  const { best, worst } = extremes(evaluation, images)
+  for (const { id, file } of [...best, ...worst]) {
+    const type = PICTURE_TYPES[extname(file).toLowerCase()] ?? 'jpeg'
+    try {
+      const bytes = await readFile(join(folder, file))
+      pictures.set(id, `data:image/${type};base64,${bytes.toString('base64')}`)
+    } catch (error) {
+      warn(`no picture of ${id} in the report: ${messageOf(error)}`)
+    }
+  }
+  return pictures
+}
+
+/** The captions with the highest and the lowest CIDEr in COCO's results form, which is also a list of images to score. */
+export function extremeCaptions(evaluation: Evaluation, images: readonly ScoredImage[]): string {
+  const { best, worst } = extremes(evaluation, images)
+  const lines = [...best, ...worst].map(({ id, candidate }) =>
+    JSON.stringify({
+      image_id: /^\d+$/.test(id) ? Number(id) : id,
+      caption: candidate,
+      CIDEr: Number(evaluation.perImage[id]!.CIDEr!.toFixed(4)),
+    }),
+  )
+  return `[\n${lines.join(',\n')}\n]\n`
+}
