@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { align } from './align.js'
-import { sentenceReader } from './sentence.js'
+import { type Alignment, align, indexCandidate } from './align.js'
+import { type MeteorResources, readSentences } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
 
-const read = sentenceReader({
+const resources: MeteorResources = {
   functionWords: new Set(),
   synonyms: indexSynonyms({ groups: ['dog hound', 'television tv'], inflections: [] }),
   paraphrases: {
@@ -12,12 +12,20 @@ const read = sentenceReader({
     mayHave: () => true,
     of: (phrase) => (phrase === 'in front of' ? ['before'] : phrase === 'kids' ? ['youngsters'] : []),
   },
-})
-const sentence = (text: string) => read(text.split(' '))
+}
+
+function alignWords(candidate: readonly string[], reference: readonly string[]): Alignment {
+  const [one, other] = readSentences(resources, [candidate, reference])
+  return align(indexCandidate(one!), other!)
+}
+
+function alignTexts(candidate: string, reference: string): Alignment {
+  return alignWords(candidate.split(' '), reference.split(' '))
+}
 
 /** Matches as `start>referenceStart/module`. */
 function matchesOf(candidate: string, reference: string): string {
-  return align(sentence(candidate), sentence(reference))
+  return alignTexts(candidate, reference)
     .matches.map(({ start, referenceStart, module }) => `${start}>${referenceStart}/${module}`)
     .join(' ')
 }
@@ -39,7 +47,7 @@ test.each([
 })
 
 test('phrases of different lengths match, whichever side the table names first', () => {
-  expect(align(sentence('sit in front of it'), sentence('sit before it'))).toEqual({
+  expect(alignTexts('sit in front of it', 'sit before it')).toEqual({
     chunks: 1,
     matches: [
       { module: 0, start: 0, length: 1, referenceStart: 0, referenceLength: 1 },
@@ -79,7 +87,7 @@ test('of equal words as many are covered as can be, in as few chunks as can be',
   const words = fc.array(fc.constantFrom('a', 'b', 'c', 'd'), { minLength: 1, maxLength: 5 })
   fc.assert(
     fc.property(words, words, (candidate, reference) => {
-      const { matches, chunks } = align(read(candidate), read(reference))
+      const { matches, chunks } = alignWords(candidate, reference)
       expect({ covered: matches.length, chunks }).toEqual(exhaustive(candidate, reference))
     }),
   )
@@ -91,7 +99,7 @@ test('no word is in two matches and chunks are the runs of the matches', () => {
   })
   fc.assert(
     fc.property(words, words, (candidate, reference) => {
-      const { matches, chunks } = align(read(candidate), read(reference))
+      const { matches, chunks } = alignWords(candidate, reference)
       const positions = matches.flatMap(({ start, length }) => Array.from({ length }, (_, i) => start + i))
       expect(new Set(positions).size).toBe(positions.length)
       const runs = matches.filter((match, index) => {
@@ -110,9 +118,9 @@ test('no word is in two matches and chunks are the runs of the matches', () => {
 test('of words that are repeated without end the places around are looked at', () => {
   const words = 'a car the auto'.split(' ')
   const long = Array.from({ length: 20_000 }, (_, index) => words[index % words.length]!)
-  expect(align(read(long), read(long))).toMatchObject({ chunks: 1, matches: { length: 20_000 } })
+  expect(alignWords(long, long)).toMatchObject({ chunks: 1, matches: { length: 20_000 } })
   // 80 of a word are few enough to look at all of them from everywhere.
   const half = Array.from({ length: 40 }, () => 'dog')
-  const { matches } = align(read([...half, 'x', ...half]), read([...half, ...half, 'x']))
+  const { matches } = alignWords([...half, 'x', ...half], [...half, ...half, 'x'])
   expect(matches).toHaveLength(81)
 })

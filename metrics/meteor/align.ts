@@ -1,4 +1,4 @@
-import { append, type Sentence, type Word } from './sentence.js'
+import { append, type Phrase, type Sentence, type Span, type Word } from './sentence.js'
 
 const EXACT = 0
 const PARAPHRASE = 3
@@ -28,7 +28,7 @@ const BEAM_SIZE = 40
 /** Matches of one word with one module that are looked at from one place. No caption uses a word as often. */
 const MOST_ALIKE = 2 * BEAM_SIZE
 
-/** A bit a candidate word, in pages of 1,024: sets that differ in one word share all other pages. */
+/** A bit a candidate word, in pages of 1,024 or fewer: sets that differ in one word share all other pages. */
 type WordSet = readonly (readonly number[])[]
 
 /** A partial alignment of the reference's first words; a list, newest choice first. */
@@ -59,9 +59,11 @@ interface Path {
  * Of a word that the candidate has more than 80 times, each place of the reference sees the 80 around it, so that the
  * time for two texts of one repeated word grows with their length and not with its cube.
  */
-export function align(candidate: Sentence, reference: Sentence, find = wordFinder(candidate)): Alignment {
-  const options = findOptions(candidate, reference, find)
-  const isForced = unrivalled(options, candidate.words.length)
+export function align(candidate: Candidate, reference: Sentence): Alignment {
+  const { length } = candidate.sentence.words
+  const options = findOptions(candidate, reference)
+  const isForced = unrivalled(options, length)
+  const page = new Array<number>(Math.min(32, (length >>> 5) + 1)).fill(0)
   let paths: Path[] = [
     {
       previous: undefined,
@@ -72,7 +74,7 @@ export function align(candidate: Sentence, reference: Sentence, find = wordFinde
       covered: 0,
       chunks: 0,
       distance: 0,
-      used: new Array<number[]>((candidate.words.length >>> 10) + 1).fill(new Array<number>(32).fill(0)),
+      used: new Array<number[]>((length >>> 10) + 1).fill(page),
     },
   ]
   options.forEach((here, position) => {
@@ -196,76 +198,78 @@ function unrivalled(options: readonly (readonly Option[])[], candidateLength: nu
   return options.map((here, position) => {
     if (here.length !== 1) return false
     const { start, length, referenceLength } = here[0]!
-    return (
-      uses.subarray(start, start + length).every((count) => count === 1) &&
-      referenceUses.subarray(position, position + referenceLength).every((count) => count === 1)
-    )
+    return isAllOnes(uses, start, length) && isAllOnes(referenceUses, position, referenceLength)
   })
+}
+
+function isAllOnes(counts: Int32Array, start: number, length: number): boolean {
+  for (let i = start; i < start + length; i++) if (counts[i] !== 1) return false
+  return true
 }
 
 /** Every match of every module, by its position in the reference, in the order of the modules. */
-function findOptions(candidate: Sentence, reference: Sentence, find: WordFinder): Option[][] {
-  const options = reference.words.map((word, position) =>
-    find(word).flatMap((alike) => around(position, alike)),
-  )
+function findOptions(candidate: Candidate, reference: Sentence): Option[][] {
+  const options = reference.words.map((word, position) => {
+    const here: Option[] = []
+    for (const alike of candidate.find(word)) for (const option of around(position, alike)) here.push(option)
+    return here
+  })
+  if (reference.spans.length === 0 || candidate.sentence.spans.length === 0) return options
   // A pair that the table has both ways makes two matches, which then compete.
-  forEachParaphrase(reference, candidate, (referenceStart, referenceLength, start, length) => {
-    options[referenceStart]!.push({ module: PARAPHRASE, start, length, referenceLength })
-  })
-  forEachParaphrase(candidate, reference, (start, length, referenceStart, referenceLength) => {
-    options[referenceStart]!.push({ module: PARAPHRASE, start, length, referenceLength })
-  })
+  for (const { start: referenceStart, phrase } of reference.spans)
+    for (const other of phrase.paraphrases)
+      for (const { start } of around(referenceStart, candidate.places.get(other) ?? []))
+        options[referenceStart]!.push(paraphrased(start, other, phrase))
+  const places = placesOf(reference)
+  for (const { start, phrase } of candidate.sentence.spans)
+    for (const other of phrase.paraphrases)
+      for (const { start: referenceStart } of around(start, places.get(other) ?? []))
+        options[referenceStart]!.push(paraphrased(start, phrase, other))
   return options
 }
 
-/** Calls `visit` for all words of the second sentence that the table gives for words of the first, in the table's order. */
-function forEachParaphrase(
-  from: Sentence,
-  to: Sentence,
-  visit: (start: number, length: number, otherStart: number, otherLength: number) => void,
-): void {
-  const startsOf = new Map<string, { readonly start: number }[]>()
-  for (const { start, length, paraphrases } of from.spans) {
-    const [few, many] =
-      paraphrases.size < to.places.size ? [paraphrases, to.places] : [to.places, paraphrases]
-    const met = [...few.keys()].filter((word) => many.has(word)).flatMap((word) => paraphrases.get(word)!)
-    for (const { text, length: otherLength } of met.sort((a, b) => a.rank - b.rank)) {
-      let starts = startsOf.get(text)
-      if (!starts) {
-        const places = to.places.get(text.slice(0, text.indexOf(' ')))!
-        starts = places.filter((at) => to.text.startsWith(text, to.offsets[at])).map((at) => ({ start: at }))
-        startsOf.set(text, starts)
-      }
-      for (const other of around(start, starts)) visit(start, length, other.start, otherLength)
-    }
-  }
+function paraphrased(start: number, phrase: Phrase, ofReference: Phrase): Option {
+  return { module: PARAPHRASE, start, length: phrase.length, referenceLength: ofReference.length }
 }
 
-/** The matches of a reference's word in a candidate: a list a module, each in the order of the candidate. */
-export type WordFinder = (word: Word) => readonly (readonly Option[])[]
+/** Where each phrase stands in a sentence. */
+function placesOf({ spans }: Sentence): Map<Phrase, Span[]> {
+  const places = new Map<Phrase, Span[]>()
+  for (const span of spans) append(places, span.phrase, span)
+  return places
+}
 
-/** Indexes a candidate's words, once for all its references. */
-export function wordFinder({ words, places }: Sentence): WordFinder {
-  const ofStem = new Map<string, number[]>()
-  const ofGroup = new Map<number, number[]>()
-  words.forEach((word, start) => {
-    append(ofStem, word.stem, start)
-    for (const group of word.groups) append(ofGroup, group, start)
+/** A sentence that is compared with several references. */
+export interface Candidate {
+  readonly sentence: Sentence
+  readonly places: ReadonlyMap<Phrase, readonly Span[]>
+  /** The matches of a reference's word: a list a module that has some, each in the order of the candidate. */
+  find(word: Word): readonly (readonly Option[])[]
+}
+
+export function indexCandidate(sentence: Sentence): Candidate {
+  const starts = new Map<Word, number[]>()
+  sentence.words.forEach((word, start) => {
+    append(starts, word, start)
   })
-  const found = new Map<Word, Option[][]>()
-  return (word) => {
-    let options = found.get(word)
-    if (!options) {
-      const isOther = (start: number) => words[start] !== word
-      const synonyms = new Set(word.groups.flatMap((group) => ofGroup.get(group) ?? []))
-      options = [
-        places.get(word.text) ?? [],
-        (ofStem.get(word.stem) ?? []).filter(isOther),
-        [...synonyms].filter(isOther).sort((a, b) => a - b),
-      ].map((starts, module) => starts.map((start) => ({ module, start, length: 1, referenceLength: 1 })))
-      found.set(word, options)
-    }
-    return options
+  const startsOf = (words: readonly Word[]): number[] => {
+    const found = words.flatMap((word) => starts.get(word) ?? [])
+    return words.length > 1 ? found.sort((a, b) => a - b) : found
+  }
+  const known = new Map<Word, Option[][]>()
+  return {
+    sentence,
+    places: placesOf(sentence),
+    find(word) {
+      let options = known.get(word)
+      if (options === undefined) {
+        options = [startsOf([word]), startsOf(word.sameStem), startsOf(word.synonyms)]
+          .map((found, module) => found.map((start) => ({ module, start, length: 1, referenceLength: 1 })))
+          .filter((found) => found.length > 0)
+        known.set(word, options)
+      }
+      return options
+    },
   }
 }
 

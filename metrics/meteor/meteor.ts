@@ -1,7 +1,7 @@
 import { expected } from '../../errors.js'
 import { type Scores, summing } from '../scores.js'
-import { align, MODULE_WEIGHTS, type WordFinder, wordFinder } from './align.js'
-import { type MeteorResources, type Sentence, sentenceReader } from './sentence.js'
+import { type Alignment, align, type Candidate, indexCandidate, MODULE_WEIGHTS } from './align.js'
+import { type MeteorResources, readSentences, type Sentence, type Word } from './sentence.js'
 
 /** The `rank` task, English. */
 const ALPHA = 0.85
@@ -31,15 +31,17 @@ export function createMeteor(resources: MeteorResources): Meteor {
     score(candidates, references) {
       if (references.length !== candidates.length)
         throw expected(`references of ${candidates.length} images`, 'references', references.length)
-      const read = sentenceReader(resources)
-      const best = candidates.map((candidate, image) => {
-        const ofImage = references[image]!
-        if (ofImage.length === 0) throw expected('at least one reference', `references[${image}]`, 0)
-        const sentence = read(candidate)
-        const find = wordFinder(sentence)
-        return ofImage
-          .map((reference) => statistics(sentence, read(reference), find))
-          .reduce((a, b) => (scoreOf(b) > scoreOf(a) ? b : a))
+      const sentences = readSentences(resources, [...candidates, ...references.flat()])
+      let next = candidates.length
+      const best = candidates.map((_, image) => {
+        const { length } = references[image]!
+        if (length === 0) throw expected('at least one reference', `references[${image}]`, 0)
+        const candidate = indexCandidate(sentences[image]!)
+        const ofReferences = sentences
+          .slice(next, next + length)
+          .map((reference) => statistics(candidate, reference))
+        next += length
+        return bestOf(ofReferences)
       })
       const sumOf = summing(best)
       const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(images))
@@ -48,40 +50,41 @@ export function createMeteor(resources: MeteorResources): Meteor {
   }
 }
 
+/** The first with the highest score. */
+function bestOf(all: readonly (readonly number[])[]): readonly number[] {
+  const scores = all.map(scoreOf)
+  return all[scores.indexOf(Math.max(...scores))]!
+}
+
 /** What a corpus score is the sum of: chunks, and of candidate and reference what `side` gives. */
-function statistics(candidate: Sentence, reference: Sentence, find: WordFinder): number[] {
-  const { matches, chunks } = align(candidate, reference, find)
-  const sides = [
-    side(candidate, matches),
-    side(
-      reference,
-      matches.map(({ module, referenceStart: start, referenceLength: length }) => ({
-        module,
-        start,
-        length,
-      })),
-    ),
-  ]
+function statistics(candidate: Candidate, reference: Sentence): number[] {
+  const { matches, chunks } = align(candidate, reference)
+  const ofCandidate = side(candidate.sentence, matches, 'start', 'length')
+  const ofReference = side(reference, matches, 'referenceStart', 'referenceLength')
   // A candidate that corresponds to its reference from end to end is not fragmented at all.
   const isWhole =
-    chunks === 1 && sides.every(([matched], index) => matched === [candidate, reference][index]!.words.length)
-  return [isWhole ? 0 : chunks, ...sides.flat()]
+    chunks === 1 &&
+    ofCandidate[0] === candidate.sentence.words.length &&
+    ofReference[0] === reference.words.length
+  return [isWhole ? 0 : chunks, ...ofCandidate, ...ofReference]
 }
 
 /** Matched words of a sentence, and, as the formula weighs them, all words and the matched ones. */
 function side(
-  sentence: Sentence,
-  matches: readonly { readonly module: number; readonly start: number; readonly length: number }[],
+  { words }: Sentence,
+  matches: Alignment['matches'],
+  start: 'start' | 'referenceStart',
+  length: 'length' | 'referenceLength',
 ): [matched: number, weight: number, matchedWeight: number] {
-  const weightOf = (index: number) => (sentence.words[index]!.isFunction ? 1 - DELTA : DELTA)
+  const weightOf = ({ isFunction }: Word) => (isFunction ? 1 - DELTA : DELTA)
   let weight = 0
-  for (let index = 0; index < sentence.words.length; index++) weight += weightOf(index)
+  for (const word of words) weight += weightOf(word)
   let matched = 0
   let matchedWeight = 0
-  for (const { module, start, length } of matches) {
-    matched += length
-    for (let index = start; index < start + length; index++)
-      matchedWeight += MODULE_WEIGHTS[module]! * weightOf(index)
+  for (const match of matches) {
+    matched += match[length]
+    for (let index = match[start]; index < match[start] + match[length]; index++)
+      matchedWeight += MODULE_WEIGHTS[match.module]! * weightOf(words[index]!)
   }
   return [matched, weight, matchedWeight]
 }

@@ -3,8 +3,8 @@ const LETTER = 'A-Za-zÀ-ÖØ-öø-\\u017e\\u0400-\\u0527\\u1d00-\\u1d7f\\ua640-
 const WORD = `${LETTER}0-9`
 
 const BLANK = /[ \t\r\n]+/g
-/** What the rules leave as it is: most captions. */
-const PLAIN = /^[a-z0-9]+( [a-z0-9]+)*$/
+/** What the rules leave as it is: every word of most captions. */
+const PLAIN_WORD = /^[a-z0-9]+$/
 const HYPHENATED = new RegExp(`([${WORD}.])-([${WORD}])`, 'gu')
 const SYMBOL = new RegExp(`[^${WORD} .,'-]`, 'gu')
 const ELLIPSIS = /\.{2,}/g
@@ -26,7 +26,6 @@ const ABBREVIATIONS = new Set(['v', 'vs', 'rev'])
  * split, the points of abbreviations (`u.s.`) removed, lower case. The behaviour is that of METEOR 1.5 as observed.
  */
 export function normalize(sentence: string): string[] {
-  if (PLAIN.test(sentence)) return sentence.split(' ')
   let text = ` ${sentence.replace(BLANK, ' ').trim()} `
   text = text.replace(/[`‘’]/gu, "'").replace(/''/g, '"').replace(/[“”]/gu, '"')
   text = text.replace(ELLIPSIS, ' $& ').replace(SYMBOL, ' $& ')
@@ -41,6 +40,11 @@ export function normalize(sentence: string): string[] {
     .flatMap((word, index) => withoutPoint(word, words[index + 1]))
     .map((word) => word.toLowerCase().trim())
     .filter((word) => word !== '')
+}
+
+/** The same of a sentence's tokens. */
+export function normalizeTokens(tokens: readonly string[]): readonly string[] {
+  return tokens.every((token) => PLAIN_WORD.test(token)) ? tokens : normalize(tokens.join(' '))
 }
 
 /** A final point leaves its word unless the word is an abbreviation (`p.m.`) or the sentence goes on in lower case. */

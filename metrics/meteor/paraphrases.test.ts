@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readParaphrases } from './paraphrases.js'
-import { phraseHash } from './phrases.js'
+import { phraseHash, UsedPhrases, wordHasher } from './phrases.js'
 import { loadMeteorResources } from './resources.js'
 
 const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun petit café\n'
@@ -12,6 +12,11 @@ const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun pe
 async function* pieces(text: string, size: number): AsyncGenerator<Uint8Array> {
   const bytes = new TextEncoder().encode(text)
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
+}
+
+function phraseHasher(): (phrase: string) => number {
+  const hashOf = wordHasher()
+  return (phrase) => phrase.split(' ').reduce((hash, word) => phraseHash(hashOf(word), hash), 0)
 }
 
 test.each([1, 2, 3, 7, 1000])('a table is read in pieces of %i bytes', async (size) => {
@@ -33,11 +38,7 @@ test('a table larger than the first store keeps every entry', async () => {
 })
 
 test('no phrase of the table is overlooked, and few others are looked up', async () => {
-  const encoder = new TextEncoder()
-  const hashOf = (phrase: string) =>
-    phrase
-      .split(' ')
-      .reduce<number | undefined>((hash, word) => phraseHash(encoder.encode(word), hash), undefined)!
+  const hashOf = phraseHasher()
   const entries = Array.from({ length: 50_000 }, (_, index) => `1\nphrase number ${index} é\nit\n`)
   const table = await readParaphrases(pieces(entries.join(''), 65_536), 'table')
   expect(table.longest).toBe(4)
@@ -45,6 +46,37 @@ test('no phrase of the table is overlooked, and few others are looked up', async
     if (!table.mayHave(hashOf(`phrase number ${index} é`))) expect.fail(`${index}`)
   const others = Array.from({ length: 50_000 }, (_, index) => `other phrase ${index}`)
   expect(others.filter((phrase) => table.mayHave(hashOf(phrase))).length).toBeLessThan(1000)
+})
+
+test('a phrase is found as a paraphrase, too', async () => {
+  const table = await readParaphrases(pieces(TABLE, 7), 'table')
+  const hashOf = phraseHasher()
+  for (const phrase of ['a lot of', 'many', 'plenty of', 'café', 'un petit café'])
+    expect(table.mayHave(hashOf(phrase)), phrase).toBe(true)
+  expect(table.mayHave(hashOf('plenty'))).toBe(false)
+})
+
+test('a table for some captions has what they can use, and little else', async () => {
+  const used = new UsedPhrases([
+    ['a', 'lot', 'of', 'dogs'],
+    ['many', 'men'],
+    ['café', 'au', 'lait', 'et', 'thé', 'noir'],
+  ])
+  const entries = [
+    ['a lot of', 'many'],
+    ['a lot of', 'plenty of'],
+    ['dogs', 'hounds'],
+    ['plenty', 'many'],
+    ['many men', 'au lait et thé noir'],
+    ['many men', 'café'],
+  ].map(([phrase, paraphrase]) => `1\n${phrase}\n${paraphrase}\n`)
+  for (const size of [1, 5, 1000]) {
+    const table = await readParaphrases(pieces(entries.join(''), size), 'table', used)
+    expect(table.of('a lot of')).toEqual(['many'])
+    for (const phrase of ['dogs', 'plenty', 'many']) expect(table.of(phrase)).toEqual([])
+    expect(table.of('many men')).toEqual(['au lait et thé noir', 'café'])
+    expect(table.longest).toBe(5)
+  }
 })
 
 test('an empty table knows nothing', async () => {

@@ -1,32 +1,33 @@
 import { expected } from '../../errors.js'
-import { firstWordsHash, PhraseSet, phraseHash } from './phrases.js'
+import { hashOfBytes, PhraseSet, type UsedPhrases } from './phrases.js'
 
 /** METEOR's paraphrase table: phrases of one or more words joined by a space. */
 export interface Paraphrases {
-  /** Words of the longest phrase that has an entry. */
+  /** Words of its longest phrase. */
   readonly longest: number
-  /** Whether the table may have something for the phrase with this `phraseHash`: false for most, and then it has nothing. */
+  /** Whether the phrase with this `phraseHash` may be in the table, on either side: false for most, and then it is not. */
   mayHave(hash: number): boolean
   /** What the table gives for a phrase; METEOR uses the pairs both ways. */
   of(phrase: string): readonly string[]
 }
 
 const NEWLINE = 10
+const SPACE = 32
 
 /**
  * Reads an unpacked paraphrase table, three lines an entry: probability (which METEOR does not use), phrase, paraphrase;
  * the entries of a phrase follow each other. The paraphrases stay bytes until they are asked for: METEOR's English table
  * has 5.3 million.
  *
- * @param used phrases of the captions that are to be scored, see `phrasesOf`; given, the table keeps only what these can
- *   use, of METEOR's own for 30,000 captions one entry in 150
+ * @param used the phrases of the captions that will be scored: the table keeps only what these can use, of METEOR's own
+ *   for 30,000 captions one entry in 150; absent, it keeps all
  * @throws ShowtellError INVALID_DATA when the table ends within an entry, names a phrase that it keeps in two places, or
  *   its last line is not ended
  */
 export async function readParaphrases(
   chunks: AsyncIterable<Uint8Array>,
   where: string,
-  used?: PhraseSet,
+  used?: UsedPhrases,
 ): Promise<Paraphrases> {
   const table = new Table(where, used)
   for await (const chunk of chunks) table.read(chunk)
@@ -37,7 +38,7 @@ export async function readParaphrases(
 class Table implements Paraphrases {
   longest = 0
   readonly #where: string
-  readonly #used: PhraseSet | undefined
+  readonly #used: UsedPhrases | undefined
   readonly #groupOf = new Map<string, number>()
   readonly #starts: number[] = []
   readonly #decoder = new TextDecoder()
@@ -45,15 +46,16 @@ class Table implements Paraphrases {
   #store: Uint8Array = new Uint8Array(1 << 20)
   #size = 0
 
-  /** The phrase of the last entry with its line's end, whether captions use it, and whether it has a paraphrase already. */
-  #phrase: Uint8Array | undefined
+  /** The phrase of the last entry with its line's end, then the beginning of an entry whose end is still to come. */
+  #carried: Uint8Array = new Uint8Array()
+  /** Bytes of that phrase. */
+  #length = 0
+  /** Whether captions use it, and whether the table has a paraphrase of it yet. */
   #isPhraseUsed = false
   #hasParaphrase = false
   #entries = 0
-  /** The beginning of an entry whose end is still to come. */
-  #rest: Uint8Array = new Uint8Array()
 
-  constructor(where: string, used: PhraseSet | undefined) {
+  constructor(where: string, used: UsedPhrases | undefined) {
     this.#where = where
     this.#used = used
   }
@@ -73,54 +75,57 @@ class Table implements Paraphrases {
 
   /** Every byte of 270 million comes by here. */
   read(chunk: Uint8Array): void {
-    const bytes = this.#rest.length === 0 ? chunk : joined(this.#rest, chunk)
+    const bytes = joined(this.#carried, chunk)
     const end = bytes.lastIndexOf(NEWLINE) + 1
-    let read = 0
+    let current = 0
+    let length = this.#length
+    let read = length
     while (read < end) {
       const phrase = nextLine(bytes, read)
       if (phrase === end) break
-      const isSame = isLineAt(bytes, phrase, this.#phrase)
-      const paraphrase = isSame ? phrase + this.#phrase!.length : nextLine(bytes, phrase)
+      const isSame = length > 0 && isRepeated(bytes, current, length, phrase)
+      const paraphrase = isSame ? phrase + length : nextLine(bytes, phrase)
       if (paraphrase === end) break
       if (!isSame) {
-        this.#phrase = bytes.slice(phrase, paraphrase)
+        current = phrase
+        length = paraphrase - phrase
         this.#isPhraseUsed = this.#isUsed(bytes, phrase, paraphrase)
         this.#hasParaphrase = false
       }
       read = nextLine(bytes, paraphrase)
-      if (this.#isPhraseUsed && this.#isUsed(bytes, paraphrase, read)) {
-        if (!this.#hasParaphrase) this.#addPhrase()
-        this.#addParaphrase(bytes.subarray(paraphrase, read))
-      }
       this.#entries++
+      if (!this.#isPhraseUsed || !this.#isUsed(bytes, paraphrase, read)) continue
+      if (!this.#hasParaphrase) this.#openGroup(bytes.subarray(current, current + length - 1))
+      this.#add(bytes.subarray(paraphrase, read))
     }
-    this.#rest = bytes.slice(read)
+    this.#carried = joined(bytes.subarray(current, current + length), bytes.subarray(read))
+    this.#length = length
   }
 
   end(): void {
-    if (this.#rest.length === 0) return
-    const lines = 3 * this.#entries + this.#rest.filter((byte) => byte === NEWLINE).length
+    const rest = this.#carried.subarray(this.#length)
+    if (rest.length === 0) return
+    const lines = 3 * this.#entries + rest.filter((byte) => byte === NEWLINE).length
     throw expected('three lines an entry', this.#where, `${lines} lines`, 'INVALID_DATA')
   }
 
   #isUsed(bytes: Uint8Array, line: number, next: number): boolean {
-    return this.#used === undefined || this.#used.mayHave(firstWordsHash(bytes, line, next - 1))
+    return this.#used === undefined || this.#used.mayHave(bytes, line, next - 1)
   }
 
   /** Whose paraphrases come from here on. */
-  #addPhrase(): void {
+  #openGroup(phrase: Uint8Array): void {
     this.#hasParaphrase = true
-    const phrase = this.#phrase!.subarray(0, -1)
     const text = this.#decoder.decode(phrase)
     this.#groupOf.set(text, this.#starts.length)
     this.#starts.push(this.#size)
     if (this.#groupOf.size < this.#starts.length)
       throw expected('the paraphrases of a phrase in one place', this.#where, text, 'INVALID_DATA')
-    this.#known.add(phraseHash(phrase))
-    this.longest = Math.max(this.longest, text.split(' ').length)
+    this.#know(phrase)
   }
 
-  #addParaphrase(line: Uint8Array): void {
+  /** @param line a paraphrase with its line's end */
+  #add(line: Uint8Array): void {
     if (this.#size + line.length > this.#store.length) {
       const larger = new Uint8Array(2 * (this.#size + line.length))
       larger.set(this.#store)
@@ -128,6 +133,14 @@ class Table implements Paraphrases {
     }
     this.#store.set(line, this.#size)
     this.#size += line.length
+    this.#know(line.subarray(0, -1))
+  }
+
+  #know(phrase: Uint8Array): void {
+    this.#known.add(hashOfBytes(phrase, 0, phrase.length))
+    let words = 1
+    for (const byte of phrase) if (byte === SPACE) words++
+    this.longest = Math.max(this.longest, words)
   }
 }
 
@@ -138,9 +151,9 @@ function nextLine(bytes: Uint8Array, at: number): number {
   return end + 1
 }
 
-function isLineAt(bytes: Uint8Array, start: number, line: Uint8Array | undefined): boolean {
-  if (line === undefined) return false
-  for (let i = 0; i < line.length; i++) if (bytes[start + i] !== line[i]) return false
+/** Whether the bytes at `at` are those from `start` on. */
+function isRepeated(bytes: Uint8Array, start: number, length: number, at: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== bytes[start + i]) return false
   return true
 }
 

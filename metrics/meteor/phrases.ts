@@ -1,6 +1,6 @@
-import { normalize } from './normalize.js'
+import { normalizeTokens } from './normalize.js'
 
-/** Words of a phrase by which phrases of captions are told apart. */
+/** Words of a phrase by which it is looked for in captions. */
 const FIRST_WORDS = 4
 /** Bits of a hash that tell phrases apart: of those not in a set of 400,000 one in forty is taken for one that is. */
 const HASH_BITS = 24
@@ -8,29 +8,49 @@ const SPACE = 32
 const FNV_OFFSET = 0x811c9dc5
 const FNV_PRIME = 0x01000193
 
-/**
- * Hash of a phrase that goes on with one more word (FNV-1a over the UTF-8 of the words with a space after each).
- * @param before hash of the words before, absent for the first word
- */
-export function phraseHash(word: Uint8Array, before = FNV_OFFSET): number {
-  let hash = before
-  for (let i = 0; i < word.length; i++) hash = Math.imul(hash ^ word[i]!, FNV_PRIME)
-  return Math.imul(hash ^ SPACE, FNV_PRIME)
+/** Hash of a phrase from that of its last word, FNV-1a of the word's UTF-8, and that of the phrase before it. */
+export function phraseHash(word: number, before = 0): number {
+  return Math.imul(before ^ word, FNV_PRIME)
 }
 
-/** The same of the first words of the phrase that lies between two places of the bytes. */
-export function firstWordsHash(bytes: Uint8Array, start: number, end: number): number {
-  let hash = FNV_OFFSET
-  let words = 0
+/** Hash of the phrase between two places of the bytes, or of its first words if it has more. */
+export function hashOfBytes(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  words = Number.POSITIVE_INFINITY,
+): number {
+  let hash = 0
+  let word = FNV_OFFSET
+  let left = words
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
-    if (byte === SPACE && ++words === FIRST_WORDS) break
-    hash = Math.imul(hash ^ byte, FNV_PRIME)
+    if (byte !== SPACE) word = Math.imul(word ^ byte, FNV_PRIME)
+    else {
+      hash = phraseHash(word, hash)
+      if (--left === 0) return hash
+      word = FNV_OFFSET
+    }
   }
-  return Math.imul(hash ^ SPACE, FNV_PRIME)
+  return phraseHash(word, hash)
 }
 
-/** A set of hashes that forgets nothing, but takes some for its own that were never added. */
+/** Hashes words, each once. */
+export function wordHasher(): (word: string) => number {
+  const encoder = new TextEncoder()
+  const hashes = new Map<string, number>()
+  return (word) => {
+    let hash = hashes.get(word)
+    if (hash === undefined) {
+      hash = FNV_OFFSET
+      for (const byte of encoder.encode(word)) hash = Math.imul(hash ^ byte, FNV_PRIME)
+      hashes.set(word, hash)
+    }
+    return hash
+  }
+}
+
+/** A set of hashes that forgets none, but takes some for its own that were never added. */
 export class PhraseSet {
   readonly #bits = new Uint32Array(1 << (HASH_BITS - 5))
 
@@ -45,27 +65,26 @@ export class PhraseSet {
   }
 }
 
-/** The phrases of captions, given as tokens, by `firstWordsHash`. */
-export function phrasesOf(captions: Iterable<readonly string[]>): PhraseSet {
-  const encoder = new TextEncoder()
-  const bytesOf = new Map<string, Uint8Array>()
-  const phrases = new PhraseSet()
-  for (const caption of captions) {
-    const words = normalize(caption.join(' ')).map((word) => {
-      let bytes = bytesOf.get(word)
-      if (bytes === undefined) {
-        bytes = encoder.encode(word)
-        bytesOf.set(word, bytes)
-      }
-      return bytes
-    })
-    for (let start = 0; start < words.length; start++) {
-      let hash: number | undefined
-      for (let at = start; at < Math.min(words.length, start + FIRST_WORDS); at++) {
-        hash = phraseHash(words[at]!, hash)
-        phrases.add(hash)
+/** The phrases that captions, given as tokens, are made of. */
+export class UsedPhrases {
+  readonly #firstWords = new PhraseSet()
+
+  constructor(captions: Iterable<readonly string[]>) {
+    const hashOf = wordHasher()
+    for (const caption of captions) {
+      const words = normalizeTokens(caption).map(hashOf)
+      for (let start = 0; start < words.length; start++) {
+        let hash = 0
+        for (let at = start; at < Math.min(words.length, start + FIRST_WORDS); at++) {
+          hash = phraseHash(words[at]!, hash)
+          this.#firstWords.add(hash)
+        }
       }
     }
   }
-  return phrases
+
+  /** Whether some caption may have the phrase between two places of the bytes: false only if none has its first words. */
+  mayHave(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#firstWords.mayHave(hashOfBytes(bytes, start, end, FIRST_WORDS))
+  }
 }

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { createGunzip, gunzip, type ZlibOptions } from 'node:zlib'
 import { messageOf, ShowtellError } from '../../errors.js'
 import { type Paraphrases, readParaphrases } from './paraphrases.js'
-import { phrasesOf } from './phrases.js'
+import { UsedPhrases } from './phrases.js'
 import type { MeteorResources } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
 
@@ -35,7 +35,7 @@ export async function loadMeteorResources(options: MeteorOptions = {}): Promise<
 }
 
 async function loadParaphrases(path: string, captions: MeteorOptions['captions']): Promise<Paraphrases> {
-  const used = captions && phrasesOf(captions)
+  const used = captions && new UsedPhrases(captions)
   // Large pieces: each costs a change of threads.
   const file = createReadStream(path, { highWaterMark: 1 << 20 })
   // A thread unpacks the next pieces while this one reads those before.

@@ -1,7 +1,7 @@
 import { stem } from 'porter2'
-import { normalize } from './normalize.js'
+import { normalizeTokens } from './normalize.js'
 import type { Paraphrases } from './paraphrases.js'
-import { phraseHash } from './phrases.js'
+import { phraseHash, wordHasher } from './phrases.js'
 import type { Synonyms } from './synonyms.js'
 
 /** What METEOR knows besides its parameters. */
@@ -13,105 +13,121 @@ export interface MeteorResources {
   readonly paraphrases?: Paraphrases
 }
 
-/** A word with everything the modules ask about it. Within one `sentenceReader` equal words are the same object. */
+/** A word; of sentences read together equal words are the same object. */
 export interface Word {
   readonly text: string
-  readonly stem: string
-  readonly groups: readonly number[]
   readonly isFunction: boolean
+  /** Other words of the sentences with the same stem. */
+  readonly sameStem: readonly Word[]
+  /** Other words of the sentences with a group of synonyms in common. */
+  readonly synonyms: readonly Word[]
 }
 
-/** What the table gives for a phrase. */
-export interface Paraphrase {
-  /** Its words with a space after each. */
-  readonly text: string
+/** Successive words that the table may know; of sentences read together equal phrases are the same object. */
+export interface Phrase {
   readonly length: number
-  /** Its place in the table's list. */
-  readonly rank: number
+  /** Of what the table gives for it the phrases that the sentences have, in the table's order. */
+  readonly paraphrases: readonly Phrase[]
 }
 
-/** Successive words of a sentence that have paraphrases, these by their first words. */
+/** Where a phrase stands in a sentence. */
 export interface Span {
   readonly start: number
-  readonly length: number
-  readonly paraphrases: ReadonlyMap<string, readonly Paraphrase[]>
+  readonly phrase: Phrase
 }
 
 export interface Sentence {
   readonly words: readonly Word[]
-  /** Where each word stands, by its text. */
-  readonly places: ReadonlyMap<string, readonly number[]>
-  /** The words with a space after each, and where in that each word begins. */
-  readonly text: string
-  readonly offsets: readonly number[]
   /** By start, then length. */
   readonly spans: readonly Span[]
 }
 
-const NONE: Span['paraphrases'] = new Map()
+/** Reads sentences that will be compared with each other, given as tokens: each word and phrase is looked up once. */
+export function readSentences(
+  { functionWords, synonyms, paraphrases }: MeteorResources,
+  sentences: readonly (readonly string[])[],
+): Sentence[] {
+  const words = new Map<string, Word & { readonly hash: number; sameStem: Word[]; synonyms: Word[] }>()
+  const phrases = new Map<string, Phrase & { paraphrases: Phrase[] }>()
+  const hashOf = wordHasher()
 
-/** Reads sentences, looking each word and phrase up once. */
-export function sentenceReader({ functionWords, synonyms, paraphrases }: MeteorResources) {
-  const encoder = paraphrases && new TextEncoder()
-  const words = new Map<string, Word & { readonly bytes: Uint8Array | undefined }>()
-  const phrases = new Map<string, Span['paraphrases']>()
-
-  function wordOf(text: string) {
+  const wordOf = (text: string) => {
     let word = words.get(text)
-    if (!word) {
-      word = {
-        text,
-        stem: stem(text),
-        groups: synonyms.groupsOf(text),
-        isFunction: functionWords.has(text),
-        bytes: encoder?.encode(text),
-      }
+    if (word === undefined) {
+      const hash = paraphrases === undefined ? 0 : hashOf(text)
+      word = { text, hash, isFunction: functionWords.has(text), sameStem: [], synonyms: [] }
       words.set(text, word)
     }
     return word
   }
-
-  function paraphrasesOf(phrase: string): Span['paraphrases'] {
-    let found = phrases.get(phrase)
-    if (!found) {
-      const known = paraphrases?.of(phrase) ?? []
-      found = known.length === 0 ? NONE : byFirstWord(known)
-      phrases.set(phrase, found)
+  const phraseOf = (text: string, length: number): Phrase => {
+    let phrase = phrases.get(text)
+    if (phrase === undefined) {
+      phrase = { length, paraphrases: [] }
+      phrases.set(text, phrase)
     }
-    return found
+    return phrase
   }
-
-  return (tokens: readonly string[]): Sentence => {
-    const texts = normalize(tokens.join(' '))
-    const read = texts.map(wordOf)
-    const places = new Map<string, number[]>()
-    const offsets: number[] = []
+  const read = sentences.map((tokens) => {
+    const own = normalizeTokens(tokens).map(wordOf)
     const spans: Span[] = []
-    let offset = 0
-    for (const [start, { text }] of read.entries()) {
-      append(places, text, start)
-      offsets.push(offset)
-      offset += text.length + 1
-      if (paraphrases === undefined) continue
-      let hash: number | undefined
-      for (let length = 1; length <= paraphrases.longest && start + length <= read.length; length++) {
-        hash = phraseHash(read[start + length - 1]!.bytes!, hash)
-        if (!paraphrases.mayHave(hash)) continue
-        const found = paraphrasesOf(texts.slice(start, start + length).join(' '))
-        if (found.size > 0) spans.push({ start, length, paraphrases: found })
+    if (paraphrases === undefined) return { words: own, spans }
+    const { longest } = paraphrases
+    for (let start = 0; start < own.length; start++) {
+      let hash = 0
+      for (let length = 1; length <= longest && start + length <= own.length; length++) {
+        hash = phraseHash(own[start + length - 1]!.hash, hash)
+        if (paraphrases.mayHave(hash))
+          spans.push({ start, phrase: phraseOf(textOf(own, start, length), length) })
       }
     }
-    return { words: read, places, text: texts.map((text) => `${text} `).join(''), offsets, spans }
+    return { words: own, spans }
+  })
+
+  relate(
+    [...words.values()],
+    (word) => [stem(word.text)],
+    (word, others) => {
+      word.sameStem = others
+    },
+  )
+  relate(
+    [...words.values()],
+    (word) => synonyms.groupsOf(word.text),
+    (word, others) => {
+      word.synonyms = others
+    },
+  )
+  for (const [text, phrase] of phrases) {
+    // What the table names twice counts where it stands last.
+    const given = new Set(paraphrases?.of(text).toReversed())
+    phrase.paraphrases = [...given].reverse().flatMap((other) => phrases.get(other) ?? [])
   }
+  return read
 }
 
-function byFirstWord(phrases: readonly string[]): Map<string, Paraphrase[]> {
-  const lists = new Map<string, Paraphrase[]>()
-  for (const [phrase, rank] of new Map(phrases.map((phrase, rank) => [phrase, rank]))) {
-    const [first = '', ...others] = phrase.split(' ')
-    append(lists, first, { text: `${phrase} `, length: 1 + others.length, rank })
-  }
-  return lists
+function textOf(words: readonly Word[], start: number, length: number): string {
+  let text = words[start]!.text
+  for (let at = start + 1; at < start + length; at++) text += ` ${words[at]!.text}`
+  return text
+}
+
+/** Tells each word of the others that have a key in common with it. */
+function relate<W, K>(
+  words: readonly W[],
+  keysOf: (word: W) => readonly K[],
+  tell: (word: W, others: W[]) => void,
+): void {
+  const ofKey = new Map<K, W[]>()
+  const keys = words.map(keysOf)
+  words.forEach((word, index) => {
+    for (const key of keys[index]!) append(ofKey, key, word)
+  })
+  words.forEach((word, index) => {
+    const others = new Set(keys[index]!.flatMap((key) => ofKey.get(key)!))
+    others.delete(word)
+    tell(word, [...others])
+  })
 }
 
 /** Puts a value at the end of a key's list. */
