@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { Vocabulary } from '../data/vocabulary.js'
@@ -9,10 +9,12 @@ import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-s
 import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
 import { expected, ShowtellError } from '../errors.js'
+import { reliabilityDiagram } from '../metrics/reliability.js'
+import { cardScoresSchema } from './card-scores.js'
 import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { exportDecoder, exportEncoder } from './export.js'
-import { modelCard } from './model-card.js'
+import { diagramOf, modelCard } from './model-card.js'
 
 export const ENCODER_GRAPH = 'encoder.onnx'
 export const DECODER_GRAPH = 'decoder.onnx'
@@ -54,6 +56,8 @@ const configSchema = z.strictObject({
     .optional(),
   /** What it may be used for, given what it learnt from: a sentence or two for people. */
   terms: z.string().min(1).optional(),
+  /** How well it does on sets of photos, for people. */
+  scores: z.array(cardScoresSchema).optional(),
   /** How it was trained, for people. */
   training: z.record(z.string(), z.unknown()),
   /** sha256 of each other file. */
@@ -136,14 +140,32 @@ function encoderOf({ encoder }: Pick<BundleConfig, 'encoder'>): Encoder | GraphS
   return 'inputRange' in encoder ? graphShape(encoder) : encoderByName(encoder.name)
 }
 
-/** Gives a bundle another calibration; the weights stay. */
+/** Gives a bundle another calibration; what was measured of the one before is forgotten. */
 export async function rewriteConfidence(place: string, confidence: Confidence): Promise<void> {
-  const { path, vocabulary, ...bundle } = await readBundle(place)
-  const config: BundleConfig = {
-    ...bundle.config,
+  const { scores } = (await readBundle(place)).config
+  await rewriteBundle(place, {
     confidence: { ...confidence, weights: [...confidence.weights] },
-  }
+    ...(scores === undefined
+      ? {}
+      : { scores: scores.map(({ calibration: _, failures, ...rest }) => ({ ...rest, failures: [] })) }),
+  })
+}
+
+/** Writes config and card of a bundle anew, and the diagrams that it shows; the weights stay. */
+export async function rewriteBundle(
+  place: string,
+  changes: Partial<Pick<BundleConfig, 'confidence' | 'scores'>>,
+): Promise<void> {
+  const { path, vocabulary, ...bundle } = await readBundle(place)
+  const config: BundleConfig = { ...bundle.config, ...changes }
+  const diagrams = (config.scores ?? []).flatMap((scores): [string, string][] =>
+    scores.calibration === undefined ? [] : [[diagramOf(scores), reliabilityDiagram(scores.calibration)]],
+  )
+  for (const file of await readdir(path))
+    if (/^reliability-.*\.svg$/.test(file) && !diagrams.some(([name]) => name === file))
+      await rm(join(path, file))
   for (const [file, text] of [
+    ...diagrams,
     [CARD, modelCard({ config, vocabulary })],
     [CONFIG, `${JSON.stringify(config, null, 2)}\n`],
   ] as const) {
@@ -205,7 +227,9 @@ export async function readBundle(place: string): Promise<Bundle> {
 
 /** Twelve hexadecimal digits that are equal for equal weights, vocabulary and settings. */
 export function versionOf(config: BundleConfig): string {
-  return createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 12)
+  // Scores are known after captions have been made; they change nothing of what it says.
+  const { scores: _, ...rest } = config
+  return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 12)
 }
 
 /** The values of the weights under `prefix.`, by their names without it. */

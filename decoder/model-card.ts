@@ -1,8 +1,9 @@
 import type { BundleContent } from './bundle.js'
+import type { CardScores } from './card-scores.js'
 
 /** The model card of a bundle, Markdown: what it is, what it learnt from, how well it does, where it fails. */
 export function modelCard({ config, vocabulary }: Pick<BundleContent, 'config' | 'vocabulary'>): string {
-  const { encoder, decoder, training } = config
+  const { encoder, decoder, training, scores = [] } = config
   const rows = Object.entries(training).map(([name, value]) => `| ${name} | ${cell(value)} |`)
   return `# ${config.name}
 
@@ -21,7 +22,7 @@ Captions photos in English. Made by [showtell](https://www.npmjs.com/package/sho
 |---|---|
 ${rows.join('\n')}
 
-## Terms
+${scores.length === 0 ? '' : sections(scores)}## Terms
 
 ${config.terms ?? 'None were stated when it was made.'}
 
@@ -31,6 +32,151 @@ It names what is common in its training photos and guesses the rest: rare object
 roles are often wrong. It learnt from captions that people wrote about photos of others, with their assumptions, the
 gender of people among them. Do not use it to identify people or where a wrong caption does harm.
 `
+}
+
+/** Where the reliability diagram of a set lies beside the card. */
+export function diagramOf({ set }: CardScores): string {
+  return `reliability-${set.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.svg`
+}
+
+function sections(scores: readonly CardScores[]): string {
+  const measured = scores.filter(({ calibration }) => calibration !== undefined)
+  return [scoreSection(scores), factSection(scores), reliabilitySection(measured), failureSection(scores)]
+    .filter((section) => section !== '')
+    .map((section) => `${section}\n\n`)
+    .join('')
+}
+
+/** Titles by the names of the COCO evaluation. */
+const TITLES = { Bleu_4: 'BLEU-4', METEOR: 'METEOR', ROUGE_L: 'ROUGE-L', CIDEr: 'CIDEr' }
+
+function scoreSection(scores: readonly CardScores[]): string {
+  const names = Object.keys(TITLES) as (keyof typeof TITLES)[]
+  const score = (value: number | undefined): string => (value === undefined ? '' : (100 * value).toFixed(1))
+  const rows = scores.flatMap(({ set, images, corpus, intervals, people }) => [
+    [
+      `${set}, ${images} photos`,
+      ...names.map((name) => {
+        const { low, high } = intervals[name] ?? {}
+        return `${score(corpus[name])}${low === undefined ? '' : ` (${score(low)} – ${score(high)})`}`
+      }),
+    ],
+    ...(people === undefined
+      ? []
+      : [
+          [
+            `its captions, against ${people.references} references`,
+            ...names.map((name) => score(people.candidate[name])),
+          ],
+          [
+            `people on the same photos, against ${people.references} references`,
+            ...names.map((name) => score(people.human[name])),
+          ],
+        ]),
+  ])
+  const meteor = scores.every(({ paraphrases }) => paraphrases) ? ' METEOR is with its paraphrases.' : ''
+  return `## Scores
+
+By \`showtell evaluate\`, which computes what pycocoevalcap 1.2 does. In brackets the 95 % interval.${meteor}
+
+${table(['', ...Object.values(TITLES)], rows)}`
+}
+
+/** What overlap hides, gendered words among it; a column a set, and one for the people of it. */
+function factSection(scores: readonly CardScores[]): string {
+  const columns = scores.flatMap((all) => [
+    { name: all.set, ...all },
+    ...(all.people === undefined
+      ? []
+      : [{ name: `${all.set}: people`, ...all.people, images: all.images, subjects: undefined }]),
+  ])
+  type Column = (typeof columns)[number]
+  const row = (name: string, of: (column: Column) => number | undefined, told = percent): string[][] => {
+    const values = columns.map(of)
+    return values.every((value) => value === undefined)
+      ? []
+      : [[name, ...values.map((value) => (value === undefined ? '' : told(value)))]]
+  }
+  const rows = [
+    row('captions that name an object no reference names', ({ objects }) => objects.unsupportedCaptions),
+    row('objects most references name, named', ({ objects }) => objects.found),
+    row('captions that name the subject, where three references do', ({ subjects }) =>
+      subjects === undefined ? undefined : subjects.named / subjects.photos,
+    ),
+    row('distinct captions', ({ diversity }) => diversity.distinct),
+    row('different words', ({ diversity }) => diversity.vocabulary, String),
+    row('captions that repeat a content word', ({ diversity }) => diversity.repeating),
+    row('captions that break off', ({ diversity }) => diversity.dangling),
+    row('captions that copy one of the training set', ({ diversity }) => diversity.copied),
+    row('captions with a gendered word', ({ gender }) => gender.gendered),
+    row('of these, as the references have it', ({ gender }) => gender.supported),
+    row('of these, the other gender than the references', ({ gender }) => gender.contrary),
+    row('of these, where no reference says', ({ gender }) => gender.unfounded),
+    ...(['women', 'men'] as const).flatMap((who) => [
+      row(`captions that name ${who}`, ({ gender, images }) => gender.named[who] / images),
+      row(`photos whose references name ${who}`, ({ gender, images }) => gender.referenced[who] / images),
+    ]),
+  ].flat()
+  return `## What overlap hides, and gender
+
+${table(['', ...columns.map(({ name }) => name)], rows)}`
+}
+
+function reliabilitySection(scores: readonly CardScores[]): string {
+  if (scores.length === 0) return ''
+  const rows = scores.flatMap(({ set, calibration: found }) =>
+    found === undefined
+      ? []
+      : [
+          [
+            set,
+            found.error.toFixed(3),
+            found.chance.toFixed(3),
+            found.auroc.toFixed(3),
+            percent(found.right),
+          ],
+        ],
+  )
+  return `## Confidence
+
+The confidence of a caption is the probability that every object it names stands in some reference. The expected
+calibration error is over ten equal bins; "by chance" is what confidences without fault would have on so few captions.
+
+${table(['', 'calibration error', 'by chance', 'AUROC', 'captions right'], rows)}
+
+${scores.map((one) => `![Reliability of ${one.set}](${diagramOf(one)})`).join('\n')}`
+}
+
+function failureSection(scores: readonly CardScores[]): string {
+  const rows = scores.flatMap(({ set, failures }) =>
+    failures.map(({ image, caption, unsupported, confidence }) => [
+      `${set}, ${image}`,
+      caption,
+      unsupported.join(', '),
+      confidence?.toFixed(2) ?? '',
+    ]),
+  )
+  return rows.length === 0
+    ? ''
+    : `## Failures
+
+Of the captions that name an object no reference names, those that it was surest of${
+        scores.some(({ calibration }) => calibration === undefined)
+          ? ', or, without confidences, with the lowest CIDEr'
+          : ''
+      }.
+
+${table(['photo', 'caption', 'no reference names', 'confidence'], rows)}`
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((text) => text.replace(/[|\r\n]/g, ' ')).join(' | ')} |`
+  return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
+}
+
+function percent(value: number): string {
+  return `${(100 * value).toFixed(1)} %`
 }
 
 function cell(value: unknown): string {

@@ -150,7 +150,10 @@ async function run(options: Options): Promise<void> {
       images.map((image) => ({ captions: image.references })),
     )
   if (options.json !== undefined)
-    await writeFile(options.json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
+    await writeFile(
+      options.json,
+      `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
+    )
   if (options.extremes !== undefined) await writeFile(options.extremes, extremeCaptions(evaluation, images))
   if (options.reliability !== undefined) {
     if (evaluation.calibration === undefined)

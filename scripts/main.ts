@@ -9,6 +9,7 @@ const COMMANDS = {
   prepare: () => import('./prepare.js'),
   train: () => import('./train.js'),
   calibrate: () => import('./calibrate.js'),
+  card: () => import('./card.js'),
   tokenize: () => import('./tokenize.js'),
   fetch: () => import('./fetch.js'),
   compare: () => import('./compare.js'),

@@ -1,0 +1,78 @@
+import { readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { evaluate } from '../metrics/evaluation.js'
+import { parseGroups } from '../metrics/object-groups.js'
+import { readBundle, rewriteBundle, rewriteConfidence, versionOf, writeBundle } from './bundle.js'
+import { cardScoresOf } from './card-scores.js'
+import { tinyContent } from './fixtures/captioners.js'
+
+const path = join(tmpdir(), `card-${process.pid}`)
+
+const images = [
+  {
+    id: '1',
+    file: '1.jpg',
+    candidate: 'a dog | runs',
+    confidence: 0.9,
+    references: ['a dog', 'dogs', 'a dog'],
+  },
+  { id: '2', file: '2.jpg', candidate: 'a man with a kite', confidence: 0.4, references: ['a woman', 'she'] },
+  { id: '3', file: '3.jpg', candidate: 'a cat', confidence: 0.6, references: ['a bench', 'a wooden bench'] },
+]
+/** As it comes out of a file. */
+const evaluationOf = async (people: boolean): Promise<Record<string, unknown>> =>
+  JSON.parse(
+    JSON.stringify(await evaluate(images, { people, samples: 9, subjects: parseGroups('dog\ncat') })),
+  )
+
+it('a card tells scores, people, gender, reliability and the surest failures, and the version stays', async () => {
+  try {
+    await writeBundle(path, tinyContent())
+    const before = versionOf((await readBundle(path)).config)
+    const scores = [
+      cardScoresOf('One set', await evaluationOf(true), 'one.json'),
+      cardScoresOf('Another', await evaluationOf(false), 'two.json'),
+    ]
+    await rewriteBundle(path, { scores })
+    const { config } = await readBundle(path)
+    expect(config.scores).toEqual(scores)
+    expect(versionOf(config)).toBe(before)
+    expect(config.scores![0]!.failures.map(({ image, unsupported }) => [image, unsupported])).toEqual([
+      ['3', ['cat']],
+      ['2', ['kite']],
+    ])
+    const card = await readFile(join(path, 'README.md'), 'utf8')
+    for (const text of [
+      '| One set, 3 photos |',
+      '| people on the same photos, against 1 references |',
+      '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
+      '![Reliability of Another](reliability-another.svg)',
+      '| One set, 3 | a cat | cat | 0.60 |',
+      'For tests.',
+    ])
+      expect(card).toContain(text)
+    expect(card).not.toMatch(/undefined|NaN/)
+    // Every row of a table has as many cells as its head.
+    for (const block of card.split(/\n\n/).filter((text) => text.startsWith('|')))
+      expect(new Set(block.split('\n').map((line) => line.match(/\|/g)!.length)).size).toBe(1)
+    expect(await readFile(join(path, 'reliability-one-set.svg'), 'utf8')).toContain('3 captions')
+
+    await rewriteBundle(path, { scores: scores.slice(0, 1) })
+    expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual(['reliability-one-set.svg'])
+    await rewriteConfidence(path, { weights: [1, 2, 3, 4, 5], calibration: 'anew' })
+    const anew = (await readBundle(path)).config
+    expect(anew.scores![0]).not.toHaveProperty('calibration')
+    expect(anew.scores![0]!.corpus).toEqual(scores[0]!.corpus)
+    expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual([])
+    expect(await readFile(join(path, 'README.md'), 'utf8')).toContain('One set, 3 photos')
+  } finally {
+    await rm(path, { recursive: true, force: true })
+  }
+})
+
+it('what is no evaluation is refused by what is missing', () => {
+  expect(() => cardScoresOf('set', { images: 3 }, 'x.json')).toThrow('Expected an object for corpus')
+  expect(() => cardScoresOf('set', [], 'x.json')).toThrow('x.json')
+})
