@@ -4,17 +4,12 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { Vocabulary } from '../data/vocabulary.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
-import { tensorsOf } from '../language/bundle.js'
 import { sizeOf } from '../language/character-model.js'
 import { ClassificationTask, classify, confusionOf } from '../language/classification.js'
 import { Classifier, classifierConfigSchema } from '../language/classifier.js'
-import {
-  type ClassifierBundle,
-  readClassifierBundle,
-  writeClassifierBundle,
-} from '../language/classifier-bundle.js'
+import { readClassifierBundle, writeClassifierBundle } from '../language/classifier-bundle.js'
 import {
   checkLabels,
   type LabelledTexts,
@@ -29,6 +24,7 @@ import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 import { runTraining } from './run-training.js'
 import { addSchemaOptions, fromOptions } from './schema-options.js'
+import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
 const RECIPE = { steps: 1000, learningRate: 2e-3, dropout: 0.3 }
@@ -175,19 +171,4 @@ async function predict(place: string, given: string[], { engine }: Source): Prom
     }
     judge()
   })
-}
-
-async function withWeights<R>(
-  { model, weights }: ClassifierBundle,
-  engine: Backend | 'auto',
-  use: (ops: TensorFlowOps, weights: Record<string, Tensor>) => Promise<R>,
-): Promise<R> {
-  await useBackend(engine)
-  const ops = new TensorFlowOps()
-  const tensors = tensorsOf(ops, model.parameters, weights)
-  try {
-    return await use(ops, tensors)
-  } finally {
-    ops.dispose(Object.values(tensors))
-  }
 }

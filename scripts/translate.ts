@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
-import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { tensorsOf } from '../language/bundle.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
 import { sizeOf } from '../language/character-model.js'
 import { Characters } from '../language/characters.js'
 import type { Pair } from '../language/dates.js'
@@ -29,6 +29,7 @@ import { progressBar } from './progress.js'
 import { runTraining } from './run-training.js'
 import { addSchemaOptions, fromOptions } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
+import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
 const RECIPE = { steps: 2500, learningRate: 4e-3 }
@@ -79,13 +80,10 @@ async function trainTranslator(
   const signal = interruptible()
   const recipe = fromOptions(recipeSchema, options)
   const { out, batchSize } = options
+  const pairs = path === undefined ? undefined : await readPairs(path)
   const lessons =
-    path === undefined
-      ? dateLessons(batchSize, recipe.seed)
-      : pairLessons(await readPairs(path), batchSize, recipe.seed)
-  const { alphabets, maxLength } = alphabetsOf(
-    path === undefined ? datesSeen(lessons) : await readPairs(path),
-  )
+    pairs === undefined ? dateLessons(batchSize, recipe.seed) : pairLessons(pairs, batchSize, recipe.seed)
+  const { alphabets, maxLength } = alphabetsOf(pairs ?? datesSeen(lessons))
   const model = new Translator(
     fromOptions(translatorConfigSchema, options, {
       sources: alphabets.source.size,
@@ -141,31 +139,30 @@ async function translated(
   { beamSize, engine }: Search,
   signal: AbortSignal,
 ): Promise<Translation[]> {
-  await useBackend(engine)
-  const ops = new TensorFlowOps()
-  const weights = tensorsOf(ops, bundle.model.parameters, bundle.weights)
   const { model, alphabets, maxLength } = bundle
-  const bar = progressBar('translate', texts.length)
-  const done: Translation[] = []
-  try {
-    for (let from = 0; from < texts.length; from += BATCH) {
-      signal.throwIfAborted()
-      const part = texts.slice(from, from + BATCH)
-      done.push(...(await translate(ops, model, alphabets, weights, part, { beamSize, maxLength })))
-      bar.update(done.length)
+  return withWeights(bundle, engine, async (ops, weights) => {
+    const bar = progressBar('translate', texts.length)
+    const done: Translation[] = []
+    try {
+      for (let from = 0; from < texts.length; from += BATCH) {
+        signal.throwIfAborted()
+        const part = texts.slice(from, from + BATCH)
+        done.push(...(await translate(ops, model, alphabets, weights, part, { beamSize, maxLength })))
+        bar.update(done.length)
+      }
+      return done
+    } finally {
+      bar.stop()
     }
-    return done
-  } finally {
-    bar.stop()
-    ops.dispose(Object.values(weights))
-  }
+  })
 }
 
 async function evaluate(place: string, path: string | undefined, search: Search): Promise<void> {
   const signal = interruptible()
   const bundle = await readTranslatorBundle(place)
-  const lessons = path === undefined ? dateLessons(1, 1) : pairLessons(await readPairs(path), 1, 1)
-  const pairs = lessons.test
+  if (path === undefined && bundle.data === 'pairs')
+    throw expected('a file of pairs', 'a model that learnt from one', path)
+  const { test: pairs } = path === undefined ? dateLessons(1, 1) : pairLessons(await readPairs(path), 1, 1)
   const sources = pairs.map(({ source }) => source)
   const found = await translated(bundle, sources, search, signal)
   const wrong = pairs.flatMap(({ source, target }, i) =>
@@ -181,6 +178,8 @@ async function evaluate(place: string, path: string | undefined, search: Search)
 async function show(place: string, texts: string[], options: Search & { picture?: string }): Promise<void> {
   const signal = interruptible()
   const bundle = await readTranslatorBundle(place)
+  if (options.picture !== undefined && bundle.model.config.attention === 'none')
+    throw expected('a model with attention', '--picture', 'none')
   const found = await translated(bundle, texts, options, signal)
   const alignments = found.flatMap(({ text, alignment }, i): Alignment[] =>
     alignment === undefined

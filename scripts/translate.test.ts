@@ -1,0 +1,63 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { killAtWork, run } from './fixtures/commands.js'
+
+const MINUTES = 60_000
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'translate-'))
+  const letters = ['a', 'b', 'c', 'd']
+  const words = letters.flatMap((x) => letters.flatMap((y) => ['', ...letters].map((z) => x + y + z)))
+  const lines = words.map((word) => `${word}\t${Array.from(word).toReversed().join('').toUpperCase()}\r\n`)
+  await writeFile(at('pairs.tsv'), lines.join(''))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const small = [
+  ...['--engine', 'cpu', '--units', '8', '--attention-units', '4', '--embedding-size', '4'],
+  ...['--batch-size', '8', '--steps', '40', '--warm-up-steps', '4', '--learning-rate', '0.02'],
+]
+
+it(
+  'showtell translate train, killed and begun again, leaves what an undisturbed run leaves; evaluate and text take it',
+  async () => {
+    const command = (out: string): string[] => [
+      ...['translate', 'train', at('pairs.tsv'), '--out', at(out), ...small],
+    ]
+    await run(command('whole'))
+    expect(await killAtWork(command('parts'), at('parts/log.jsonl'), 2500)).toBe(true)
+    await run(command('parts'))
+    for (const file of ['log.jsonl', 'bundle/config.json'])
+      expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+    await run(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
+    const drawn = ['--picture', at('looks.svg'), '--engine', 'cpu']
+    await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', ...drawn])
+    expect((await readFile(at('looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
+      expect.stringMatching(/^<title>abc → /),
+      expect.stringMatching(/^<title>d\? → /),
+    ])
+  },
+  2 * MINUTES,
+)
+
+it(
+  'showtell translate without attention has no picture to draw, and dates are made where no pairs are given',
+  async () => {
+    const none = ['--attention', 'none', '--steps', '2', '--out', at('dates')]
+    await run(['translate', 'train', ...small.slice(0, 10), ...none])
+    const bundle = JSON.parse(await readFile(at('dates/bundle/config.json'), 'utf8'))
+    expect(bundle.model).toMatchObject({ attention: 'none', data: 'dates', maxLength: 20 })
+    const drawn = ['--picture', at('none.svg'), '--engine', 'cpu']
+    expect(await run(['translate', 'text', at('dates/bundle'), '5 May 1979', ...drawn], [1])).toContain(
+      'Expected a model with attention for --picture but received "none"',
+    )
+    const broken = ['translate', 'train', '--out', at('broken'), ...small, at('broken.tsv')]
+    await writeFile(at('broken.tsv'), 'a\tA\nb\n')
+    expect(await run(broken, [1])).toContain('broken.tsv line 2')
+  },
+  2 * MINUTES,
+)
