@@ -50,6 +50,8 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
       '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
       '![Reliability of Another](reliability-another.svg)',
       '| One set, 3 | a cat | cat | 0.60 |',
+      // The same captions twice: the same error.
+      `| all together | ${scores[0]!.calibration!.error.toFixed(3)} |`,
       'For tests.',
     ])
       expect(card).toContain(text)

@@ -137,6 +137,8 @@ function reliabilitySection(scores: readonly CardScores[]): string {
           ],
         ],
   )
+  const all = scores.flatMap(({ calibration: found }) => found ?? [])
+  if (all.length > 1) rows.push(['all together', pooledError(all).toFixed(3), '', '', ''])
   return `## Confidence
 
 The confidence of a caption is the probability that every object it names stands in some reference. The expected
@@ -145,6 +147,18 @@ calibration error is over ten equal bins; "by chance" is what confidences withou
 ${table(['', 'calibration error', 'by chance', 'AUROC', 'captions right'], rows)}
 
 ${scores.map((one) => `![Reliability of ${one.set}](${diagramOf(one)})`).join('\n')}`
+}
+
+/** Expected calibration error of all captions in one. */
+function pooledError(all: readonly NonNullable<CardScores['calibration']>[]): number {
+  const off = all[0]!.bins.map((_, bin) =>
+    all.reduce((sum, { bins }) => {
+      const { captions, confidence, right } = bins[bin]!
+      return sum + captions * (confidence - right)
+    }, 0),
+  )
+  const captions = all.reduce((sum, one) => sum + one.captions, 0)
+  return off.reduce((sum, value) => sum + Math.abs(value), 0) / captions
 }
 
 function failureSection(scores: readonly CardScores[]): string {

@@ -6,7 +6,8 @@ const [LEFT, TOP, SIDE] = [46, 22, 236]
 
 /**
  * Reliability diagram (Guo et al. 2017, section 2): of the captions of each tenth of confidence how many are right, as
- * an SVG that needs nothing else. Bars on the line mean what they say; the number in a bar is that of its captions.
+ * an SVG that needs nothing else. Bars that end at their dot, the mean confidence, mean what they say; the number in a
+ * bar is that of its captions.
  */
 export function reliabilityDiagram({ captions, error, auroc, bins }: Calibration): string {
   const x = (value: number): string => (LEFT + SIDE * value).toFixed(1)
@@ -18,7 +19,7 @@ export function reliabilityDiagram({ captions, error, auroc, bins }: Calibration
     return [
       `<rect x="${(LEFT + (i + 0.05) * width).toFixed(1)}" y="${y(bin.right)}" width="${(width * 0.9).toFixed(1)}" height="${(SIDE * bin.right).toFixed(1)}" fill="#47a"/>`,
       `<circle cx="${x(bin.confidence)}" cy="${y(bin.confidence)}" r="2.5" fill="#d55e00"/>`,
-      `<text x="${middle}" y="${(Number(y(bin.right)) - 4).toFixed(1)}" text-anchor="middle">${bin.captions}</text>`,
+      `<text x="${middle}" y="${TOP + SIDE - 5}" text-anchor="middle" fill="${bin.right < 0.05 ? '#333' : '#fff'}">${bin.captions}</text>`,
     ].join('')
   })
   const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map(
@@ -32,7 +33,7 @@ export function reliabilityDiagram({ captions, error, auroc, bins }: Calibration
 <rect x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" fill="none" stroke="#888"/>
 ${bars.join('')}<path d="M${x(0)} ${y(0)}L${x(1)} ${y(1)}" stroke="#888" stroke-dasharray="4 3"/>
 ${ticks.join('')}
-<text x="${LEFT}" y="14">${told}</text>
+<text x="${LEFT + SIDE / 2}" y="14" text-anchor="middle" font-size="8">${told}</text>
 <text x="${LEFT + SIDE / 2}" y="${TOP + SIDE + 30}" text-anchor="middle">confidence</text>
 <text transform="translate(12 ${TOP + SIDE / 2}) rotate(-90)" text-anchor="middle">share of captions that are right</text>
 </svg>
