@@ -90,6 +90,8 @@ export async function unlessMissing<R>(
 }
 
 async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
+  // Since 1.29 it writes an identifier to the user's cache and sends Microsoft what it runs, unless this is set before.
+  process.env.ORT_DISABLE_TELEMETRY ??= '1'
   try {
     return await import('onnxruntime-node')
   } catch (cause) {

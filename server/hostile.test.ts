@@ -33,15 +33,15 @@ beforeAll(async () => {
   await writeBundle(bundle, tinyContent())
   const temporary = join(folder, 'temporary')
   await mkdir(temporary)
-  service = await ServiceProcess.fromSources(
-    ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--log-level', 'silent', '--drain-delay', '0'],
-    // Whatever writes to disk for a while writes there.
-    { TMPDIR: temporary },
-  )
-  url = new URL(service.url)
   watch(temporary, { recursive: true }, (_event, name) => {
     if (name !== null && !name.startsWith('tsx-')) written.push(name)
   }).unref()
+  service = await ServiceProcess.fromSources(
+    ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--log-level', 'silent', '--drain-delay', '0'],
+    // Whatever writes to disk, for a while or for good, writes there.
+    { TMPDIR: temporary, HOME: temporary, XDG_CACHE_HOME: '' },
+  )
+  url = new URL(service.url)
   for (let i = 0; i < 4; i++) expect(await status(photo())).toBe(200)
 })
 afterAll(async () => {
