@@ -1,5 +1,5 @@
 import { expected } from '../../errors.js'
-import { hashOfBytes, PhraseSet, type UsedPhrases } from './phrases.js'
+import { PhraseSet, readPhrase, type UsedPhrases } from './phrases.js'
 
 /** METEOR's paraphrase table: phrases of one or more words joined by a space. */
 export interface Paraphrases {
@@ -12,7 +12,6 @@ export interface Paraphrases {
 }
 
 const NEWLINE = 10
-const SPACE = 32
 
 /**
  * Reads an unpacked paraphrase table, three lines an entry: probability (which METEOR does not use), phrase, paraphrase;
@@ -95,8 +94,8 @@ class Table implements Paraphrases {
       read = nextLine(bytes, paraphrase)
       this.#entries++
       if (!this.#isPhraseUsed || !this.#isUsed(bytes, paraphrase, read)) continue
-      if (!this.#hasParaphrase) this.#openGroup(bytes.subarray(current, current + length - 1))
-      this.#add(bytes.subarray(paraphrase, read))
+      if (!this.#hasParaphrase) this.#openGroup(bytes, current, current + length - 1)
+      this.#add(bytes, paraphrase, read)
     }
     this.#carried = joined(bytes.subarray(current, current + length), bytes.subarray(read))
     this.#length = length
@@ -113,33 +112,32 @@ class Table implements Paraphrases {
     return this.#used === undefined || this.#used.mayHave(bytes, line, next - 1)
   }
 
-  /** Whose paraphrases come from here on. */
-  #openGroup(phrase: Uint8Array): void {
+  /** The phrase whose paraphrases come from here on. */
+  #openGroup(bytes: Uint8Array, start: number, end: number): void {
     this.#hasParaphrase = true
-    const text = this.#decoder.decode(phrase)
+    const text = this.#decoder.decode(bytes.subarray(start, end))
     this.#groupOf.set(text, this.#starts.length)
     this.#starts.push(this.#size)
     if (this.#groupOf.size < this.#starts.length)
       throw expected('the paraphrases of a phrase in one place', this.#where, text, 'INVALID_DATA')
-    this.#know(phrase)
+    this.#know(bytes, start, end)
   }
 
-  /** @param line a paraphrase with its line's end */
-  #add(line: Uint8Array): void {
-    if (this.#size + line.length > this.#store.length) {
-      const larger = new Uint8Array(2 * (this.#size + line.length))
+  /** The line of a paraphrase. */
+  #add(bytes: Uint8Array, line: number, next: number): void {
+    const size = this.#size + next - line
+    if (size > this.#store.length) {
+      const larger = new Uint8Array(2 * size)
       larger.set(this.#store)
       this.#store = larger
     }
-    this.#store.set(line, this.#size)
-    this.#size += line.length
-    this.#know(line.subarray(0, -1))
+    for (let i = line; i < next; i++) this.#store[this.#size++] = bytes[i]!
+    this.#know(bytes, line, next - 1)
   }
 
-  #know(phrase: Uint8Array): void {
-    this.#known.add(hashOfBytes(phrase, 0, phrase.length))
-    let words = 1
-    for (const byte of phrase) if (byte === SPACE) words++
+  #know(bytes: Uint8Array, start: number, end: number): void {
+    const { hash, words } = readPhrase(bytes, start, end)
+    this.#known.add(hash)
     this.longest = Math.max(this.longest, words)
   }
 }

@@ -13,26 +13,21 @@ export function phraseHash(word: number, before = 0): number {
   return Math.imul(before ^ word, FNV_PRIME)
 }
 
-/** Hash of the phrase between two places of the bytes, or of its first words if it has more. */
-export function hashOfBytes(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  words = Number.POSITIVE_INFINITY,
-): number {
+/** Hash of the phrase between two places of the bytes, and how many words it has. */
+export function readPhrase(bytes: Uint8Array, start: number, end: number): { hash: number; words: number } {
   let hash = 0
   let word = FNV_OFFSET
-  let left = words
+  let words = 1
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
     if (byte !== SPACE) word = Math.imul(word ^ byte, FNV_PRIME)
     else {
       hash = phraseHash(word, hash)
-      if (--left === 0) return hash
       word = FNV_OFFSET
+      words++
     }
   }
-  return phraseHash(word, hash)
+  return { hash: phraseHash(word, hash), words }
 }
 
 /** Hashes words, each once. */
@@ -67,6 +62,7 @@ export class PhraseSet {
 
 /** The phrases that captions, given as tokens, are made of. */
 export class UsedPhrases {
+  /** Of every phrase its first word, its first two and so on. */
   readonly #firstWords = new PhraseSet()
 
   constructor(captions: Iterable<readonly string[]>) {
@@ -83,8 +79,24 @@ export class UsedPhrases {
     }
   }
 
-  /** Whether some caption may have the phrase between two places of the bytes: false only if none has its first words. */
+  /**
+   * Whether some caption may have the phrase between two places of the bytes: if some has its first word, its first two
+   * and so on. Most phrases of the table are told by two.
+   */
   mayHave(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#firstWords.mayHave(hashOfBytes(bytes, start, end, FIRST_WORDS))
+    let hash = 0
+    let word = FNV_OFFSET
+    let words = 0
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i]!
+      if (byte !== SPACE) word = Math.imul(word ^ byte, FNV_PRIME)
+      else {
+        hash = phraseHash(word, hash)
+        if (!this.#firstWords.mayHave(hash)) return false
+        if (++words === FIRST_WORDS) return true
+        word = FNV_OFFSET
+      }
+    }
+    return this.#firstWords.mayHave(phraseHash(word, hash))
   }
 }
