@@ -103,12 +103,11 @@ describe('a captioner', () => {
     expect(one![0]![0]!.text).toBe(three![0]![0]!.text)
   })
 
-  it('gives the best captions first and none twice', async () => {
+  it('gives first what it gives alone, and none twice', async () => {
     const [found] = await captions([CAT], { count: 6 })
     expect(found).toHaveLength(6)
     expect(new Set(found!.map(({ text }) => text)).size).toBe(6)
-    const scores = found!.map(({ score }) => score)
-    expect(scores).toEqual([...scores].sort((a, b) => b - a))
+    expect(found![0]).toEqual((await captions([CAT]))[0]![0])
   })
 
   it('bans words', async () => {

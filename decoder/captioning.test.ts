@@ -83,9 +83,10 @@ describe('Captioning', () => {
             expect(found.length).toBeGreaterThan(0)
             expect(found.length).toBeLessThanOrEqual(options.count)
             expect(new Set(found.map(({ text }) => text)).size).toBe(found.length)
-            expect(found.map(({ score }) => score)).toEqual(
-              found.map(({ score }) => score).sort((a, b) => b - a),
-            )
+            if (options.temperature > 0)
+              expect(found.map(({ score }) => score)).toEqual(
+                found.map(({ score }) => score).sort((a, b) => b - a),
+              )
             for (const { text, tokens, logProb, wordLogProbs, score, confidence } of found) {
               expect(text).toBe(toSentence(tokens))
               expect(tokens.length).toBeLessThanOrEqual(options.maxLength)
@@ -118,7 +119,7 @@ describe('Captioning', () => {
     const confidences = plain!.map(({ confidence }) => confidence).sort((a, b) => a - b)
     const minConfidence = confidences[2]!
     const [hedged] = await captions([1], { count: 4, minConfidence })
-    expect(hedged!.map(({ text }) => text.startsWith('Possibly '))).toEqual(
+    expect(hedged!.map(({ text }) => /^Possibly\b/.test(text))).toEqual(
       plain!.map(({ confidence }) => confidence < minConfidence),
     )
     expect(hedged!.map(({ tokens }) => tokens)).toEqual(plain!.map(({ tokens }) => tokens))
@@ -132,6 +133,17 @@ describe('Captioning', () => {
 
   it('gives as many captions as were asked for though the beam is narrower', async () => {
     expect((await captions([1], { count: 5, beamSize: 1 }))[0]).toHaveLength(5)
+  })
+
+  it('gives the same first caption however many are asked for, and others of other content', async () => {
+    const contentOf = ({ tokens }: { readonly tokens: readonly string[] }) =>
+      [...new Set(tokens.filter(isContentWord))].sort().join(' ')
+    for (const photo of [1, 2, 3, 4]) {
+      const [alone] = await captions([photo])
+      const [several] = await captions([photo], { count: 3 })
+      expect(several![0]).toEqual(alone![0])
+      expect(new Set(several!.map(contentOf)).size).toBe(3)
+    }
   })
 
   it('says where the model looked only when asked', async () => {

@@ -2,7 +2,12 @@ import { z } from 'zod'
 
 /** Everything one may ask of a caption. The one definition of names, ranges and defaults for library, command line and service. */
 export const captionOptionsSchema = z.strictObject({
-  count: z.int().min(1).max(10).default(1).describe('Captions returned a photo, best first'),
+  count: z
+    .int()
+    .min(1)
+    .max(10)
+    .default(1)
+    .describe('Captions returned a photo: the best, then others that differ in content'),
   beamSize: z.int().min(1).max(20).default(3).describe('Hypotheses kept while searching; 1 is greedy'),
   maxLength: z.int().min(1).max(50).default(20).describe('Most words of a caption'),
   minLength: z.int().min(0).max(50).default(4).describe('Fewest words of a caption'),

@@ -12,7 +12,7 @@ export interface Caption {
   readonly logProb: number
   /** Log-probability of each word, nats. */
   readonly wordLogProbs: readonly number[]
-  /** logProb after length normalisation; captions are sorted by it. */
+  /** logProb after length normalisation. */
   readonly score: number
   /** Calibrated probability that people would name every object that the caption names; ½ without calibration. */
   readonly confidence: number
@@ -21,7 +21,7 @@ export interface Caption {
 }
 
 export interface CaptionedPhoto {
-  /** Best first; never empty. */
+  /** The best first, then others that differ from it in content; samples by their scores. Never empty. */
   readonly captions: readonly Caption[]
   /** Milliseconds spent on this photo's batch, divided by its photos. */
   readonly timing: { readonly decode: number; readonly encode: number; readonly search: number }

@@ -8,7 +8,7 @@ export const captionSchema = z.object({
   tokens: z.array(z.string()).readonly(),
   logProb: z.number().describe('Sum of the log-probabilities of the tokens and the end, nats'),
   wordLogProbs: z.array(z.number()).readonly().describe('Log-probability of each token, nats'),
-  score: z.number().describe('logProb after length normalisation; captions are sorted by it'),
+  score: z.number().describe('logProb after length normalisation'),
   confidence: z.number().describe('Probability that every object named is there'),
   attention: z
     .array(z.array(z.number()).readonly())
@@ -24,7 +24,7 @@ export const timingSchema = z
   .describe('Milliseconds of the batch a photo; 0 where the answer was known')
 export const captionedPhotoSchema = z.object({
   ...named,
-  captions: z.array(captionSchema).readonly().describe('Best first'),
+  captions: z.array(captionSchema).readonly().describe('The best first'),
   timing: timingSchema,
 })
 export const codeSchema = z.enum(CODES)

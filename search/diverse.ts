@@ -1,0 +1,137 @@
+import { type BeamOptions, beamSearch } from './beam.js'
+import type { SequenceModel } from './model.js'
+import type { Hypothesis } from './ranking.js'
+
+export interface DiverseOptions extends BeamOptions {
+  /** What a word costs a hypothesis for each earlier one of its image that says it, nats. */
+  readonly reuse: number
+  /** Whether it costs anything to say a token again. */
+  readonly isContent: (token: number) => boolean
+}
+
+/** How often the hypotheses that an image has say a token. */
+type Used = Map<number, number>
+
+/**
+ * Hypotheses that differ in what they say: the first is that of the beam search, and each next one is searched for anew
+ * where the words of content of all earlier ones cost (Gimpel et al. 2013, "A systematic exploration of diversity in
+ * machine translation", section 3, with single words for n-grams). Scores are the model's own. So the first does
+ * not depend on `count`, and the others are not sorted by their scores.
+ *
+ * @returns for each image 1 to `count` hypotheses, no two alike by `same`; where too few differ, the best of one wider
+ * beam search come last
+ * @throws ShowtellError as `beamSearch` does
+ */
+export async function diverseBeamSearch<State>(
+  model: SequenceModel<State>,
+  options: DiverseOptions,
+): Promise<Hypothesis[][]> {
+  const started = await model.start()
+  try {
+    return await searchAgain(startedAt(model, started), options)
+  } finally {
+    model.release(started)
+  }
+}
+
+/** The model, begun by every search with the same state. */
+function startedAt<State>(model: SequenceModel<State>, started: State): SequenceModel<State> {
+  return {
+    images: model.images,
+    vocabularySize: model.vocabularySize,
+    start: async () => started,
+    step: (...given) => model.step(...given),
+    select: (...given) => model.select(...given),
+    release: (state) => {
+      if (state !== started) model.release(state)
+    },
+  }
+}
+
+async function searchAgain<State>(
+  model: SequenceModel<State>,
+  options: DiverseOptions,
+): Promise<Hypothesis[][]> {
+  const { count, beamSize, isContent, same = String } = options
+  const found = await beamSearch(model, { ...options, count: 1 })
+  const used = found.map((): Used => new Map())
+  const take = (image: number, one: Hypothesis | undefined, isNew: boolean): void => {
+    if (one === undefined) return
+    if (isNew) found[image]!.push(one)
+    for (const token of one.tokens)
+      if (isContent(token)) used[image]!.set(token, (used[image]!.get(token) ?? 0) + 1)
+  }
+  const contentOf = (tokens: Int32Array): string => [...tokens].filter(isContent).sort().join()
+  const others = (image: number, key: (tokens: Int32Array) => string) => {
+    const keys = new Set(found[image]!.map(({ tokens }) => key(tokens)))
+    return ({ tokens }: Hypothesis): boolean => !keys.has(key(tokens))
+  }
+  found.forEach(([first], image) => {
+    take(image, first, false)
+  })
+  for (let pass = 1; pass < count; pass++) {
+    const next = await beamSearch(costly(model, used, options.reuse), {
+      ...options,
+      count: 2,
+      same: contentOf,
+    })
+    for (const [image, hypotheses] of next.entries()) {
+      const own = hypotheses.map((one) => withoutCost(one, used[image]!, options))
+      const other = own.find(others(image, contentOf))
+      take(image, other ?? own[0], other !== undefined)
+    }
+  }
+  if (found.every(({ length }) => length >= count)) return found
+  const wide = await beamSearch(model, { ...options, beamSize: Math.max(beamSize, count) })
+  for (const [image, hypotheses] of wide.entries()) {
+    const isOther = others(image, same)
+    found[image]!.push(...hypotheses.filter(isOther).slice(0, count - found[image]!.length))
+  }
+  return found
+}
+
+/** The model, with the words that each image has used less probable by what they cost. */
+function costly<State>(
+  model: SequenceModel<State>,
+  used: readonly Used[],
+  reuse: number,
+): SequenceModel<State> {
+  const most = used.reduce((size, words) => Math.max(size, words.size), 0)
+  return {
+    ...model,
+    async step(tokens, state, k, bias) {
+      // So many that k are left of those that cost nothing.
+      const width = Math.min(model.vocabularySize, k + most)
+      const { continuations, state: after } = await model.step(tokens, state, width, bias)
+      const rows = tokens.length
+      const best = { tokens: new Int32Array(rows * k), logProbs: new Float32Array(rows * k) }
+      for (let row = 0; row < rows; row++) {
+        const words = used[Math.floor((row * model.images) / rows)]!
+        const ordered = Array.from({ length: width }, (_, i) => {
+          const token = continuations.tokens[row * width + i]!
+          return {
+            token,
+            logProb: continuations.logProbs[row * width + i]! - reuse * (words.get(token) ?? 0),
+          }
+        }).sort((a, b) => b.logProb - a.logProb)
+        for (let i = 0; i < k; i++) {
+          best.tokens[row * k + i] = ordered[i]!.token
+          best.logProbs[row * k + i] = ordered[i]!.logProb
+        }
+      }
+      return { continuations: { ...continuations, ...best }, state: after }
+    },
+  }
+}
+
+/** The hypothesis with the model's own probabilities. */
+function withoutCost(one: Hypothesis, used: Used, { reuse, lengthPenalty }: DiverseOptions): Hypothesis {
+  const costs = Array.from(one.tokens, (token) => reuse * (used.get(token) ?? 0))
+  const logProb = costs.reduce((sum, cost) => sum + cost, one.logProb)
+  return {
+    ...one,
+    logProb,
+    wordLogProbs: one.wordLogProbs.map((value, i) => value + costs[i]!),
+    score: logProb / Math.max(1, one.tokens.length) ** lengthPenalty,
+  }
+}
