@@ -4,9 +4,6 @@ export type Token = string | number
 /** The longest n-grams of BLEU and CIDEr. */
 export const MAX_ORDER = 4
 
-/** More than there are words: the number of an n-gram and that of a word fit into one exact number. */
-const MOST_WORDS = 2 ** 26
-
 /** The different n-grams of a caption, by their numbers in an index. */
 export interface Ngrams {
   /** Order after order, each as the caption goes. */
@@ -19,20 +16,22 @@ export interface Ngrams {
   readonly length: number
 }
 
-/** Numbers the n-grams of 1 to 4 words, from 0 on: numbers take a third of the time that texts take as keys. */
+/**
+ * Numbers the n-grams of 1 to 4 words, from 0 on. An n-gram is the one without its last word and that word: two numbers,
+ * which a table of open addresses finds in a fifth of the time that a map needs for texts.
+ */
 export class NgramIndex {
   readonly #words = new Map<string, number>()
   readonly #texts: string[] = []
-  /** Of each n-gram its last word and what is before it, in one number. */
-  readonly #parts: number[] = []
-  readonly #ids = new Map<number, number>()
-  /** Where each n-gram stands in the caption that had it last. */
-  readonly #places: number[] = []
-
   /** How many n-grams have numbers. */
-  get size(): number {
-    return this.#parts.length
-  }
+  size = 0
+  /** N-grams plus 1 by their hash, at most half full; 0 is free. */
+  #table = new Int32Array(1 << 10)
+  /** Of each n-gram the one without its last word (−1 if that is all) and that word. */
+  #before = new Int32Array(1 << 9)
+  #last = new Int32Array(1 << 9)
+  /** Where each n-gram stands in the caption that had it last. */
+  #places = new Int32Array(1 << 9)
 
   /** Numbers what is new in a caption. */
   read(tokens: readonly Token[]): Ngrams {
@@ -61,10 +60,9 @@ export class NgramIndex {
 
   /** The words of an n-gram joined by spaces, which no token holds. */
   textOf(id: number): string {
-    const parts = this.#parts[id]!
-    const before = Math.floor(parts / MOST_WORDS) - 1
-    const text = this.#texts[parts % MOST_WORDS]!
-    return before < 0 ? text : `${this.textOf(before)} ${text}`
+    const before = this.#before[id]!
+    const word = this.#texts[this.#last[id]!]!
+    return before < 0 ? word : `${this.textOf(before)} ${word}`
   }
 
   #wordOf(text: string): number {
@@ -77,18 +75,45 @@ export class NgramIndex {
     return word
   }
 
-  /** @param before the n-gram less its last word, −1 if that is all */
-  #idOf(before: number, word: number): number {
-    const parts = (before + 1) * MOST_WORDS + word
-    let id = this.#ids.get(parts)
-    if (id === undefined) {
-      id = this.#parts.length
-      this.#ids.set(parts, id)
-      this.#parts.push(parts)
-      this.#places.push(0)
+  #idOf(before: number, last: number): number {
+    let slot = this.#slotOf(before, last)
+    for (; ; slot = (slot + 1) & (this.#table.length - 1)) {
+      const id = this.#table[slot]! - 1
+      if (id < 0) break
+      if (this.#before[id] === before && this.#last[id] === last) return id
     }
+    const id = this.size++
+    this.#before[id] = before
+    this.#last[id] = last
+    this.#table[slot] = this.size
+    if (2 * this.size === this.#table.length) this.#grow()
     return id
   }
+
+  /** Where the search for an n-gram begins (Fibonacci hashing). */
+  #slotOf(before: number, last: number): number {
+    const hash = Math.imul(Math.imul(before, 31) + last, 0x9e3779b1)
+    return (hash ^ (hash >>> 15)) & (this.#table.length - 1)
+  }
+
+  #grow(): void {
+    const room = this.#table.length
+    this.#table = new Int32Array(2 * room)
+    this.#before = enlarged(this.#before, room)
+    this.#last = enlarged(this.#last, room)
+    this.#places = enlarged(this.#places, room)
+    for (let id = 0; id < this.size; id++) {
+      let slot = this.#slotOf(this.#before[id]!, this.#last[id]!)
+      while (this.#table[slot] !== 0) slot = (slot + 1) & (this.#table.length - 1)
+      this.#table[slot] = id + 1
+    }
+  }
+}
+
+function enlarged(numbers: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(length)
+  larger.set(numbers)
+  return larger
 }
 
 /** The n-grams of a set of captions, numbered by one index. */
