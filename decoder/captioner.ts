@@ -25,15 +25,16 @@ export interface CaptionerOptions {
 
 /**
  * Loads a bundle into a process of its own and waits until it is ready. A process that dies is replaced.
- * @param path folder of the bundle; the one that ships when absent.
+ * @param path folder of the bundle; the one that ships when absent. Of several, which must have the same vocabulary, the
+ * probabilities are averaged at every word.
  * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE.
  */
 export async function loadCaptioner(
-  path: string = shippedBundle(),
+  path: string | readonly string[] = shippedBundle(),
   options: CaptionerOptions = {},
 ): Promise<Captioner> {
   const running = new ModelProcess({
-    bundle: path,
+    bundles: [path].flat(),
     engine: options.engine ?? 'auto',
     threads: options.threads ?? Math.min(4, availableParallelism()),
   })

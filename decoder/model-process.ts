@@ -68,7 +68,7 @@ export class ModelProcess {
         'INVALID_BUNDLE',
         `Expected the same bundle as before but it has changed`,
         {
-          where: this.settings.bundle,
+          where: this.settings.bundles.join(', '),
         },
       )
       await running.end(error)

@@ -121,7 +121,7 @@ function firstOfRows<A extends Float32Array | Int32Array>(values: A, given: numb
 }
 
 /** The `k` largest entries of each row, falling. */
-function bestOfRows(
+export function bestOfRows(
   logProbs: Float32Array,
   width: number,
   k: number,

@@ -1,14 +1,16 @@
 import { fileURLToPath } from 'node:url'
 import { messageOf, ShowtellError } from '../errors.js'
-import { readBundle, versionOf } from './bundle.js'
+import { type Bundle, readBundle, versionOf } from './bundle.js'
 import { type CaptionedBatch, Captioning } from './captioning.js'
-import { type CaptionEngine, openRuntime } from './engines.js'
+import type { CaptionEngine } from './engines.js'
+import { openEnsemble } from './ensemble.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription } from './types.js'
 
 /** What the process is started with, as JSON. */
 export interface WorkerSettings {
-  readonly bundle: string
+  /** More than one speak together. */
+  readonly bundles: readonly string[]
   readonly engine: CaptionEngine
   readonly threads: number
 }
@@ -45,8 +47,9 @@ if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.
       : { code: 'INTERNAL', message: messageOf(error), where: undefined }
   try {
     const settings = JSON.parse(process.argv[2]!) as WorkerSettings
-    const bundle = await readBundle(settings.bundle)
-    const { runtime, engine } = await openRuntime(bundle, settings)
+    const bundles: Bundle[] = []
+    for (const place of settings.bundles) bundles.push(await readBundle(place))
+    const { bundle, runtime, engine } = await openEnsemble(bundles, settings)
     const captioning = new Captioning(bundle, runtime)
     const { config, vocabulary, encoder } = bundle
     let last: Promise<unknown> = Promise.resolve()
@@ -63,7 +66,7 @@ if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.
       imageSize: encoder.imageSize,
       model: {
         name: config.name,
-        version: versionOf(config),
+        version: bundles.map((one) => versionOf(one.config)).join('+'),
         encoder: encoder.name,
         cell: config.decoder.cell,
         attention: config.decoder.attention,

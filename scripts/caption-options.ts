@@ -41,6 +41,14 @@ export function addCaptionOptions(command: Command): Command {
   return command
 }
 
+/** The captioner, or captioners that speak together. Given once each, since photos may follow. */
+export function bundleOption(): Option {
+  return new Option(
+    '--bundle <folder>',
+    'captioner to use; the one that ships when absent. Given several times, the mean of their probabilities speaks',
+  ).argParser((folder, before?: string[]) => [...(before ?? []), folder])
+}
+
 /** The options as the library takes them. */
 export function captionRequest(options: Readonly<Record<string, unknown>>): CaptionRequest {
   const request: Record<string, unknown> = {}

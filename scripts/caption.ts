@@ -9,7 +9,7 @@ import { validate } from '../decoder/validate.js'
 import { expected, messageOf } from '../errors.js'
 import { drawAttention, pictureOf } from './caption-attention.js'
 import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
-import { addCaptionOptions, captionRequest } from './caption-options.js'
+import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
 import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
 import { sidecarOf, writeAltText } from './caption-xmp.js'
@@ -26,7 +26,7 @@ export function register(program: Command): void {
     .command('caption')
     .description('caption photos: files, globs or folders; with --output resumable')
     .argument('<photos...>', 'files, globs or folders')
-    .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
+    .addOption(bundleOption())
     .option(
       '--output <file>',
       'file to write; the same command goes on with one that was interrupted, any other is refused',
@@ -45,7 +45,7 @@ export function register(program: Command): void {
 }
 
 interface Options {
-  bundle?: string
+  bundle?: string[]
   output?: string
   format?: CaptionFormat
   xmp?: boolean

@@ -18,7 +18,7 @@ import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
 import { textReport } from '../metrics/report-rows.js'
-import { addCaptionOptions, captionRequest } from './caption-options.js'
+import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
 import {
   extremeCaptions,
   frequencies,
@@ -35,7 +35,7 @@ interface Options {
   format?: CaptionFormat
   split?: string
   images?: string
-  bundle?: string
+  bundle?: string[]
   limit?: number
   onlyIds?: string
   compare?: string
@@ -64,7 +64,7 @@ export function register(program: Command): void {
     .option('--format <name>', 'format of the references; recognised when absent')
     .option('--split <name>', 'only the references of this split')
     .option('--images <folder>', 'photos: to caption, and to show in the report')
-    .option('--bundle <folder>', 'captioner to use; the one that ships when absent')
+    .addOption(bundleOption())
     .option('--limit <n>', 'only the first n images', positive('--limit'))
     .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
     .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
@@ -162,7 +162,10 @@ async function run(options: Options): Promise<void> {
   }
   if (options.html !== undefined) {
     const pictures = await picturesOf(evaluation, images, options.images, warn)
-    const title = `Captions of ${basename(options.candidates ?? options.bundle ?? 'the shipped captioner')}`
+    const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
+      .flat()
+      .map((path) => basename(path))
+      .join(' + ')}`
     await writeFile(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
   }
 }

@@ -126,7 +126,7 @@ export interface Complete {
 
 /** Every caption that the constraints let end. */
 export function enumerate(
-  model: ToyModel,
+  model: Pick<ToyModel, 'logProbs'>,
   image: number,
   start: number,
   options: ConstraintOptions,

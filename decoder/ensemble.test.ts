@@ -1,0 +1,133 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { Vocabulary } from '../data/vocabulary.js'
+import { tensorCount } from '../engine/fixtures/backends.js'
+import { useBackend } from '../engine/tensorflow.js'
+import { beamSearch } from '../search/beam.js'
+import { Constraints } from '../search/constraints.js'
+import { enumerate, ToyModel } from '../search/toy.test.model.js'
+import type { Bundle } from './bundle.js'
+import { Captioning } from './captioning.js'
+import { averaged, openEnsemble } from './ensemble.js'
+import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
+import { importedWeights, smallEncoder } from './fixtures/encoders.js'
+import { captionOptionsSchema } from './options.js'
+import type { PhotoModel } from './runtime.js'
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+
+const PHOTOS = 2
+const { encoder, ...random } = smallEncoder()
+let folder: string
+let bundle: Bundle
+let other: Bundle
+beforeAll(async () => {
+  await useBackend('cpu')
+  folder = await mkdtemp(join(tmpdir(), 'ensemble-'))
+  const make = (cell: 'lstm' | 'gru') =>
+    looseBundle(
+      join(folder, cell),
+      encoder,
+      importedWeights({ encoder, ...random }),
+      tinyConfig(encoder, { cell }),
+    )
+  bundle = await make('lstm')
+  other = await make('gru')
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+describe('averaged', () => {
+  const toy = { vocabularySize: 6, end: 0, minLength: 1, maxLength: 4, banned: [5], noRepeatNgram: 2 }
+  const disposable = (model: ToyModel): PhotoModel => Object.assign(model, { dispose: () => {} })
+  const search = (model: PhotoModel) =>
+    beamSearch(model, {
+      start: 5,
+      count: 5,
+      lengthPenalty: 0.7,
+      beamSize: 1536,
+      constraints: new Constraints(toy),
+    })
+
+  it('finds what enumeration finds under the mean of the probabilities', async () => {
+    const models = [new ToyModel([1, 2], 6), new ToyModel([3, 4], 6, 3)]
+    const found = await search(averaged(models.map(disposable)))
+    const mean = {
+      logProbs: (image: number, history: readonly number[]) =>
+        models[0]!
+          .logProbs(image, history)
+          .map((one, i) => Math.log((Math.exp(one) + Math.exp(models[1]!.logProbs(image, history)[i]!)) / 2)),
+    }
+    for (const [image, hypotheses] of found.entries()) {
+      const best = enumerate(mean, image, 5, toy)
+        .map(({ tokens, logProb }) => ({ tokens, score: logProb / tokens.length ** 0.7 }))
+        .sort((a, b) => b.score - a.score)
+      for (const [i, { tokens, score }] of hypotheses.entries()) {
+        expect([...tokens]).toEqual(best[i]!.tokens)
+        expect(score).toBeCloseTo(best[i]!.score, 5)
+      }
+    }
+    expect(models.map(({ unreleased }) => unreleased)).toEqual([0, 0])
+  })
+
+  it('lets nobody say what is banned', async () => {
+    const [found] = await search(averaged([1, 2].map((seed) => disposable(new ToyModel([seed], 6)))))
+    for (const { tokens } of found!) expect(tokens).not.toContain(5)
+  })
+})
+
+describe.each(['onnx', 'cpu'] as const)('in %s', (engine) => {
+  const captionsOf = async (bundles: readonly Bundle[]) => {
+    const ensemble = await openEnsemble(bundles, { engine, threads: 1 })
+    const options = captionOptionsSchema.parse({ attention: true })
+    const captioning = new Captioning(ensemble.bundle, ensemble.runtime)
+    const { captions } = await captioning.caption(drawnPixels(PHOTOS, encoder.imageSize), PHOTOS, options)
+    await ensemble.runtime.close()
+    return captions.map(([best]) => best!)
+  }
+
+  it('a bundle with itself says what it says alone; with another, something else', async () => {
+    const before = tensorCount()
+    const alone = await captionsOf([bundle])
+    const twice = await captionsOf([bundle, bundle])
+    expect(twice.map(({ tokens }) => tokens)).toEqual(alone.map(({ tokens }) => tokens))
+    for (const [i, { logProb, attention }] of twice.entries()) {
+      expect(logProb).toBeCloseTo(alone[i]!.logProb, 4)
+      for (const [row, shares] of attention!.entries())
+        for (const [region, share] of shares.entries())
+          expect(share).toBeCloseTo(alone[i]!.attention![row]![region]!, 5)
+    }
+    const both = await captionsOf([bundle, other])
+    expect(both.map(({ logProb }) => logProb)).not.toEqual(alone.map(({ logProb }) => logProb))
+    expect(tensorCount()).toBe(before)
+  })
+})
+
+describe('openEnsemble', () => {
+  const open = (...bundles: Bundle[]) => openEnsemble(bundles, { engine: 'cpu', threads: 1 })
+
+  it('has all names and no confidence', async () => {
+    const confidence = {
+      weights: [1, 2, 3, 4, 5] as [number, number, number, number, number],
+      calibration: '',
+    }
+    const sure = { ...bundle, config: { ...bundle.config, confidence } }
+    const { bundle: both, runtime } = await open(sure, other)
+    expect(both.config.name).toBe('loose + loose')
+    expect(both.config).not.toHaveProperty('confidence')
+    await runtime.close()
+  })
+
+  it('refuses another vocabulary and another grid, and names the bundle', async () => {
+    const { words, ...rest } = VOCABULARY.toJSON()
+    const words2 = [...words.slice(0, -1), 'dry']
+    await expect(
+      open(bundle, { ...other, vocabulary: Vocabulary.fromJSON({ ...rest, words: words2 }) }),
+    ).rejects.toThrow(`Expected the vocabulary of ${bundle.path} for ${other.path} but received "another"`)
+    await expect(open(bundle, { ...other, encoder: { ...encoder, grid: [1, 9] } })).rejects.toThrow(
+      'Expected the grid',
+    )
+    await expect(open()).rejects.toThrow('Expected at least one for bundles but received 0')
+  })
+})

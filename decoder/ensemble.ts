@@ -1,0 +1,106 @@
+import { expected } from '../errors.js'
+import type { Bundle } from './bundle.js'
+import { type CaptionEngine, openRuntime } from './engines.js'
+import { bestOfRows } from './onnx-runtime.js'
+import type { PhotoModel, Runtime } from './runtime.js'
+
+/** Bundles as one captioner. */
+export interface Ensemble {
+  readonly bundle: Bundle
+  readonly runtime: Runtime
+  readonly engine: string
+}
+
+/**
+ * Opens bundles on an engine, as one captioner: at every word the mean of their probabilities (Sutskever, Vinyals and Le
+ * 2014, section 3.6; in the space of probabilities). Vocabulary, size of photos and grid have to be the same.
+ * The first says which style is spoken when none is asked for. Confidences of a single one do not hold for several,
+ * which are not calibrated.
+ * @throws ShowtellError INVALID_ARGUMENT naming the bundle that does not fit, ENGINE_UNAVAILABLE, INVALID_BUNDLE
+ */
+export async function openEnsemble(
+  bundles: readonly Bundle[],
+  settings: { readonly engine: CaptionEngine; readonly threads: number },
+): Promise<Ensemble> {
+  const [first, ...others] = bundles
+  if (first === undefined) throw expected('at least one', 'bundles', 0)
+  for (const other of others)
+    for (const [what, of] of Object.entries(SAME))
+      if (of(other) !== of(first)) throw expected(`the ${what} of ${first.path}`, other.path, 'another')
+  if (others.length === 0) return { bundle: first, ...(await openRuntime(first, settings)) }
+  const runtimes: Runtime[] = []
+  const close = async (): Promise<void> => {
+    for (const runtime of runtimes) await runtime.close()
+  }
+  try {
+    let engine = ''
+    for (const bundle of bundles) {
+      const opened = await openRuntime(bundle, settings)
+      runtimes.push(opened.runtime)
+      engine = opened.engine
+    }
+    const { confidence: _, ...config } = first.config
+    const name = bundles.map((bundle) => bundle.config.name).join(' + ')
+    return { bundle: { ...first, config: { ...config, name } }, runtime: together(runtimes, close), engine }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** What has to be the same of bundles that speak together. */
+const SAME: Readonly<Record<string, (bundle: Bundle) => unknown>> = {
+  vocabulary: ({ vocabulary }) => JSON.stringify(vocabulary),
+  'size of photos': ({ encoder }) => encoder.imageSize,
+  'grid of regions': ({ encoder }) => String(encoder.grid),
+}
+
+function together(runtimes: readonly Runtime[], close: () => Promise<void>): Runtime {
+  return {
+    engine: runtimes[0]!.engine,
+    async encode(pixels, images, alignment) {
+      const models: PhotoModel[] = []
+      for (const runtime of runtimes) models.push(await runtime.encode(pixels, images, alignment))
+      return averaged(models)
+    },
+    close,
+  }
+}
+
+/** The models as one whose probabilities are the mean of theirs; a state is a list of theirs. */
+export function averaged(models: readonly PhotoModel[]): PhotoModel {
+  const { images, vocabularySize } = models[0]!
+  const each = (state: unknown): [PhotoModel, unknown][] =>
+    models.map((model, i) => [model, (state as unknown[])[i]])
+  return {
+    images,
+    vocabularySize,
+    start: () => Promise.all(models.map((model) => model.start())),
+    async step(tokens, state, k, bias) {
+      const mean = new Float32Array(tokens.length * vocabularySize)
+      const after: unknown[] = []
+      const alignments: Float32Array[] = []
+      for (const [model, own] of each(state)) {
+        const { continuations, state: next } = await model.step(tokens, own, vocabularySize, bias)
+        after.push(next)
+        for (const [i, token] of continuations.tokens.entries()) {
+          const row = i - (i % vocabularySize)
+          mean[row + token]! += Math.exp(continuations.logProbs[i]!) / models.length
+        }
+        if (continuations.alignment !== undefined) alignments.push(continuations.alignment)
+      }
+      const best = bestOfRows(mean.map(Math.log), vocabularySize, k)
+      const alignment = alignments[0]?.map(
+        (_, i) => alignments.reduce((sum, one) => sum + one[i]!, 0) / alignments.length,
+      )
+      return { continuations: { ...best, ...(alignment === undefined ? {} : { alignment }) }, state: after }
+    },
+    select: (state, parents) => each(state).map(([model, own]) => model.select(own, parents)),
+    release: (state) => {
+      for (const [model, own] of each(state)) model.release(own)
+    },
+    dispose: () => {
+      for (const model of models) model.dispose()
+    },
+  }
+}
