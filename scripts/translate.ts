@@ -32,7 +32,7 @@ import { writeWhole } from './whole-file.js'
 import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
-const RECIPE = { steps: 2500, learningRate: 4e-3 }
+const RECIPE = { steps: 1000, learningRate: 4e-3 }
 
 /** `showtell translate`: sequence to sequence with attention, over characters. */
 export function register(program: Command): void {
