@@ -27,6 +27,7 @@ it('the picture has a cell for each share, grey by its size', () => {
     'rgb(128,128,128)',
   ])
   expect([...document.getElementsByTagName('title')].map((title) => title.textContent)).toEqual([
+    'Alignments: where each character of a target looked in its source',
     '<b5 → 5&',
     '<b5 → 5&',
   ])

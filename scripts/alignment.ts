@@ -31,6 +31,7 @@ export function alignmentPicture(alignments: readonly Alignment[]): string {
     return panel
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" font-family="monospace" font-size="14" text-anchor="middle">
+<title>Alignments: where each character of a target looked in its source</title>
 <rect width="${width}" height="${y}" fill="#fff"/>
 ${panels.join('\n')}
 </svg>

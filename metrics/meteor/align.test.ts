@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Alignment, align, indexCandidate } from './align.js'
+import { type Alignment, align } from './align.js'
+import { MatchFinder } from './matches.js'
 import { type MeteorResources, readSentences } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
 
@@ -15,8 +16,10 @@ const resources: MeteorResources = {
 }
 
 function alignWords(candidate: readonly string[], reference: readonly string[]): Alignment {
-  const [one, other] = readSentences(resources, [candidate, reference])
-  return align(indexCandidate(one!), other!)
+  const set = readSentences(resources, [candidate, reference])
+  const finder = new MatchFinder(set)
+  finder.candidate = set.sentences[0]!
+  return align(finder, set.sentences[1]!)
 }
 
 function alignTexts(candidate: string, reference: string): Alignment {

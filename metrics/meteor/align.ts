@@ -1,18 +1,12 @@
-import { append, type Phrase, type Sentence, type Span, type Word } from './sentence.js'
+import { EXACT, type MatchFinder, type Option, PARAPHRASE } from './matches.js'
+import type { Sentence } from './sentence.js'
 
-const EXACT = 0
-const PARAPHRASE = 3
 /** How much a match of each module counts: the `rank` task, English. */
 export const MODULE_WEIGHTS: readonly number[] = [1, 0.6, 0.8, 0.6]
 
-/** `length` words of the candidate from `start` on correspond to `referenceLength` words from `referenceStart` on. */
-export interface Match {
-  /** 0 exact, 1 stem, 2 synonym, 3 paraphrase. */
-  readonly module: number
-  readonly start: number
-  readonly length: number
+/** A match that is part of an alignment. */
+export interface Match extends Option {
   readonly referenceStart: number
-  readonly referenceLength: number
 }
 
 /** Matches in the order of the reference, and the number of runs they form that are contiguous in both sentences. */
@@ -21,12 +15,7 @@ export interface Alignment {
   readonly chunks: number
 }
 
-/** A match as seen from its place in the reference. */
-type Option = Omit<Match, 'referenceStart'>
-
 const BEAM_SIZE = 40
-/** Matches of one word with one module that are looked at from one place. No caption uses a word as often. */
-const MOST_ALIKE = 2 * BEAM_SIZE
 
 /** A bit a candidate word, in pages of 1,024 or fewer: sets that differ in one word share all other pages. */
 type WordSet = readonly (readonly number[])[]
@@ -50,18 +39,18 @@ interface Path {
 }
 
 /**
- * The alignment of the two sentences: every word in at most one match, as many words covered as possible, then as few
- * chunks, then the least distance between the starts of the matches (Denkowski & Lavie 2011), found by a beam of 40
- * along the reference. Three habits of METEOR 1.5 that its papers do not tell decide between near ties, and
+ * The alignment of the finder's candidate and the reference: every word in at most one match, as many words covered
+ * as possible, then as few chunks, then the least distance between the starts of the matches (Denkowski & Lavie 2011),
+ * found by a beam of 40 along the reference. Three habits of METEOR 1.5 that its papers do not tell decide between near ties, and
  * hence are part of the metric: a match covers whole words only after weighting (0.6 or 0.8 of one word is none), so
  * that a stem or synonym is taken for its chunk's sake; a match that has no competitor is taken unconditionally; and
  * the distance of a match weighs on the paths that pass it over for a later one, not on the path that takes it.
  * Of a word that the candidate has more than 80 times, each place of the reference sees the 80 around it, so that the
  * time for two texts of one repeated word grows with their length and not with its cube.
  */
-export function align(candidate: Candidate, reference: Sentence): Alignment {
-  const { length } = candidate.sentence.words
-  const options = findOptions(candidate, reference)
+export function align(finder: MatchFinder, reference: Sentence): Alignment {
+  const { length } = finder.candidate.words
+  const options = finder.find(reference)
   const isForced = unrivalled(options, length)
   const page = new Array<number>(Math.min(32, (length >>> 5) + 1)).fill(0)
   let paths: Path[] = [
@@ -205,84 +194,4 @@ function unrivalled(options: readonly (readonly Option[])[], candidateLength: nu
 function isAllOnes(counts: Int32Array, start: number, length: number): boolean {
   for (let i = start; i < start + length; i++) if (counts[i] !== 1) return false
   return true
-}
-
-/** Every match of every module, by its position in the reference, in the order of the modules. */
-function findOptions(candidate: Candidate, reference: Sentence): Option[][] {
-  const options = reference.words.map((word, position) => {
-    const here: Option[] = []
-    for (const alike of candidate.find(word)) for (const option of around(position, alike)) here.push(option)
-    return here
-  })
-  if (reference.spans.length === 0 || candidate.sentence.spans.length === 0) return options
-  // A pair that the table has both ways makes two matches, which then compete.
-  for (const { start: referenceStart, phrase } of reference.spans)
-    for (const other of phrase.paraphrases)
-      for (const { start } of around(referenceStart, candidate.places.get(other) ?? []))
-        options[referenceStart]!.push(paraphrased(start, other, phrase))
-  const places = placesOf(reference)
-  for (const { start, phrase } of candidate.sentence.spans)
-    for (const other of phrase.paraphrases)
-      for (const { start: referenceStart } of around(start, places.get(other) ?? []))
-        options[referenceStart]!.push(paraphrased(start, phrase, other))
-  return options
-}
-
-function paraphrased(start: number, phrase: Phrase, ofReference: Phrase): Option {
-  return { module: PARAPHRASE, start, length: phrase.length, referenceLength: ofReference.length }
-}
-
-/** Where each phrase stands in a sentence. */
-function placesOf({ spans }: Sentence): Map<Phrase, Span[]> {
-  const places = new Map<Phrase, Span[]>()
-  for (const span of spans) append(places, span.phrase, span)
-  return places
-}
-
-/** A sentence that is compared with several references. */
-export interface Candidate {
-  readonly sentence: Sentence
-  readonly places: ReadonlyMap<Phrase, readonly Span[]>
-  /** The matches of a reference's word: a list a module that has some, each in the order of the candidate. */
-  find(word: Word): readonly (readonly Option[])[]
-}
-
-export function indexCandidate(sentence: Sentence): Candidate {
-  const starts = new Map<Word, number[]>()
-  sentence.words.forEach((word, start) => {
-    append(starts, word, start)
-  })
-  const startsOf = (words: readonly Word[]): number[] => {
-    const found = words.flatMap((word) => starts.get(word) ?? [])
-    return words.length > 1 ? found.sort((a, b) => a - b) : found
-  }
-  const known = new Map<Word, Option[][]>()
-  return {
-    sentence,
-    places: placesOf(sentence),
-    find(word) {
-      let options = known.get(word)
-      if (options === undefined) {
-        options = [startsOf([word]), startsOf(word.sameStem), startsOf(word.synonyms)]
-          .map((found, module) => found.map((start) => ({ module, start, length: 1, referenceLength: 1 })))
-          .filter((found) => found.length > 0)
-        known.set(word, options)
-      }
-      return options
-    },
-  }
-}
-
-/** All of a list that is in the order of the starts, or the part of a long one that is around a position. */
-function around<T extends { readonly start: number }>(position: number, alike: readonly T[]): readonly T[] {
-  if (alike.length <= MOST_ALIKE) return alike
-  let low = 0
-  let high = alike.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (alike[middle]!.start < position) low = middle + 1
-    else high = middle
-  }
-  const from = Math.max(0, Math.min(low - MOST_ALIKE / 2, alike.length - MOST_ALIKE))
-  return alike.slice(from, from + MOST_ALIKE)
 }

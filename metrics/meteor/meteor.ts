@@ -1,6 +1,7 @@
 import { expected } from '../../errors.js'
 import { type Scores, summing } from '../scores.js'
-import { type Alignment, align, type Candidate, indexCandidate, MODULE_WEIGHTS } from './align.js'
+import { type Alignment, align, MODULE_WEIGHTS } from './align.js'
+import { MatchFinder } from './matches.js'
 import { type MeteorResources, readSentences, type Sentence, type Word } from './sentence.js'
 
 /** The `rank` task, English. */
@@ -31,15 +32,16 @@ export function createMeteor(resources: MeteorResources): Meteor {
     score(candidates, references) {
       if (references.length !== candidates.length)
         throw expected(`references of ${candidates.length} images`, 'references', references.length)
-      const sentences = readSentences(resources, [...candidates, ...references.flat()])
+      const set = readSentences(resources, [...candidates, ...references.flat()])
+      const finder = new MatchFinder(set)
       let next = candidates.length
       const best = candidates.map((_, image) => {
         const { length } = references[image]!
         if (length === 0) throw expected('at least one reference', `references[${image}]`, 0)
-        const candidate = indexCandidate(sentences[image]!)
-        const ofReferences = sentences
+        finder.candidate = set.sentences[image]!
+        const ofReferences = set.sentences
           .slice(next, next + length)
-          .map((reference) => statistics(candidate, reference))
+          .map((reference) => statistics(finder, reference))
         next += length
         return bestOf(ofReferences)
       })
@@ -57,15 +59,14 @@ function bestOf(all: readonly (readonly number[])[]): readonly number[] {
 }
 
 /** What a corpus score is the sum of: chunks, and of candidate and reference what `side` gives. */
-function statistics(candidate: Candidate, reference: Sentence): number[] {
-  const { matches, chunks } = align(candidate, reference)
-  const ofCandidate = side(candidate.sentence, matches, 'start', 'length')
+function statistics(finder: MatchFinder, reference: Sentence): number[] {
+  const { matches, chunks } = align(finder, reference)
+  const { candidate } = finder
+  const ofCandidate = side(candidate, matches, 'start', 'length')
   const ofReference = side(reference, matches, 'referenceStart', 'referenceLength')
   // A candidate that corresponds to its reference from end to end is not fragmented at all.
   const isWhole =
-    chunks === 1 &&
-    ofCandidate[0] === candidate.sentence.words.length &&
-    ofReference[0] === reference.words.length
+    chunks === 1 && ofCandidate[0] === candidate.words.length && ofReference[0] === reference.words.length
   return [isWhole ? 0 : chunks, ...ofCandidate, ...ofReference]
 }
 

@@ -15,6 +15,7 @@ export interface MeteorResources {
 
 /** A word; of sentences read together equal words are the same object. */
 export interface Word {
+  readonly id: number
   readonly text: string
   readonly isFunction: boolean
   /** Other words of the sentences with the same stem. */
@@ -25,6 +26,7 @@ export interface Word {
 
 /** Successive words that the table may know; of sentences read together equal phrases are the same object. */
 export interface Phrase {
+  readonly id: number
   readonly length: number
   /** Of what the table gives for it the phrases that the sentences have, in the table's order. */
   readonly paraphrases: readonly Phrase[]
@@ -42,20 +44,28 @@ export interface Sentence {
   readonly spans: readonly Span[]
 }
 
+/** Sentences that can be compared with each other; ids are below the numbers of different words and phrases. */
+export interface SentenceSet {
+  readonly sentences: readonly Sentence[]
+  readonly words: number
+  readonly phrases: number
+}
+
 /** Reads sentences that will be compared with each other, given as tokens: each word and phrase is looked up once. */
 export function readSentences(
   { functionWords, synonyms, paraphrases }: MeteorResources,
   sentences: readonly (readonly string[])[],
-): Sentence[] {
+): SentenceSet {
   const words = new Map<string, Word & { readonly hash: number; sameStem: Word[]; synonyms: Word[] }>()
   const phrases = new Map<string, Phrase & { paraphrases: Phrase[] }>()
-  const hashOf = wordHasher()
+  // Without a table of paraphrases nothing is asked for that a browser or an engine may lack.
+  const hashOf = paraphrases === undefined ? () => 0 : wordHasher()
 
   const wordOf = (text: string) => {
     let word = words.get(text)
     if (word === undefined) {
-      const hash = paraphrases === undefined ? 0 : hashOf(text)
-      word = { text, hash, isFunction: functionWords.has(text), sameStem: [], synonyms: [] }
+      const isFunction = functionWords.has(text)
+      word = { id: words.size, text, hash: hashOf(text), isFunction, sameStem: [], synonyms: [] }
       words.set(text, word)
     }
     return word
@@ -63,7 +73,7 @@ export function readSentences(
   const phraseOf = (text: string, length: number): Phrase => {
     let phrase = phrases.get(text)
     if (phrase === undefined) {
-      phrase = { length, paraphrases: [] }
+      phrase = { id: phrases.size, length, paraphrases: [] }
       phrases.set(text, phrase)
     }
     return phrase
@@ -103,7 +113,7 @@ export function readSentences(
     const given = new Set(paraphrases?.of(text).toReversed())
     phrase.paraphrases = [...given].reverse().flatMap((other) => phrases.get(other) ?? [])
   }
-  return read
+  return { sentences: read, words: words.size, phrases: phrases.size }
 }
 
 function textOf(words: readonly Word[], start: number, length: number): string {

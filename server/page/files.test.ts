@@ -4,6 +4,7 @@ import { type Entry, linesOf } from './files.js'
 const caption = (text: string, confidence: number) => ({
   text,
   tokens: [],
+  wordLogProbs: [],
   logProb: -2,
   score: -1,
   confidence,
