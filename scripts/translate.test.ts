@@ -37,6 +37,7 @@ it(
     const drawn = ['--picture', at('looks.svg'), '--engine', 'cpu']
     await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', ...drawn])
     expect((await readFile(at('looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
+      expect.stringContaining('Alignments'),
       expect.stringMatching(/^<title>abc → /),
       expect.stringMatching(/^<title>d\? → /),
     ])

@@ -34,6 +34,6 @@ it('shows every operation, asks nobody else and breaks no rule of its own', asyn
   const operations = Object.values(paths).flatMap((path) => Object.keys(path as object))
   expect(await page.locator('.opblock').count()).toBe(operations.length)
   await page.click('#operations-Captions-captions .opblock-summary-control')
-  await page.waitForSelector('text=Captions returned a photo, best first')
+  await page.waitForSelector('text=Captions returned a photo: the best')
   expect(complaints).toEqual([])
 })
