@@ -30,6 +30,22 @@ export class ShowtellError extends Error {
   }
 }
 
+/** An error as it crosses to another thread or process, where classes are lost. */
+export interface PlainError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly where: string | undefined
+}
+
+export function toPlain(error: unknown): PlainError {
+  if (error instanceof ShowtellError) return { code: error.code, message: error.message, where: error.where }
+  return { code: 'INTERNAL', message: messageOf(error), where: undefined }
+}
+
+export function fromPlain({ code, message, where }: PlainError): ShowtellError {
+  return new ShowtellError(code, message, where === undefined ? {} : { where })
+}
+
 /** `Expected an integer from 1 to 20 for beamSize but received 0`: the grammar of every message about a value. */
 export function expected(
   what: string,

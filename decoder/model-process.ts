@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-import { ShowtellError } from '../errors.js'
+import { fromPlain, ShowtellError } from '../errors.js'
+import { forkModule } from '../fork.js'
 import type { CaptionedBatch } from './captioning.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription } from './types.js'
@@ -103,12 +103,12 @@ class RunningModel {
 
   /** @param onEnd called when the process dies by itself. */
   static async start(settings: WorkerSettings, onEnd: () => void): Promise<RunningModel> {
-    const child = startWorker(settings)
+    const child = forkModule(new URL('./worker.js', import.meta.url), [JSON.stringify(settings)])
     try {
       const model = await new Promise<OpenModel>((resolve, reject) => {
         child.once('message', (answer: WorkerAnswer) => {
           if (answer.kind === 'ready') resolve({ model: answer.model, imageSize: answer.imageSize })
-          else if (answer.kind === 'error') reject(asError(answer))
+          else if (answer.kind === 'error') reject(fromPlain(answer.error))
         })
         child.once('error', (error) => reject(death(error)))
         child.once('exit', (code, signal) => reject(death(endOf(code, signal))))
@@ -153,7 +153,7 @@ class RunningModel {
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
     if (answer.kind === 'captions') waiting?.resolve(answer.batch)
-    else waiting?.reject(asError(answer))
+    else waiting?.reject(fromPlain(answer.error))
   }
 
   #die(cause: unknown): void {
@@ -180,26 +180,10 @@ function death(cause: unknown): ShowtellError {
   })
 }
 
-function asError({ error }: Extract<WorkerAnswer, { kind: 'error' }>): ShowtellError {
-  return new ShowtellError(error.code, error.message, error.where === undefined ? {} : { where: error.where })
-}
-
 /** At once: it holds nothing that would have to be saved. */
 async function kill(child: ChildProcess): Promise<void> {
   if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return
   child.ref()
   child.kill('SIGKILL')
   await once(child, 'exit')
-}
-
-function startWorker(settings: WorkerSettings): ChildProcess {
-  const isSource = import.meta.url.endsWith('.ts')
-  const path = fileURLToPath(new URL(isSource ? './worker.ts' : './worker.js', import.meta.url))
-  return fork(path, [JSON.stringify(settings)], {
-    // Typed arrays as such, not as lists of numbers in JSON.
-    serialization: 'advanced',
-    // From the sources (tests, development): Node 20 reads no TypeScript.
-    execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-  })
 }

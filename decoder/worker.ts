@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url'
-import { messageOf, ShowtellError } from '../errors.js'
+import { type PlainError, toPlain } from '../errors.js'
+import { isForked } from '../fork.js'
 import { type Bundle, readBundle, versionOf } from './bundle.js'
 import { type CaptionedBatch, Captioning } from './captioning.js'
 import type { CaptionEngine } from './engines.js'
@@ -22,29 +22,18 @@ export interface WorkerRequest {
   readonly options: CaptionOptions
 }
 
-/** An error as it crosses to the other process. */
-export interface WorkerError {
-  readonly code: ShowtellError['code']
-  readonly message: string
-  readonly where: string | undefined
-}
-
 export type WorkerAnswer =
   | { readonly kind: 'ready'; readonly model: ModelDescription; readonly imageSize: number }
   | { readonly kind: 'captions'; readonly id: number; readonly batch: CaptionedBatch }
-  | { readonly kind: 'error'; readonly id?: number; readonly error: WorkerError }
+  | { readonly kind: 'error'; readonly id?: number; readonly error: PlainError }
 
 // The model and the whole search live in this process: onnxruntime runs on the thread that calls it, an abort in it ends
 // the process that it is in, and a message a word would cost more than the word.
-if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.url)) {
+if (isForked(import.meta.url)) {
   const answer = (message: WorkerAnswer): void => void process.send!(message)
   // Whoever started it says when it ends; a terminal and some supervisors signal to both.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   process.once('disconnect', () => process.exit())
-  const failed = (error: unknown): WorkerError =>
-    error instanceof ShowtellError
-      ? { code: error.code, message: error.message, where: error.where }
-      : { code: 'INTERNAL', message: messageOf(error), where: undefined }
   try {
     const settings = JSON.parse(process.argv[2]!) as WorkerSettings
     const bundles: Bundle[] = []
@@ -57,7 +46,7 @@ if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.
       last = last.then(() =>
         captioning.caption(pixels, images, options).then(
           (batch) => answer({ kind: 'captions', id, batch }),
-          (error) => answer({ kind: 'error', id, error: failed(error) }),
+          (error) => answer({ kind: 'error', id, error: toPlain(error) }),
         ),
       )
     })
@@ -78,6 +67,6 @@ if (process.send !== undefined && process.argv[1] === fileURLToPath(import.meta.
       },
     })
   } catch (error) {
-    answer({ kind: 'error', error: failed(error) })
+    answer({ kind: 'error', error: toPlain(error) })
   }
 }

@@ -11,11 +11,11 @@ import { type Calibration, scoreConfidence } from './calibration.js'
 import type { ScoredImage } from './candidates.js'
 import { type DiversityScores, scoreDiversity } from './diversity.js'
 import { type GenderScores, scoreGender } from './gender.js'
-import { type HumanScores, scoreHumans } from './human.js'
-import type { Meteor } from './meteor/meteor.js'
+import { type HumanScores, humanScores, humanSets } from './human.js'
 import type { ObjectGroups } from './object-groups.js'
 import { type ObjectScores, scoreObjects } from './objects.js'
-import { type ScoreOptions, scoreTokens } from './score.js'
+import { type CaptionSet, METRICS, type ScoreOptions, scoreTokens } from './score.js'
+import type { Scores } from './scores.js'
 import { type SubjectScores, scoreSubjects } from './subjects.js'
 
 /** Everything that one evaluation says of a result file. */
@@ -49,8 +49,8 @@ export interface Evaluation {
 }
 
 export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, BootstrapOptions {
-  /** METEOR for these captions, tokens all; scored when it is given. */
-  readonly meteor?: (captions: readonly (readonly string[])[]) => Meteor | Promise<Meteor>
+  /** METEOR of each of some sets; scored when it is given, and may work beside the other metrics. */
+  readonly meteor?: (sets: readonly CaptionSet[]) => readonly Scores[] | Promise<readonly Scores[]>
   /** Captions of another model for the same images in the same order. */
   readonly other?: readonly string[]
   /** Captions that the model was trained on. */
@@ -76,14 +76,23 @@ export async function evaluate(
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
   const other = options.other?.map(tokenize)
-  const meteor = await options.meteor?.([...candidates, ...references.flat(), ...(other ?? [])])
-  const { documentFrequencies } = options
-  const scoring: ScoreOptions = {
-    ...(meteor === undefined ? {} : { meteor }),
-    ...(documentFrequencies === undefined ? {} : { documentFrequencies }),
-  }
-  const scores = scoreTokens(candidates, references, scoring)
+  const scoring = scoreSets(
+    [
+      { candidates, references },
+      ...(people === true ? humanSets(candidates, references) : []),
+      ...(other === undefined ? [] : [{ candidates: other, references }]),
+    ],
+    options,
+  )
+  // All that needs no METEOR comes before it is waited for.
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
+  const diversity = scoreDiversity(
+    candidates,
+    training === undefined ? undefined : Array.from(training, tokenize),
+  )
+  const gender = scoreGender(candidates, references)
+  const ofPeople = people === true ? peopleOf(references) : undefined
+  const [scores, ...others] = (await scoring) as [SetScores, ...SetScores[]]
   const sure = images.flatMap(({ id, confidence }, index) =>
     confidence === undefined ? [] : [{ id, confidence, right: mentions[index]!.unsupported.length === 0 }],
   )
@@ -107,11 +116,8 @@ export async function evaluate(
         return unsupported.length === 0 ? [] : [[id, unsupported]]
       }),
     ),
-    diversity: scoreDiversity(
-      candidates,
-      training === undefined ? undefined : Array.from(training, tokenize),
-    ),
-    gender: scoreGender(candidates, references),
+    diversity,
+    gender,
     ...(sure.length === 0
       ? {}
       : {
@@ -131,23 +137,38 @@ export async function evaluate(
             subjects,
           ),
         }),
-    ...(other === undefined
-      ? {}
-      : {
-          comparison: compareScores(scores, scoreTokens(other, references, scoring), options),
-        }),
-    ...(people === true ? { people: peopleOf(candidates, references, scoring) } : {}),
+    ...(other === undefined ? {} : { comparison: compareScores(scores, others.pop()!, options) }),
+    ...(ofPeople === undefined ? {} : { people: { ...humanScores(others), ...ofPeople } }),
   }
 }
 
+type SetScores = Readonly<Record<string, Scores>>
+
+/** The scores of each set; METEOR is begun first, so that it can work beside the others. */
+async function scoreSets(
+  sets: readonly CaptionSet[],
+  { meteor, documentFrequencies }: EvaluationOptions,
+): Promise<SetScores[]> {
+  const scoring = documentFrequencies === undefined ? {} : { documentFrequencies }
+  const [meteors, others] = await Promise.all([
+    meteor?.(sets),
+    sets.map(({ candidates, references }) => scoreTokens(candidates, references, scoring)),
+  ])
+  return others.map((scores, index) => {
+    const all: Record<string, Scores> =
+      meteors === undefined ? scores : { ...scores, METEOR: meteors[index]! }
+    return Object.fromEntries(NAMES.flatMap((name) => (name in all ? [[name, all[name]!]] : [])))
+  })
+}
+
+const NAMES = Object.values(METRICS).flatMap(({ names }) => [...names])
+
+/** Of people what is no score: of the first reference of each image, against the others. */
 function peopleOf(
-  candidates: readonly string[][],
   references: readonly string[][][],
-  options: ScoreOptions,
-): NonNullable<Evaluation['people']> {
-  const scores = scoreHumans(candidates, references, options)
+): Omit<NonNullable<Evaluation['people']>, keyof HumanScores> {
   const first = references.map((captions) => captions[0] ?? [])
   const others = references.map((captions) => captions.slice(1))
   const { perImage: _, ...objects } = scoreObjects(first, others)
-  return { ...scores, diversity: scoreDiversity(first), objects, gender: scoreGender(first, others) }
+  return { diversity: scoreDiversity(first), objects, gender: scoreGender(first, others) }
 }

@@ -17,10 +17,14 @@ export interface ScoreOptions {
   readonly meteor?: Meteor
 }
 
-/** Tokens, one caption an image, those of its references, and the n-grams of both. */
-interface Material {
+/** Tokens: one caption an image, and those of its references. */
+export interface CaptionSet {
   readonly candidates: Captions
   readonly references: References
+}
+
+interface Material extends CaptionSet {
+  /** Those of both. */
   readonly ngrams: CountedSet
 }
 

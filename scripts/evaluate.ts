@@ -12,8 +12,7 @@ import {
   type ScoredImage,
 } from '../metrics/candidates.js'
 import { evaluate } from '../metrics/evaluation.js'
-import { createMeteor } from '../metrics/meteor/meteor.js'
-import { loadMeteorResources } from '../metrics/meteor/resources.js'
+import { scoreMeteorInProcess } from '../metrics/meteor/process.js'
 import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
@@ -130,10 +129,7 @@ async function run(options: Options): Promise<void> {
       : otherCaptions(joinReferences(await candidatesIn(compare), wanted, compare, warn), images, compare)
   const { paraphrases } = options
   const evaluation = await evaluate(images, {
-    meteor: async (captions) =>
-      createMeteor(
-        await loadMeteorResources({ captions, ...(paraphrases === undefined ? {} : { paraphrases }) }),
-      ),
+    meteor: (sets) => scoreMeteorInProcess(sets, paraphrases === undefined ? {} : { paraphrases }),
     samples: options.samples,
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),

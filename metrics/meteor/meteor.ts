@@ -29,27 +29,38 @@ export interface Meteor {
  */
 export function createMeteor(resources: MeteorResources): Meteor {
   return {
-    score(candidates, references) {
-      if (references.length !== candidates.length)
-        throw expected(`references of ${candidates.length} images`, 'references', references.length)
-      const set = readSentences(resources, [...candidates, ...references.flat()])
-      const finder = new MatchFinder(set)
-      let next = candidates.length
-      const best = candidates.map((_, image) => {
-        const { length } = references[image]!
-        if (length === 0) throw expected('at least one reference', `references[${image}]`, 0)
-        finder.candidate = set.sentences[image]!
-        const ofReferences = set.sentences
-          .slice(next, next + length)
-          .map((reference) => statistics(finder, reference))
-        next += length
-        return bestOf(ofReferences)
-      })
-      const sumOf = summing(best)
-      const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(images))
-      return { corpus: resample(best.map((_, image) => image)), perImage: best.map(scoreOf), resample }
-    },
+    score: (candidates, references) => meteorScores(meteorStatistics(resources, candidates, references)),
   }
+}
+
+/** What the scores are made of: of each image a row of counts, those of its best reference. Throws as `score`. */
+export function meteorStatistics(
+  resources: MeteorResources,
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
+): (readonly number[])[] {
+  if (references.length !== candidates.length)
+    throw expected(`references of ${candidates.length} images`, 'references', references.length)
+  const set = readSentences(resources, [...candidates, ...references.flat()])
+  const finder = new MatchFinder(set)
+  let next = candidates.length
+  return candidates.map((_, image) => {
+    const { length } = references[image]!
+    if (length === 0) throw expected('at least one reference', `references[${image}]`, 0)
+    finder.candidate = set.sentences[image]!
+    const ofReferences = set.sentences
+      .slice(next, next + length)
+      .map((reference) => statistics(finder, reference))
+    next += length
+    return bestOf(ofReferences)
+  })
+}
+
+/** The scores of images by what `meteorStatistics` says of each. */
+export function meteorScores(rows: readonly (readonly number[])[]): Scores {
+  const sumOf = summing(rows)
+  const resample = (images: ArrayLike<number>): number => scoreOf(sumOf(images))
+  return { corpus: resample(rows.map((_, image) => image)), perImage: rows.map(scoreOf), resample }
 }
 
 /** The first with the highest score. */

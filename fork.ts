@@ -1,0 +1,23 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Starts a module of ours as the main file of a process of its own; typed arrays cross between the two as such, and what
+ * it prints is not heard, but for its errors.
+ * @param url the module, `…/worker.js` as imports name it, compiled or not
+ */
+export function forkModule(url: URL, args: readonly string[] = []): ChildProcess {
+  const isSource = import.meta.url.endsWith('.ts')
+  const path = fileURLToPath(url)
+  return fork(isSource ? path.replace(/\.js$/, '.ts') : path, args, {
+    serialization: 'advanced',
+    // From the sources (tests, development): Node 20 reads no TypeScript.
+    execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+}
+
+/** Whether a module, by its `import.meta.url`, is the main file of a process that `forkModule` started. */
+export function isForked(url: string): boolean {
+  return process.send !== undefined && process.argv[1] === fileURLToPath(url)
+}
