@@ -10,12 +10,16 @@ interface Use {
 interface Mark {
   readonly token: tf.Tensor
   readonly uses: Use[]
+  /** The weight's transpose, made on the way back. */
+  transposed?: tf.Tensor
 }
 
 /**
  * Products x·w + b with weights that are used again and again, as those of a recurrence are at every step. The gradient
  * of such a weight is the sum of xᵀ·dy over its uses, which is one product of all x by all dy, one below the other.
- * Use by use, each step of a sequence would fill a matrix of the weight's size and add it to another.
+ * Use by use, each step of a sequence would fill a matrix of the weight's size and add it to another. For the gradient of
+ * what went in, the weight is transposed once: native TensorFlow multiplies by a matrix that it is told to take as
+ * transposed at half the speed (1,024 × 2,048 by 130 rows: 31 ms, 16 by the transpose).
  */
 export class SharedWeights {
   private readonly marks = new Map<string, Mark | undefined>()
@@ -29,16 +33,16 @@ export class SharedWeights {
     }
     const known = this.marks.get(key) ?? mark(weight, bias)
     this.marks.set(key, known)
-    const { token, uses } = known
     const [inputs, outputs] = weight.shape as [number, number]
-    return differentiable([x, token], () => ({
+    return differentiable([x, known.token], () => ({
       value: linear(x, weight, bias),
       // What is not saved, a weight made on the way included, is freed before the way back.
       saved: [x, weight],
       gradient: (dy, [input, matrix]) => {
         const flat = tf.reshape(dy, [-1, outputs])
-        uses.push({ x: tf.reshape(input!, [-1, inputs]), dy: flat })
-        return [tf.reshape(tf.matMul(flat, matrix!, false, true), x.shape), tf.scalar(0)]
+        known.uses.push({ x: tf.reshape(input!, [-1, inputs]), dy: flat })
+        known.transposed ??= tf.transpose(matrix!)
+        return [tf.reshape(tf.matMul(flat, known.transposed), x.shape), tf.scalar(0)]
       },
     }))
   }
