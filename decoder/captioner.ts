@@ -9,8 +9,8 @@ import { captionOptionsSchema } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 import { validate } from './validate.js'
 
-/** Files of a batch that are in memory at once; as many as Node.js has threads to decode them by default. */
-const OPEN_AT_ONCE = 4
+/** Photos of a batch that are decoded at once: a core each, and Node.js has four threads for them by default. */
+const DECODED_AT_ONCE = Math.min(4, availableParallelism())
 
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
@@ -44,7 +44,7 @@ export async function loadCaptioner(
     memory: options.decodeMemory === undefined ? memory : new DecodeMemory(options.decodeMemory),
   }
   const { model, imageSize: size } = await running.open()
-  const open = pLimit(OPEN_AT_ONCE)
+  const open = pLimit(DECODED_AT_ONCE)
   return {
     model,
     async caption(images, request = {}) {

@@ -1,3 +1,4 @@
+import { constants, getPriority, setPriority } from 'node:os'
 import { type PlainError, toPlain } from '../errors.js'
 import { isForked } from '../fork.js'
 import { type Bundle, readBundle, versionOf } from './bundle.js'
@@ -6,6 +7,10 @@ import type { CaptionEngine } from './engines.js'
 import { openEnsemble } from './ensemble.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription } from './types.js'
+
+/** Steps of priority below who started it: about a third of the weight. */
+const NICER = 5
+const LEAST_PRIORITY = constants.priority.PRIORITY_LOW
 
 /** What the process is started with, as JSON. */
 export interface WorkerSettings {
@@ -31,6 +36,8 @@ export type WorkerAnswer =
 // the process that it is in, and a message a word would cost more than the word.
 if (isForked(import.meta.url)) {
   const answer = (message: WorkerAnswer): void => void process.send!(message)
+  // Where cores are scarce, whoever asks goes first: a service's event loop shall not wait for the model's threads.
+  setPriority(Math.min(LEAST_PRIORITY, getPriority() + NICER))
   // Whoever started it says when it ends; a terminal and some supervisors signal to both.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   process.once('disconnect', () => process.exit())

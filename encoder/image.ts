@@ -31,6 +31,14 @@ export function blockOtherLoaders(): void {
 }
 
 /**
+ * Has libvips, in the whole process, keep nothing of the photos that were decoded: it would hold the last hundred
+ * operations in case one is asked for again. For a process that sees each photo once.
+ */
+export function keepNothing(): void {
+  sharp.cache(false)
+}
+
+/**
  * Decodes a photo to RGB pixels [size, size, 3], uint8 row by row: upright by its EXIF orientation, alpha on white,
  * grey and CMYK as RGB, first frame of an animation, the whole image squashed to the square with a cubic kernel.
  * @param where the name of the photo in errors.

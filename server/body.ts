@@ -1,5 +1,4 @@
 import { type Readable, Transform } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { setImmediate } from 'node:timers/promises'
 import type { Request, RequestHandler, Response } from 'express'
 import { expected, messageOf, ShowtellError } from '../errors.js'
@@ -61,8 +60,10 @@ export function hold(res: Response, bytes: number): void {
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */
-export function readBytes(res: Response, limit?: number): Promise<Buffer> {
-  return buffer(bodyOf(res, limit))
+export async function readBytes(res: Response, limit?: number): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of bodyOf(res, limit)) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
 }
 
 /** A JSON body. @throws ShowtellError as `bodyOf`, and INVALID_ARGUMENT where it is none. */

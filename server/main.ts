@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
-import { blockOtherLoaders } from '../encoder/image.js'
+import { blockOtherLoaders, keepNothing } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { createApp } from './app.js'
 import type { ServeConfig } from './config.js'
@@ -91,6 +91,7 @@ export async function startService(
  */
 export async function serve(config: ServeConfig): Promise<void> {
   blockOtherLoaders()
+  keepNothing()
   const logger = pino({ level: config.logLevel })
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {
