@@ -1,7 +1,7 @@
 /** Compiles the sources to dist, with the data files that lie beside them and the web page. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -68,6 +68,8 @@ try {
     await copyData(output)
     if (existsSync(path.join(ROOT, 'server/page/main.ts'))) await buildPage(output)
     await copyReference(output)
+    // A temporary folder is its maker's alone; in a container somebody else runs what is in it.
+    await chmod(output, 0o777 & ~process.umask())
     // The time of dist says which sources it holds: a source saved meanwhile counts as newer.
     await utimes(output, begin, begin)
     await rm(path.join(ROOT, 'dist'), { recursive: true, force: true })
