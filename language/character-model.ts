@@ -24,7 +24,7 @@ export const characterConfigSchema = z.strictObject({
     .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
     .default('plain')
     .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
-  units: z.int().min(1).default(512).describe('units of a layer'),
+  units: z.int().min(1).default(384).describe('units of a layer'),
   embeddingSize: z.int().min(1).default(64).describe('size of the vector of a character'),
   vocabularySize: z.int().min(1),
 })
