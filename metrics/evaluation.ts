@@ -48,9 +48,17 @@ export interface Evaluation {
   }
 }
 
+/**
+ * Begins METEOR of each of some sets, which may work beside the other metrics.
+ * @returns once it works by itself, what waits for the scores
+ */
+export type BeginMeteor = (
+  sets: readonly CaptionSet[],
+) => Promise<() => readonly Scores[] | Promise<readonly Scores[]>>
+
 export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, BootstrapOptions {
-  /** METEOR of each of some sets; scored when it is given, and may work beside the other metrics. */
-  readonly meteor?: (sets: readonly CaptionSet[]) => readonly Scores[] | Promise<readonly Scores[]>
+  /** METEOR, scored when it is given. */
+  readonly meteor?: BeginMeteor
   /** Captions of another model for the same images in the same order. */
   readonly other?: readonly string[]
   /** Captions that the model was trained on. */
@@ -76,15 +84,16 @@ export async function evaluate(
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
   const other = options.other?.map(tokenize)
-  const scoring = scoreSets(
-    [
-      { candidates, references },
-      ...(people === true ? humanSets(candidates, references) : []),
-      ...(other === undefined ? [] : [{ candidates: other, references }]),
-    ],
-    options,
-  )
+  const sets: CaptionSet[] = [
+    { candidates, references },
+    ...(people === true ? humanSets(candidates, references) : []),
+    ...(other === undefined ? [] : [{ candidates: other, references }]),
+  ]
+  const meteors = await options.meteor?.(sets)
   // All that needs no METEOR comes before it is waited for.
+  const { documentFrequencies } = options
+  const scoring = documentFrequencies === undefined ? {} : { documentFrequencies }
+  const plain = sets.map((set) => scoreTokens(set.candidates, set.references, scoring))
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
   const diversity = scoreDiversity(
     candidates,
@@ -92,7 +101,7 @@ export async function evaluate(
   )
   const gender = scoreGender(candidates, references)
   const ofPeople = people === true ? peopleOf(references) : undefined
-  const [scores, ...others] = (await scoring) as [SetScores, ...SetScores[]]
+  const [scores, ...others] = withMeteor(plain, await meteors?.()) as [SetScores, ...SetScores[]]
   const sure = images.flatMap(({ id, confidence }, index) =>
     confidence === undefined ? [] : [{ id, confidence, right: mentions[index]!.unsupported.length === 0 }],
   )
@@ -144,20 +153,15 @@ export async function evaluate(
 
 type SetScores = Readonly<Record<string, Scores>>
 
-/** The scores of each set; METEOR is begun first, so that it can work beside the others. */
-async function scoreSets(
-  sets: readonly CaptionSet[],
-  { meteor, documentFrequencies }: EvaluationOptions,
-): Promise<SetScores[]> {
-  const scoring = documentFrequencies === undefined ? {} : { documentFrequencies }
-  const [meteors, others] = await Promise.all([
-    meteor?.(sets),
-    sets.map(({ candidates, references }) => scoreTokens(candidates, references, scoring)),
-  ])
-  return others.map((scores, index) => {
-    const all: Record<string, Scores> =
-      meteors === undefined ? scores : { ...scores, METEOR: meteors[index]! }
-    return Object.fromEntries(NAMES.flatMap((name) => (name in all ? [[name, all[name]!]] : [])))
+/** The scores of each set, METEOR where the COCO evaluation has it. */
+function withMeteor(
+  sets: readonly SetScores[],
+  meteors: readonly Scores[] | undefined,
+): readonly SetScores[] {
+  if (meteors === undefined) return sets
+  return sets.map((scores, index) => {
+    const all: SetScores = { ...scores, METEOR: meteors[index]! }
+    return Object.fromEntries(NAMES.map((name) => [name, all[name]!]))
   })
 }
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createMeteor } from './meteor.js'
-import { scoreMeteorInProcess } from './process.js'
+import { beginMeteor } from './process.js'
 import { loadMeteorResources } from './resources.js'
 
 const words = (caption: string): string[] => caption.split(' ')
@@ -14,7 +14,7 @@ const sets = [
 
 it('gives the scores that this process gives, those of drawn sets too', async () => {
   const meteor = createMeteor(await loadMeteorResources())
-  const found = await scoreMeteorInProcess(sets)
+  const found = await (await beginMeteor(sets))()
   expect(found).toHaveLength(2)
   found.forEach((scores, index) => {
     const own = meteor.score(sets[index]!.candidates, sets[index]!.references)
@@ -25,11 +25,13 @@ it('gives the scores that this process gives, those of drawn sets too', async ()
 })
 
 it('hands on what is wrong', async () => {
-  await expect(scoreMeteorInProcess(sets, { paraphrases: 'none.gz' })).rejects.toMatchObject({
+  const missing = await beginMeteor(sets, { paraphrases: 'none.gz' })
+  await expect(missing()).rejects.toMatchObject({
     code: 'NOT_FOUND',
     where: 'none.gz',
   })
-  await expect(scoreMeteorInProcess([{ candidates: [['a']], references: [] }])).rejects.toMatchObject({
+  const unequal = await beginMeteor([{ candidates: [['a']], references: [] }])
+  await expect(unequal()).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: 'Expected references of 1 images for references but received 0',
   })
