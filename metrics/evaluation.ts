@@ -101,6 +101,7 @@ export async function evaluate(
   )
   const gender = scoreGender(candidates, references)
   const ofPeople = people === true ? peopleOf(references) : undefined
+  const plainIntervals = bootstrapIntervals(plain[0]!, options)
   const [scores, ...others] = withMeteor(plain, await meteors?.()) as [SetScores, ...SetScores[]]
   const sure = images.flatMap(({ id, confidence }, index) =>
     confidence === undefined ? [] : [{ id, confidence, right: mentions[index]!.unsupported.length === 0 }],
@@ -117,7 +118,13 @@ export async function evaluate(
         ),
       ]),
     ),
-    intervals: bootstrapIntervals(scores, options),
+    // The same images are drawn whenever the seed is the same.
+    intervals: Object.fromEntries(
+      Object.entries(scores).map(([name, ofName]) => [
+        name,
+        plainIntervals[name] ?? bootstrapIntervals({ [name]: ofName }, options)[name]!,
+      ]),
+    ),
     objects,
     unsupportedObjects: Object.fromEntries(
       images.flatMap(({ id }, index) => {

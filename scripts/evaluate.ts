@@ -12,7 +12,7 @@ import {
   type ScoredImage,
 } from '../metrics/candidates.js'
 import { evaluate } from '../metrics/evaluation.js'
-import { beginMeteor } from '../metrics/meteor/process.js'
+import { startMeteor } from '../metrics/meteor/process.js'
 import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
@@ -129,7 +129,7 @@ async function run(options: Options): Promise<void> {
       : otherCaptions(joinReferences(await candidatesIn(compare), wanted, compare, warn), images, compare)
   const { paraphrases } = options
   const evaluation = await evaluate(images, {
-    meteor: (sets) => beginMeteor(sets, paraphrases === undefined ? {} : { paraphrases }),
+    meteor: startMeteor(paraphrases === undefined ? {} : { paraphrases }),
     samples: options.samples,
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),

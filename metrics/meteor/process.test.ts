@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { createMeteor } from './meteor.js'
-import { beginMeteor } from './process.js'
+import { startMeteor } from './process.js'
 import { loadMeteorResources } from './resources.js'
 
 const words = (caption: string): string[] => caption.split(' ')
@@ -14,7 +14,7 @@ const sets = [
 
 it('gives the scores that this process gives, those of drawn sets too', async () => {
   const meteor = createMeteor(await loadMeteorResources())
-  const found = await (await beginMeteor(sets))()
+  const found = await (await startMeteor()(sets))()
   expect(found).toHaveLength(2)
   found.forEach((scores, index) => {
     const own = meteor.score(sets[index]!.candidates, sets[index]!.references)
@@ -25,12 +25,12 @@ it('gives the scores that this process gives, those of drawn sets too', async ()
 })
 
 it('hands on what is wrong', async () => {
-  const missing = await beginMeteor(sets, { paraphrases: 'none.gz' })
+  const missing = await startMeteor({ paraphrases: 'none.gz' })(sets)
   await expect(missing()).rejects.toMatchObject({
     code: 'NOT_FOUND',
     where: 'none.gz',
   })
-  const unequal = await beginMeteor([{ candidates: [['a']], references: [] }])
+  const unequal = await startMeteor()([{ candidates: [['a']], references: [] }])
   await expect(unequal()).rejects.toMatchObject({
     code: 'INVALID_ARGUMENT',
     message: 'Expected references of 1 images for references but received 0',

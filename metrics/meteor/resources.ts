@@ -34,7 +34,14 @@ export async function loadMeteorResources(options: MeteorOptions = {}): Promise<
   }
 }
 
-async function loadParaphrases(path: string, captions: MeteorOptions['captions']): Promise<Paraphrases> {
+/**
+ * Reads METEOR's `paraphrase-en.gz`: all of it, or what captions can use.
+ * @throws ShowtellError as `loadMeteorResources`
+ */
+export async function loadParaphrases(
+  path: string,
+  captions?: MeteorOptions['captions'],
+): Promise<Paraphrases> {
   const used = captions && new UsedPhrases(captions)
   // Large pieces: each costs a change of threads.
   const file = createReadStream(path, { highWaterMark: 1 << 20 })
