@@ -27,8 +27,15 @@ for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (a
 try {
   await program.parseAsync()
 } catch (error) {
-  if (error instanceof ShowtellError) {
-    process.stderr.write(`${error.code}: ${error.message}\n`)
-    process.exitCode = 1
-  } else throw error
+  const line = lineOf(error)
+  if (line === undefined) throw error
+  process.stderr.write(`${line}\n`)
+  process.exitCode = 1
+}
+
+/** What is said of an error that is no fault of the program: one of ours, or what the system refused. */
+function lineOf(error: unknown): string | undefined {
+  if (error instanceof ShowtellError) return `${error.code}: ${error.message}`
+  // Its message begins with its code and ends with the path.
+  return error instanceof Error && 'syscall' in error ? error.message : undefined
 }

@@ -31,7 +31,7 @@ export interface RunningService {
   stop(): Promise<void>
 }
 
-/** Listens, captions a first picture, and then is ready. @throws whatever keeps it from that. */
+/** Listens, captions a first batch, and then is ready. @throws whatever keeps it from that. */
 export async function startService(
   captioner: Captioner,
   config: ServeConfig,
@@ -74,7 +74,7 @@ export async function startService(
     clearTimeout(limit)
   }
   try {
-    await warmUp(captioner)
+    await warmUp(captioner, config.batchSize)
   } catch (error) {
     server.close()
     server.closeAllConnections()
@@ -100,7 +100,7 @@ export async function serve(config: ServeConfig): Promise<void> {
       decodeMemory: config.maxDecodeBytes,
       ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
-  const captioner = new ReplaceableCaptioner(await load(), load)
+  const captioner = new ReplaceableCaptioner(await load(), load, config.batchSize)
   const reload = async (): ReturnType<ReplaceableCaptioner['reload']> => {
     const before = captioner.model
     try {

@@ -31,7 +31,7 @@ class Loads {
 
 async function replaceable() {
   const loads = new Loads()
-  const captioner = new ReplaceableCaptioner(await loads.next(), loads.next)
+  const captioner = new ReplaceableCaptioner(await loads.next(), loads.next, 2)
   return { loads, captioner, closed: () => loads.made.map(({ closed }) => closed) }
 }
 
@@ -135,7 +135,7 @@ describe('a bundle that is replaced on disk', () => {
     const content = tinyContent()
     await writeBundle(path, content)
     const load = () => loadCaptioner(path, { threads: 1 })
-    const captioner = new ReplaceableCaptioner(await load(), load)
+    const captioner = new ReplaceableCaptioner(await load(), load, 2)
     const photo = await readFile(fileURLToPath(new URL('../examples/cat.jpg', import.meta.url)))
     let going = true
     const outcomes: (CaptionedPhoto | Error)[] = []

@@ -5,9 +5,13 @@ import { ShowtellError } from '../errors.js'
 /** The smallest GIF there is: one white pixel. */
 const PIXEL = Buffer.from('R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=', 'base64')
 
-/** Captions a first picture, which takes the longest. @throws why it cannot */
-export async function warmUp(captioner: Pick<Captioner, 'caption'>): Promise<void> {
-  const [first] = await captioner.caption([PIXEL])
+/**
+ * Captions a first batch, which takes the longest, and as many pictures as there will ever be in one: an engine that has
+ * no room for them fails here, and one that has keeps it.
+ * @throws why it cannot
+ */
+export async function warmUp(captioner: Pick<Captioner, 'caption'>, batchSize: number): Promise<void> {
+  const [first] = await captioner.caption(Array<Buffer>(batchSize).fill(PIXEL))
   if (first instanceof Error) throw first
 }
 
@@ -18,10 +22,14 @@ export class ReplaceableCaptioner implements Captioner {
   readonly #busy = new Map<Captioner, number>()
   #last: Promise<unknown> = Promise.resolve()
 
-  /** @param load makes the next one, from where the first came from. */
+  /**
+   * @param load makes the next one, from where the first came from.
+   * @param batchSize most photos that it will caption together.
+   */
   constructor(
     first: Captioner,
     private readonly load: () => Promise<Captioner>,
+    private readonly batchSize: number,
   ) {
     this.#current = first
   }
@@ -65,7 +73,7 @@ export class ReplaceableCaptioner implements Captioner {
       throw new ShowtellError('INVALID_BUNDLE', error.message, { cause: error })
     })
     try {
-      await warmUp(next)
+      await warmUp(next, this.batchSize)
     } catch (error) {
       await next.close()
       throw error
