@@ -123,7 +123,7 @@ def check_captions(captioner: Captioner, words: list[str], expected: list[dict],
     for photo, (tokens, log_prob) in zip(expected, found, strict=True):
         caption = [words[token - first_word] for token in tokens]
         if caption != photo["tokens"]:
-            raise SystemExit(f"{photo['file']}: expected {photo['words']} but PyTorch says {caption}")
+            raise SystemExit(f"{photo['file']}: expected {photo['tokens']} but PyTorch says {caption}")
         largest = max(largest, abs(log_prob - photo["logProb"]))
     return largest
 

@@ -9,7 +9,7 @@ export interface Latency {
   readonly decode: number
   readonly encode: number
   readonly search: number
-  /** From the call to its answer; what the three leave over is the way to the model's thread and back. */
+  /** From the call to its answer; what the three leave over is the way to the model's process and back. */
   readonly total: number
 }
 

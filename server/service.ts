@@ -9,7 +9,7 @@ export interface Service {
   readonly desk: Desk
   readonly metrics: Metrics
   readonly options: ServiceOptions
-  /** Whether to be sent requests: not before the first caption, and not while shutting down. */
+  /** Whether to be sent requests: not before a first batch, and not while shutting down. */
   readonly isReady: () => boolean
   /** Loads the bundle again; absent where it cannot be. */
   readonly reload?: (() => Promise<ModelDescription>) | undefined
