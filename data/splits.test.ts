@@ -34,6 +34,18 @@ it('takes the splits of a file that has them', async () => {
   expect(set.validation.map((image) => image.file)).toEqual(['b.jpg'])
 })
 
+it('tells of a line that cannot be used once', async () => {
+  const path = await file([
+    { file: 'a.jpg', caption: 'a dog', split: 'train' },
+    { file: 'b.jpg', caption: 'a cat', split: 'dev' },
+    { file: 'c.jpg', caption: '', split: 'dev' },
+  ])
+  const problems: string[] = []
+  const { validation } = await readTrainingSet(`mine=${path}`, ({ message }) => problems.push(message))
+  expect(validation.map((image) => image.file)).toEqual(['b.jpg'])
+  expect(problems).toHaveLength(1)
+})
+
 it('holds photos out of a file without splits, each photo on one side', async () => {
   const path = await file(Array.from({ length: 60 }, (_, i) => ({ file: `p${i}.jpg`, caption: 'a dog' })))
   const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)

@@ -1,4 +1,4 @@
-import { expected, ShowtellError } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { type CaptionedImage, readCaptions } from './captions.js'
 
 /** Photos of one style, to train on and to validate with. */
@@ -19,17 +19,13 @@ export async function readTrainingSet(
 ): Promise<TrainingSet> {
   const [, style, path] = /^([^=]+)=(.+)$/.exec(option) ?? []
   if (style === undefined || path === undefined) throw expected('style=file', '--data', option)
-  const split = (name: string): Promise<CaptionedImage[] | undefined> =>
-    readCaptions(path, { split: name, onProblem }).catch((error) => {
-      // A file without this split says so in one of two ways; that the file itself is missing shows below.
-      if (error instanceof ShowtellError && ['INVALID_ARGUMENT', 'NOT_FOUND'].includes(error.code))
-        return undefined
-      throw error
-    })
-  const train = await split('train')
-  if (train !== undefined)
-    return { style, train, validation: (await split('val')) ?? (await split('dev')) ?? [] }
   const all = await readCaptions(path, { onProblem })
+  const ofSplit = (name: string): CaptionedImage[] => all.filter(({ split }) => split === name)
+  const train = ofSplit('train')
+  if (train.length > 0) {
+    const validation = ofSplit('val')
+    return { style, train, validation: validation.length > 0 ? validation : ofSplit('dev') }
+  }
   return { style, train: all.filter((image) => !isHeldOut(image)), validation: all.filter(isHeldOut) }
 }
 

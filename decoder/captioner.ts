@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
+import { expected } from '../errors.js'
 import type { CaptionEngine } from './engines.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
@@ -27,17 +28,15 @@ export interface CaptionerOptions {
  * Loads a bundle into a process of its own and waits until it is ready. A process that dies is replaced.
  * @param path folder of the bundle; the one that ships when absent. Of several, which must have the same vocabulary, the
  * probabilities are averaged at every word.
- * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE.
+ * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE, INVALID_ARGUMENT.
  */
 export async function loadCaptioner(
   path: string | readonly string[] = shippedBundle(),
   options: CaptionerOptions = {},
 ): Promise<Captioner> {
-  const running = new ModelProcess({
-    bundles: [path].flat(),
-    engine: options.engine ?? 'auto',
-    threads: options.threads ?? Math.min(4, availableParallelism()),
-  })
+  const { engine = 'auto', threads = Math.min(4, availableParallelism()) } = options
+  if (!Number.isInteger(threads) || threads < 1) throw expected('a positive integer', 'threads', threads)
+  const running = new ModelProcess({ bundles: [path].flat(), engine, threads })
   const { pixels, memory } = DEFAULT_IMAGE_LIMITS
   const limits = {
     pixels: options.pixelLimit ?? pixels,

@@ -96,8 +96,11 @@ export function scoreTokens(
   return scores
 }
 
-/** The COCO evaluation counts a token with a space inside (`1 1/2`, whose space does not break) as two words here. */
-function words(tokens: readonly string[]): readonly string[] {
+/**
+ * The words that n-grams are made of: the COCO evaluation counts a token with a space inside (`1 1/2`, whose space does
+ * not break) as two of them.
+ */
+export function words(tokens: readonly string[]): readonly string[] {
   return tokens.some((token) => token.includes('\u00a0'))
     ? tokens.flatMap((token) => token.split('\u00a0'))
     : tokens

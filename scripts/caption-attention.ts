@@ -2,6 +2,7 @@ import { basename, join } from 'node:path'
 import { lightOf } from '../decoder/light.js'
 import type { Caption } from '../decoder/types.js'
 import { type Thumbnail, thumbnailOf } from '../encoder/image.js'
+import { escaped } from '../metrics/report.js'
 import { writeWhole } from './whole-file.js'
 
 /** Longer side of a panel, pixels. */
@@ -90,8 +91,4 @@ function shade(
 
 function digits(value: number): string {
   return String(Math.round(value * 100) / 100)
-}
-
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -28,11 +28,11 @@ export function sidecarOf(photo: string): string {
 
 /**
  * Writes a caption into the sidecar of a photo as IPTC alt text. What else the sidecar holds stays as it is.
- * @param overwrite replace an alt text that is there; it is kept otherwise, since a person may have written it.
+ * @param replace whether to replace an alt text that is there; it is kept otherwise, since a person may have written it.
  * @returns whether the sidecar says `text` now.
  * @throws ShowtellError INVALID_DATA for a sidecar that is no XMP; it is left as it is.
  */
-export async function writeAltText(photo: string, text: string, overwrite: boolean): Promise<boolean> {
+export async function writeAltText(photo: string, text: string, replace: boolean): Promise<boolean> {
   const file = sidecarOf(photo)
   const before = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
@@ -44,7 +44,7 @@ export async function writeAltText(photo: string, text: string, overwrite: boole
     throw expected('an rdf:RDF element', file, xmp.documentElement?.tagName, 'INVALID_DATA')
   const said = altTextOf(rdf)
   if (said === text) return true
-  if (said !== '' && !overwrite) return false
+  if (said !== '' && !replace) return false
   setAltText(rdf, text)
   await writeWhole(file, new XMLSerializer().serializeToString(xmp))
   return true

@@ -1,12 +1,13 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { glob } from 'tinyglobby'
+import { PHOTO_ENDINGS } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
 import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
-import { expected, messageOf } from '../errors.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import { drawAttention, pictureOf } from './caption-attention.js'
 import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
 import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
@@ -16,8 +17,6 @@ import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
-/** Files with these endings are taken from a folder; what they are is found out from their content. */
-const ENDINGS = '{jpg,jpeg,png,webp,avif,gif,heic,heif,JPG,JPEG,PNG,WEBP,AVIF,GIF,HEIC,HEIF}'
 const BATCH = 16
 
 /** `showtell caption`: captions for files, globs and folders of any size. */
@@ -36,8 +35,9 @@ export function register(program: Command): void {
       '--xmp',
       'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
     )
+    .option('--replace-alt-texts', 'with --xmp: replace alt texts that are there')
     .option('--attention <folder>', 'draw into photo.jpg.svg there where the model looked at each word')
-    .option('--overwrite', 'begin the output anew, and replace alt texts that are there')
+    .option('--overwrite', 'begin the output anew')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model', Number)
   addCaptionOptions(command).action(caption)
@@ -50,6 +50,7 @@ interface Options {
   format?: CaptionFormat
   xmp?: boolean
   attention?: string
+  replaceAltTexts?: boolean
   overwrite?: boolean
   engine: CaptionEngine
   threads?: number
@@ -61,6 +62,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   const all = validate(captionOptionsSchema, request)
   if (options.format !== undefined && options.output === undefined)
     throw expected('--output', `--format ${options.format}`, undefined)
+  if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
   const files = await photosOf(inputs)
   if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
   if (options.attention !== undefined) {
@@ -77,8 +79,9 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     const { name, version, attention } = captioner.model
     if (options.attention !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
-    const { output: path, format = 'jsonl', xmp = false, overwrite = false } = options
-    const run = { bundle: `${name} ${version}`, format, xmp, ...all, attention: options.attention }
+    const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options
+    const bundle = `${name} ${version}`
+    const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
       await captionTo(output, captioner, files, request, options, signal)
@@ -109,23 +112,37 @@ async function captionTo(
   }
   const remaining = files.filter((file) => !output.done.has(file))
   let count = files.length - remaining.length
+  let undone = 0
   const bar = output === SCREEN ? undefined : progressBar('caption', files.length, count)
   try {
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
-      if (result instanceof Error) complain(`skipped ${file}: ${result.message}`)
-      else
-        await writeBeside(file, result, options, captioner.model.grid).catch((error) =>
-          complain(`nothing beside ${file}: ${messageOf(error)}`),
-        )
-      await output.write(file, result)
       count++
       bar?.update(count)
+      if (result instanceof Error) complain(`skipped ${file}: ${result.message}`)
+      else
+        try {
+          await writeBeside(file, result, options, captioner.model.grid)
+        } catch (error) {
+          complain(`nothing beside ${file}: ${messageOf(error)}`)
+          // What the system refuses now it may allow later; a sidecar that is no XMP stays one.
+          if (!(error instanceof ShowtellError)) {
+            undone++
+            continue
+          }
+        }
+      await output.write(file, result)
     }
   } finally {
     bar?.stop()
   }
-  if (count === files.length) return output.finish(files)
-  process.stderr.write(`stopped after ${count} of ${files.length} photos; the same command goes on\n`)
+  if (count === files.length && undone === 0) return output.finish(files)
+  const again =
+    output === SCREEN ? '' : `; the same command${options.overwrite ? ' without --overwrite' : ''} goes on`
+  if (count === files.length) {
+    process.stderr.write(`${undone} of ${files.length} photos are left${again}\n`)
+    return
+  }
+  process.stderr.write(`stopped after ${count - undone} of ${files.length} photos${again}\n`)
   process.exitCode = 130
 }
 
@@ -133,12 +150,12 @@ async function captionTo(
 async function writeBeside(
   file: string,
   { captions }: CaptionedPhoto,
-  { xmp, overwrite = false, attention }: Options,
+  { xmp, replaceAltTexts = false, attention }: Options,
   grid: readonly [number, number],
 ): Promise<void> {
   const best = captions[0]!
   if (attention !== undefined) await drawAttention(attention, file, best, grid)
-  if (xmp && !(await writeAltText(file, best.text, overwrite)))
+  if (xmp && !(await writeAltText(file, best.text, replaceAltTexts)))
     process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
 }
 
@@ -172,7 +189,7 @@ async function photosOf(inputs: readonly string[]): Promise<string[]> {
     if (kind?.isFile()) found.add(input)
     else {
       const matched = await (kind?.isDirectory()
-        ? glob(`**/*.${ENDINGS}`, { cwd: input, absolute: false }).then((names) =>
+        ? glob(`**/*.{${PHOTO_ENDINGS.join()}}`, { cwd: input, caseSensitiveMatch: false }).then((names) =>
             names.map((name) => `${input.replace(/\/$/, '')}/${name}`),
           )
         : glob(input.replaceAll('\\', '/')))

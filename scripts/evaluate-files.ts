@@ -8,6 +8,7 @@ import type { ScoredImage } from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import type { Evaluation } from '../metrics/evaluation.js'
 import { extremes } from '../metrics/report.js'
+import { words } from '../metrics/score.js'
 
 const PICTURE_TYPES: Readonly<Record<string, string>> = {
   '.png': 'png',
@@ -32,7 +33,9 @@ export async function saveFrequencies(
   file: string,
   images: readonly { readonly captions: readonly string[] }[],
 ): Promise<void> {
-  const counted = DocumentFrequencies.of(images.map(({ captions }) => captions.map(tokenize)))
+  const counted = DocumentFrequencies.of(
+    images.map(({ captions }) => captions.map((caption) => words(tokenize(caption)))),
+  )
   await writeFile(file, JSON.stringify(counted))
 }
 

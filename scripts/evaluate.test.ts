@@ -82,6 +82,27 @@ test('scores a result file: table, JSON, report; what is left out is named', asy
   expect(await readFile(html, 'utf8')).toContain('A dog on a beach.')
 })
 
+test('document frequencies of a set, used on itself, change nothing, fractions in it or not', async () => {
+  const mixed = structuredClone(references)
+  // In two photos: what is in one counts as what is in none.
+  mixed.annotations[0]!.caption = 'A dog with 1 1/2 ears.'
+  mixed.annotations[2]!.caption = 'A man with 1 1/2 horses.'
+  const refs = await write('refs.json', mixed)
+  const all = await write(
+    'all.json',
+    [1, 2, 3].map((image_id) => ({ image_id, caption: 'a dog with 1 1/2 ears' })),
+  )
+  const df = join(folder, 'df.json')
+  const score = async (...more: string[]): Promise<number> => {
+    const file = join(folder, 'scores.json')
+    await showtell('evaluate', '--references', refs, '--candidates', all, '--json', file, ...more)
+    return JSON.parse(await readFile(file, 'utf8')).perImage['1'].CIDEr
+  }
+  const own = await score('--save-document-frequencies', df)
+  expect(own).toBeGreaterThan(0)
+  expect(await score('--document-frequencies', df)).toBe(own)
+})
+
 test('document frequencies of many photos score one photo', async () => {
   const refs = await write('refs.json', references)
   const all = await write(

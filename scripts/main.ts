@@ -24,6 +24,13 @@ const program = new Command('showtell').description('Captions photos').showHelpA
 const asked = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2])
 for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (await load()).register(program)
 
+process.stdout.on('error', (error) => {
+  // Whoever reads has had enough, as `head` has.
+  if ('code' in error && error.code === 'EPIPE') process.exit()
+  process.stderr.write(`${lineOf(error) ?? error.message}\n`)
+  process.exit(1)
+})
+
 try {
   await program.parseAsync()
 } catch (error) {

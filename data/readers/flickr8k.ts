@@ -1,11 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expected, ShowtellError } from '../../errors.js'
+import { isPhotoName } from '../photo-files.js'
 import { checkedCaption, nameWithoutEnding, numberedLines, type Reader, type Report } from './reader.js'
 
 const LINE = /^(?<name>[^\t]+)#(?<number>\d+)\t(?<caption>.*)$/
 const LIST = /^Flickr_?\d+k\.(?<split>[a-z]+)Images\.txt$/i
-const PHOTO = /\.(jpe?g|png|webp|avif|gif|heic|heif|tiff?)$/i
 
 /**
  * The token file of Flickr8k (Hodosh, Young and Hockenmaier 2013) and Flickr30k: `name.jpg#k<TAB>caption`, the splits
@@ -35,7 +35,7 @@ export const flickr8k: Reader = {
       }
       if (split !== undefined && splits.get(name)?.split !== split) continue
       const key = `${name}#${k}`
-      if (!PHOTO.test(name)) report(expected('the file name of a photo', where, name, 'INVALID_DATA'))
+      if (!isPhotoName(name)) report(expected('the file name of a photo', where, name, 'INVALID_DATA'))
       else if (seen.has(key)) report(expected('a caption number used once', where, key, 'INVALID_DATA'))
       else {
         seen.add(key)

@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { ROOT, run } from './fixtures/commands.js'
+import { drawPhotos } from './fixtures/photos.js'
+
+const TIMEOUT = 60_000
+const PHOTOS = 3
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+const caption = (...more: string[]): string[] => {
+  return ['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1', ...more]
+}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'caption-'))
+  await drawPhotos(at('photos'), PHOTOS)
+  await rename(at('photos/3.jpg'), at('photos/3.Jpg'))
+  await writeBundle(at('bundle'), tinyContent())
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it(
+  'leaves a photo beside which nothing can be written to the next run, and takes endings in any case',
+  async () => {
+    await mkdir(at('photos/1.jpg.xmp'))
+    const command = caption('--xmp', '--output', at('captions.jsonl'))
+    const files = async () => (await readFile(at('captions.jsonl'), 'utf8')).match(/\d\.[jJ]pg/g)?.toSorted()
+    const said = await run(command, [1])
+    expect(said).toContain(`nothing beside ${at('photos/1.jpg')}: EISDIR`)
+    expect(said).toContain(`1 of ${PHOTOS} photos are left; the same command goes on`)
+    expect(await files()).toEqual(['2.jpg', '3.Jpg'])
+    await rmdir(at('photos/1.jpg.xmp'))
+    await run(command)
+    expect(await files()).toEqual(['1.jpg', '2.jpg', '3.Jpg'])
+    expect(await readFile(at('photos/1.jpg.xmp'), 'utf8')).toContain('AltText')
+  },
+  TIMEOUT,
+)
+
+it(
+  'says what was expected of an option',
+  async () => {
+    expect(await run(caption('--threads', 'all'), [1])).toContain('Expected a positive integer for threads')
+    expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
+  },
+  TIMEOUT,
+)
+
+it(
+  'ends quietly when nobody reads on',
+  async () => {
+    const child = spawn(
+      'bash',
+      [
+        '-c',
+        '"$0" --import tsx scripts/main.ts tokenize <(yes "A dog." | head -n 200000) | head -n 1',
+        process.execPath,
+      ],
+      { cwd: ROOT },
+    )
+    let said = ''
+    child.stderr.on('data', (text) => {
+      said += text
+    })
+    await once(child, 'close')
+    expect(said).toBe('')
+  },
+  TIMEOUT,
+)
