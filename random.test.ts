@@ -18,7 +18,8 @@ function counted(values: readonly number[], classes: number): number[] {
 describe('Random', () => {
   it('is xoshiro128**: the numbers of its authors’ C program from the state 1, 2, 3, 4', () => {
     const random = new Random(0)
-    random.state = [1, 2, 3, 4]
+    // What seeds fill it with is for the next test.
+    Object.assign(random, { s0: 1, s1: 2, s2: 3, s3: 4 })
     expect(draw(10, () => random.integer())).toEqual([
       11520, 0, 5927040, 70819200, 2031721883, 1637235492, 1287239034, 3734860849, 3729100597, 4258142804,
     ])
@@ -59,18 +60,6 @@ describe('Random', () => {
     ]
     const firsts = seeds.map((seed) => new Random(...seed).integer())
     expect(new Set(firsts).size).toBe(seeds.length)
-  })
-
-  it('goes on from a saved state', () => {
-    const random = new Random(4, 'state')
-    draw(13, () => random.integer())
-    const words = JSON.parse(JSON.stringify(random.state)) as [number, number, number, number]
-    const rest = draw(50, () => random.normal())
-    const other = new Random('something else')
-    other.state = words
-    expect(draw(50, () => other.normal())).toEqual(rest)
-    // What was taken out is a copy: drawing does not change it.
-    expect(words).not.toEqual(other.state)
   })
 
   it('draws integers of 32 bits, each bit set half of the time', () => {

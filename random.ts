@@ -69,13 +69,4 @@ export class Random {
     }
     return items
   }
-
-  /** The four words of the state, to continue in another process. */
-  get state(): readonly [number, number, number, number] {
-    return [this.s0, this.s1, this.s2, this.s3]
-  }
-
-  set state(words: readonly [number, number, number, number]) {
-    ;[this.s0, this.s1, this.s2, this.s3] = words
-  }
 }

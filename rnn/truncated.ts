@@ -1,7 +1,6 @@
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import type { CellState } from './cell.js'
-import type { Stack } from './stack.js'
 
 /** A state as numbers, apart from any tensor: what one piece of a sequence hands to the next. */
 export interface StateValues {
@@ -16,12 +15,6 @@ export interface PieceGradients {
   readonly gradients: Record<string, Float32Array>
   /** The state after the piece. */
   readonly state: StateValues
-}
-
-/** The state before the first piece. */
-export function zeroState({ states, units }: Stack, images: number, hypotheses = 1): StateValues {
-  const values = states.map((name) => [name, new Float32Array(images * hypotheses * units)] as const)
-  return { images, hypotheses, values: Object.fromEntries(values) }
 }
 
 /** A state as tensors of the scope around. */

@@ -142,6 +142,38 @@ describe('the service', () => {
     expect(text).toMatch(/route="other",status="404"/)
   })
 
+  it.each([
+    ['waits for captions', 3],
+    ['sends its photo', 4],
+  ])('counts and logs a client that goes away while it %s once, as ABORTED', async (_what, length) => {
+    const { get, captioner, port, log } = await listen()
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const metrics = async () => (await get('/metrics')).text()
+    const client = httpRequest({
+      port,
+      method: 'POST',
+      path: '/v1/captions',
+      headers: { 'Content-Type': 'image/png', 'Content-Length': length },
+    })
+    client.on('error', () => {})
+    client.write('cat')
+    await expect.poll(metrics, SOON).toContain('showtell_held_bytes 3')
+    if (length === 3) await expect.poll(() => captioner.calls.length, SOON).toBe(1)
+    client.destroy()
+    await expect.poll(metrics, SOON).toContain('showtell_errors_total{code="ABORTED"} 1')
+    open()
+    await expect.poll(metrics, SOON).toContain('showtell_held_bytes 0')
+    // Its route has thrown meanwhile, too.
+    const text = await metrics()
+    expect(text).toContain('showtell_errors_total{code="ABORTED"} 1')
+    expect(text.match(/^showtell_request_seconds_count\{.*route="\/v1\/captions".*$/gm)).toEqual([
+      'showtell_request_seconds_count{method="POST",route="/v1/captions",status="499"} 1',
+    ])
+    const lines = log.filter((line) => line.includes('"path":"/v1/captions"'))
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ code: 'ABORTED' }])
+  })
+
   it('lets the page load from itself only', async () => {
     const { get } = await listen()
     const page = await get('/')

@@ -8,7 +8,7 @@ import { guardBodies } from './body.js'
 import { CaptionCache } from './cache.js'
 import type { ServiceOptions } from './config.js'
 import { Desk } from './desk.js'
-import { answerErrors, notFound } from './failure.js'
+import { answerErrors, noteAborted, notFound } from './failure.js'
 import { secureHeaders } from './headers.js'
 import { logRequests } from './log.js'
 import { Memory } from './memory.js'
@@ -58,6 +58,7 @@ export function createApp({
   app.set('etag', false)
   app.set('trust proxy', options.trustProxy)
 
+  app.use(noteAborted)
   app.use(logRequests(logger))
   // The page shows photos that never left the browser.
   app.use(secureHeaders({ images: ['blob:'] }))

@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
@@ -9,6 +10,7 @@ import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner, ImageInput } from '../decoder/types.js'
 import { Batcher } from './batcher.js'
+import { gate, SOON } from './fixtures/service.js'
 
 const OPTIONS = captionOptionsSchema.parse({})
 const OTHER = captionOptionsSchema.parse({ count: 2 })
@@ -87,6 +89,27 @@ describe('Batcher', () => {
     await expect(gone).rejects.toThrow('gone')
     expect(await stays).toEqual(['b'])
     expect(echo.batches).toEqual([['b']])
+  })
+
+  it('settles for a client that is gone when the batches that hold its photos are done', async () => {
+    const echo = new Echo()
+    const { shut, open } = gate()
+    echo.gate = shut
+    const batcher = new Batcher(echo, { ...LIMITS, batchSize: 1 })
+    const controller = new AbortController()
+    let settled = false
+    const gone = texts(batcher, ['a', 'b', 'c'], OPTIONS, controller.signal).finally(() => {
+      settled = true
+    })
+    const failed = expect(gone).rejects.toThrow('gone')
+    await expect.poll(() => echo.batches, SOON).toEqual([['a'], ['b']])
+    controller.abort(new Error('gone'))
+    expect(batcher.depth).toBe(0)
+    await setImmediate()
+    expect(settled).toBe(false)
+    open()
+    await failed
+    expect(echo.batches).toEqual([['a'], ['b']])
   })
 
   it('fails everyone of a batch that fails, and goes on', async () => {

@@ -53,10 +53,10 @@ export class Batcher {
   }
 
   /**
-   * Captions photos, in batches with those of others.
-   * @param signal gives up the places of the photos that still wait, and rejects with its reason.
+   * Captions photos, in batches with those of others. Settles, one way or the other, once it holds none of them.
+   * @param signal gives up the places of the photos that still wait; those of a batch under way stay with it.
    * @returns one entry a photo, in order: its captions or its error.
-   * @throws ShowtellError OVERLOADED, what the captioner throws, or the signal's reason.
+   * @throws ShowtellError OVERLOADED, what the captioner throws, or the signal's reason where places were given up.
    */
   async caption(
     images: readonly Uint8Array[],
@@ -77,12 +77,15 @@ export class Batcher {
         }),
     )
     const giveUp = (): void => {
+      const left = this.#waiting.filter((job) => mine.has(job))
       this.#waiting = this.#waiting.filter((job) => !mine.has(job))
-      for (const job of mine) job.reject(signal.reason)
+      for (const job of left) job.reject(signal.reason)
     }
     signal.addEventListener('abort', giveUp, { once: true })
     this.#schedule()
     try {
+      // The first that fails leaves others in batches.
+      await Promise.allSettled(photos)
       return await Promise.all(photos)
     } finally {
       signal.removeEventListener('abort', giveUp)

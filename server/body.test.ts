@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { parseJson } from './body.js'
-import { failure, form, listen, SOON } from './fixtures/service.js'
+import { failure, form, gate, listen, SOON } from './fixtures/service.js'
 import { Memory } from './memory.js'
 
 interface Answer {
@@ -69,13 +69,12 @@ describe('bodies together', () => {
   const LIMITS = { maxBodyBytes: 1000, maxHeldBytes: 2000, maxImageBytes: 1000 }
 
   it('are refused for now when they would be more than is held at once, and taken again after', async () => {
-    const { port, post, get } = await listen(LIMITS)
-    const held = async () => /^showtell_held_bytes (\d+)$/m.exec(await (await get('/metrics')).text())?.[1]
+    const { port, post, held } = await listen(LIMITS)
     const headers = { ...RAW, 'Transfer-Encoding': 'chunked' }
     const first = slowly(port, CAPTIONS, headers)
     const second = slowly(port, CAPTIONS, headers)
     for (const { client } of [first, second]) client.write('x'.repeat(900))
-    await expect.poll(held, SOON).toBe('1800')
+    await expect.poll(held, SOON).toBe(1800)
     const refused = await post('x'.repeat(900), CAPTIONS, RAW)
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(await failure(refused)).toMatchObject({ code: 'OVERLOADED', where: 'the body' })
@@ -86,14 +85,14 @@ describe('bodies together', () => {
     // A small one still fits.
     expect((await post('cat', CAPTIONS, RAW)).status).toBe(200)
     first.client.destroy()
-    await expect.poll(held, SOON).toBe('900')
+    await expect.poll(held, SOON).toBe(900)
     expect((await post('x'.repeat(900), CAPTIONS, RAW)).status).toBe(200)
     second.client.end()
     expect((await second.answer).status).toBe(200)
   })
 
   it('leave nothing behind, however they end', async () => {
-    const { port, get } = await listen({ ...LIMITS, uploadTimeout: 200 })
+    const { port, held } = await listen({ ...LIMITS, uploadTimeout: 200 })
     const chunked = { ...RAW, 'Transfer-Encoding': 'chunked' }
     for (let i = 0; i < 5; i++) {
       const slow = slowly(port, CAPTIONS, chunked)
@@ -105,8 +104,41 @@ describe('bodies together', () => {
       expect([408, 503]).toContain((await slow.answer).status)
       expect([413, 503]).toContain((await large.answer).status)
     }
-    const held = async () => /^showtell_held_bytes (\d+)$/m.exec(await (await get('/metrics')).text())?.[1]
-    await expect.poll(held, SOON).toBe('0')
+    await expect.poll(held, SOON).toBe(0)
+  })
+})
+
+describe('the bytes of photos', () => {
+  const ONE_BY_ONE = { batchSize: 1, batchDelay: 0, maxImages: 1 }
+
+  it('stay held while a batch has them, though the deadline is over', async () => {
+    const { post, held, captioner } = await listen({ ...ONE_BY_ONE, deadline: 500 })
+    const { shut, open } = gate()
+    captioner.gate = shut
+    expect((await post('x'.repeat(900), CAPTIONS, RAW)).status).toBe(504)
+    expect(await held()).toBe(900)
+    open()
+    await expect.poll(held, SOON).toBe(0)
+  })
+
+  it('stay held while a batch has them, though the clients went away; those that waited are let go', async () => {
+    const { port, held, waiting, captioner, get } = await listen(ONE_BY_ONE)
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const clients = ['a', 'b', 'c'].map((letter) => {
+      const { client } = slowly(port, CAPTIONS, RAW)
+      client.end(letter.repeat(900))
+      return client
+    })
+    await expect.poll(waiting, SOON).toBe(1)
+    expect(await held()).toBe(2700)
+    for (const client of clients) client.destroy()
+    const errors = async () => (await get('/metrics')).text()
+    await expect.poll(errors, SOON).toContain('showtell_errors_total{code="ABORTED"} 3')
+    expect(await waiting()).toBe(0)
+    expect(await held()).toBe(1800)
+    open()
+    await expect.poll(held, SOON).toBe(0)
   })
 })
 

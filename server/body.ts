@@ -34,14 +34,16 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
       memory.hold(bytes)
       held += bytes
     }
-    res.once('close', () => memory.release(held))
+    const work: Promise<unknown>[] = []
+    res.locals.work = work
+    res.once('close', () => void Promise.allSettled(work).then(() => memory.release(held)))
     res.locals.body = (limit = limits.maxBodyBytes) => receive(req, res, limit, limits.uploadTimeout)
     next()
   }
 }
 
 /**
- * The body of a request, once. Its bytes count as held until the request is answered.
+ * The body of a request, once. Its bytes count as held until the request is answered, and as `holdUntil` says.
  * @param limit most bytes; those of any request when absent.
  * @throws in the stream: ShowtellError IMAGE_TOO_LARGE, OVERLOADED, SLOW_BODY, or ABORTED when the client went away.
  */
@@ -50,13 +52,19 @@ export function bodyOf(res: Response, limit?: number): Readable {
 }
 
 /**
- * Counts bytes as held until the request is answered.
+ * Counts bytes as held until the request is answered, and as `holdUntil` says.
  * @throws ShowtellError OVERLOADED, or ABORTED when the client went away.
  */
 export function hold(res: Response, bytes: number): void {
   if (res.closed) throw new ShowtellError('ABORTED', 'Expected the whole body but the client went away')
   const take = res.locals.hold as (bytes: number) => void
   take(bytes)
+}
+
+/** Counts the bytes of a request as held until this work with them has settled, too: it may outlast the answer. */
+export function holdUntil(res: Response, work: Promise<unknown>): void {
+  const all = res.locals.work as Promise<unknown>[]
+  all.push(work)
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */

@@ -3,8 +3,12 @@ import express from 'express'
 import { z } from 'zod'
 import { ENGINES } from '../decoder/engines.js'
 import { validate, wantedBy } from '../decoder/validate.js'
+import { DEFAULT_IMAGE_LIMITS } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { valuesOf } from './values.js'
+
+/** Longest time, ms: timers count in 32 bits with a sign, and one that is set to more fires at once. */
+const MOST_TIME = 2 ** 31 - 1
 
 /** What a service allows and how it batches. */
 export const serviceOptionsSchema = z.strictObject({
@@ -28,7 +32,12 @@ export const serviceOptionsSchema = z.strictObject({
     .min(1)
     .default(256 * 2 ** 20)
     .describe('Most bytes of requests held at once, over all of them; beyond it requests are refused'),
-  uploadTimeout: z.int().min(1).default(60_000).describe('Longest time for a client to send its body, ms'),
+  uploadTimeout: z
+    .int()
+    .min(1)
+    .max(MOST_TIME)
+    .default(60_000)
+    .describe('Longest time for a client to send its body, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
@@ -39,7 +48,12 @@ export const serviceOptionsSchema = z.strictObject({
     .default(64 * 2 ** 20)
     .describe('Most bytes of answers kept for photos that come again; 0 keeps none'),
   allowUrls: z.boolean().default(false).describe('Whether photos may be given by their address'),
-  urlTimeout: z.int().min(1).default(10_000).describe('Longest time to fetch a photo by its address, ms'),
+  urlTimeout: z
+    .int()
+    .min(1)
+    .max(MOST_TIME)
+    .default(10_000)
+    .describe('Longest time to fetch a photo by its address, ms'),
   apiKeys: z
     .array(z.string())
     .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,}$/.test(key)), {
@@ -66,7 +80,7 @@ export const serviceOptionsSchema = z.strictObject({
     })
     .default([])
     .describe('Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, uniquelocal'),
-  deadline: z.int().min(1).default(30_000).describe('Longest time from upload to answer, ms'),
+  deadline: z.int().min(1).max(MOST_TIME).default(30_000).describe('Longest time from upload to answer, ms'),
 })
 export type ServiceOptions = z.output<typeof serviceOptionsSchema>
 
@@ -78,7 +92,11 @@ export const serveConfigSchema = z
     bundle: z.string().min(1).optional().describe('Captioner to serve; the one that ships when absent'),
     engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
     threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
-    maxPixels: z.int().min(1).default(100_000_000).describe('Most pixels of a photo, width times height'),
+    maxPixels: z
+      .int()
+      .min(1)
+      .default(DEFAULT_IMAGE_LIMITS.pixels)
+      .describe('Most pixels of a photo, width times height'),
     maxDecodeBytes: z
       .int()
       .min(2 ** 24)
@@ -90,9 +108,15 @@ export const serveConfigSchema = z
     drainDelay: z
       .int()
       .min(0)
+      .max(MOST_TIME)
       .default(1000)
       .describe('Time to go on taking requests after SIGTERM while /readyz says no, ms'),
-    drainTimeout: z.int().min(0).default(10_000).describe('Longest wait for open requests at the end, ms'),
+    drainTimeout: z
+      .int()
+      .min(0)
+      .max(MOST_TIME)
+      .default(10_000)
+      .describe('Longest wait for open requests at the end, ms'),
     logLevel: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')

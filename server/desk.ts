@@ -5,7 +5,7 @@ import { validate } from '../decoder/validate.js'
 import { expected, ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
-import type { UploadedPhoto } from './body.js'
+import { holdUntil, type UploadedPhoto } from './body.js'
 import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
 import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
@@ -70,7 +70,7 @@ export class Desk {
     const { signal, end } = patience(res, this.limits.deadline)
     try {
       const prints = fingerprints ?? (await this.fingerprints(photos, options))
-      const outcomes = await this.outcomes(photos, prints, options, signal)
+      const outcomes = await this.outcomes(res, photos, prints, options, signal)
       const results = outcomes.map((outcome, i) => resultOf(outcome, nameOf(photos, i), photos[i]!.file))
       this.metrics.onResults(results.map(({ answer }) => answer))
       for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
@@ -84,6 +84,7 @@ export class Desk {
 
   /** What is known of a photo, else what the captioner says of it. */
   private async outcomes(
+    res: Response,
     photos: readonly UploadedPhoto[],
     fingerprints: Fingerprints,
     options: CaptionOptions,
@@ -99,7 +100,7 @@ export class Desk {
       return undefined
     })
     const contents = unknown.map(({ content }) => content)
-    const captioned = contents.length === 0 ? [] : await this.batcher.caption(contents, options, signal)
+    const captioned = contents.length === 0 ? [] : await this.batched(res, contents, options, signal)
     for (const [i, outcome] of captioned.entries()) {
       const { place } = unknown[i]!
       outcomes[place] = outcome
@@ -108,6 +109,21 @@ export class Desk {
         this.cache.set(fingerprints.photos[place]!, outcome.captions)
     }
     return outcomes.map((outcome) => outcome!)
+  }
+
+  /** What the batcher says, for as long as anybody waits for it; it may hold the photos for longer. */
+  private batched(
+    res: Response,
+    contents: readonly Uint8Array[],
+    options: CaptionOptions,
+    signal: AbortSignal,
+  ): Promise<(CaptionedPhoto | Error)[]> {
+    const work = this.batcher.caption(contents, options, signal)
+    holdUntil(res, work)
+    const end = new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    })
+    return Promise.race([work, end])
   }
 }
 

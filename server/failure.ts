@@ -9,13 +9,8 @@ const RETRY_AFTER = 1
 /** Whatever was thrown, as an error with a code that may be shown to a stranger. */
 export function asFailure(error: unknown): ShowtellError {
   if (error instanceof ShowtellError) return error
-  const { status, type } = error as { status?: number; type?: string }
-  if (type === 'entity.too.large')
-    return new ShowtellError('IMAGE_TOO_LARGE', 'Expected a smaller body', {
-      cause: error,
-      where: 'the body',
-    })
-  // Errors of express and its body parsers say which 4xx they mean, and their messages speak of the request only.
+  const { status } = error as { status?: number }
+  // Errors of express say which 4xx they mean, and their messages speak of the request only.
   if (status !== undefined && status >= 400 && status < 500)
     return new ShowtellError('INVALID_ARGUMENT', messageOf(error), { cause: error })
   return new ShowtellError(
@@ -47,6 +42,19 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
     error: { code, message, ...(where === undefined ? {} : { where }), requestId },
   }
   res.status(status).json(foreign === undefined ? answer : { ...foreign.shape(message), code, requestId })
+}
+
+/**
+ * The first middleware: log and metrics look at a response when it closes, which is before its route finds out that the
+ * client went away.
+ */
+export const noteAborted: RequestHandler = (_req, res, next) => {
+  res.once('close', () => {
+    if (res.headersSent) return
+    res.statusCode = STATUS.ABORTED
+    res.locals.code = 'ABORTED'
+  })
+  next()
 }
 
 /** The last middleware: every error that a route threw becomes an answer. */

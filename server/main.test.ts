@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -5,8 +6,11 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
+import { ServiceProcess } from './fixtures/process.js'
 import { FakeCaptioner, gate, SOON } from './fixtures/service.js'
 import { readConfig, startService } from './main.js'
 
@@ -106,6 +110,32 @@ describe('startService', () => {
   })
 })
 
+describe('serve', () => {
+  it.each([
+    ['SIGTERM', 'SIGINT'],
+    ['SIGINT', 'SIGTERM'],
+    ['SIGTERM', 'SIGTERM'],
+  ] as const)('drains after %s and ends at once after %s', { timeout: 120_000 }, async (first, second) => {
+    const folder = await mkdtemp(join(tmpdir(), 'signals-'))
+    const bundle = join(folder, 'bundle')
+    await writeBundle(bundle, tinyContent())
+    const { process: child, url } = await ServiceProcess.fromSources([
+      ...['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--drain-delay', '3600000'],
+    ])
+    const ended = once(child, 'exit')
+    onTestFinished(async () => {
+      child.kill('SIGKILL')
+      await rm(folder, { recursive: true })
+    })
+    const ready = async () => (await fetch(`${url}/readyz`)).status
+    expect(await ready()).toBe(200)
+    child.kill(first)
+    await expect.poll(ready, SOON).toBe(503)
+    child.kill(second)
+    expect(await ended).toEqual([null, second])
+  })
+})
+
 describe('readConfig', () => {
   it('takes flags before the environment before the defaults', () => {
     const environment = { SHOWTELL_PORT: '4000', SHOWTELL_MAX_IMAGES: '3', PORT: '5000' }
@@ -126,6 +156,16 @@ describe('readConfig', () => {
     expect(() => readConfig({ queueSize: '4', port: 'x' }, {})).toThrow(
       /^Expected an integer from 0 to 65535 for port .*; Expected at least maxImages for queueSize/,
     )
+  })
+
+  it('refuses a time that no timer can be set to', () => {
+    const names = ['uploadTimeout', 'urlTimeout', 'deadline', 'drainDelay', 'drainTimeout']
+    const set = (time: string) => readConfig(Object.fromEntries(names.map((name) => [name, time])), {})
+    expect(Object.values(set('2147483647')).filter((value) => value === 2147483647)).toHaveLength(5)
+    for (const name of names)
+      expect(() => set('2147483648')).toThrow(
+        new RegExp(`Expected an integer from [01] to 2147483647 for ${name} but received 2147483648`),
+      )
   })
 
   it('takes what a file says, unless the environment or a flag says something else', async () => {

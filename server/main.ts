@@ -139,6 +139,11 @@ export async function serve(config: ServeConfig): Promise<void> {
 
 function nextSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
-    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve)
+    const onSignal = (signal: NodeJS.Signals): void => {
+      // What nobody hears ends the process: a second signal does, be it the other one.
+      process.off('SIGTERM', onSignal).off('SIGINT', onSignal)
+      resolve(signal)
+    }
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
   })
 }
