@@ -17,8 +17,7 @@ export async function readTrainingSet(
   option: string,
   onProblem: (problem: ShowtellError) => void,
 ): Promise<TrainingSet> {
-  const [, style, path] = /^([^=]+)=(.+)$/.exec(option) ?? []
-  if (style === undefined || path === undefined) throw expected('style=file', '--data', option)
+  const [style, path] = namedPath(option, 'style=file', '--data')
   const all = await readCaptions(path, { onProblem })
   const ofSplit = (name: string): CaptionedImage[] => all.filter(({ split }) => split === name)
   const train = ofSplit('train')
@@ -27,6 +26,13 @@ export async function readTrainingSet(
     return { style, train, validation: validation.length > 0 ? validation : ofSplit('dev') }
   }
   return { style, train: all.filter((image) => !isHeldOut(image)), validation: all.filter(isHeldOut) }
+}
+
+/** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */
+export function namedPath(given: string, form: string, option: string): [name: string, path: string] {
+  const [, name, path] = /^([^=]+)=(.+)$/.exec(given) ?? []
+  if (name === undefined || path === undefined) throw expected(form, option, given)
+  return [name, path]
 }
 
 /**

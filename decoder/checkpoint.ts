@@ -17,7 +17,7 @@ export class Checkpoint {
   constructor(
     folder: string,
     /** What a state belongs to: another configuration does not go on with it. */
-    private readonly config: unknown,
+    private readonly config: Readonly<Record<string, unknown>>,
   ) {
     this.last = join(folder, 'state.safetensors')
     this.best = join(folder, 'best.safetensors')

@@ -98,6 +98,8 @@ export class Training {
     folder: string,
     /** The decoder's weights to begin with; random ones when absent. */
     initial?: Readonly<Record<string, Float32Array>>,
+    /** What else a saved state has to agree with. */
+    setting: Readonly<Record<string, unknown>> = {},
   ) {
     const { ops } = this
     const { source, regions, channels, parameters: encoderParameters } = data.features
@@ -117,7 +119,7 @@ export class Training {
       )
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-    this.checkpoint = new Checkpoint(join(folder, 'training'), config)
+    this.checkpoint = new Checkpoint(join(folder, 'training'), { ...config, ...setting })
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
 
 /*
  * Folders that hold a model: written aside and renamed, so that their path always opens, as what was there or as the
@@ -56,8 +56,12 @@ export async function verifySums(folder: string, sums: Readonly<Record<string, s
   }
 }
 
-/** What a JSON file holds. @throws ShowtellError INVALID_BUNDLE naming the file and what is wrong with it. */
-export async function readJson<R>(file: string, read: (value: unknown) => R): Promise<R> {
+/** What a JSON file holds. @throws ShowtellError naming the file and what is wrong with it, INVALID_BUNDLE unless told otherwise. */
+export async function readJson<R>(
+  file: string,
+  read: (value: unknown) => R,
+  code: ErrorCode = 'INVALID_BUNDLE',
+): Promise<R> {
   try {
     return read(JSON.parse(await readFile(file, 'utf8')))
   } catch (cause) {
@@ -65,7 +69,7 @@ export async function readJson<R>(file: string, read: (value: unknown) => R): Pr
       cause instanceof z.ZodError
         ? cause.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
         : messageOf(cause)
-    throw new ShowtellError('INVALID_BUNDLE', `Expected a whole ${file} but ${what}`, { where: file, cause })
+    throw new ShowtellError(code, `Expected a whole ${file} but ${what}`, { where: file, cause })
   }
 }
 

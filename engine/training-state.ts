@@ -1,8 +1,34 @@
+import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { expected } from '../errors.js'
+import { type ErrorCode, expected } from '../errors.js'
 import type { AdamW } from './optimiser.js'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** sha256 of what a training learns from; a state that says it goes on with the same only. */
+export function dataSum(data: unknown): string {
+  return createHash('sha256').update(JSON.stringify(data)).digest('hex')
+}
+
+/**
+ * Holds what is to go on to what it was begun with, JSON to JSON.
+ * @param where the file that says what it was begun with.
+ * @throws ShowtellError naming the first field, at any depth, that is another now.
+ */
+export function checkBegun(begun: Fields, now: Fields, where: string, code: ErrorCode): void {
+  for (const field of new Set([...Object.keys(begun), ...Object.keys(now)])) {
+    const [before, after] = [begun[field], now[field]]
+    if (isFields(before) && isFields(after)) checkBegun(before, after, where, code)
+    else if (JSON.stringify(before) !== JSON.stringify(after))
+      throw expected(`${field} ${JSON.stringify(before) ?? 'none'}, as it was begun,`, where, after, code)
+  }
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
 
 /** Arrays by name with notes, float32, written aside and renamed. */
 export async function writeArrays(
@@ -30,13 +56,13 @@ export async function readArrays(path: string): Promise<SafetensorsFile | undefi
 
 /**
  * Everything needed to go on with a training.
- * @param config what the state belongs to.
+ * @param config what the state belongs to; `data` in it is the `dataSum` of what is learnt from.
  * @param others what else the training carries from step to step.
  */
 export async function saveState(
   path: string,
   optimiser: AdamW,
-  config: unknown,
+  config: Fields,
   others: Readonly<Record<string, Float32Array>> = {},
 ): Promise<void> {
   await writeArrays(
@@ -54,13 +80,14 @@ export async function saveState(
 export async function restoreState(
   path: string,
   optimiser: AdamW,
-  config: unknown,
+  config: Fields,
 ): Promise<SafetensorsFile | undefined> {
   const file = await readArrays(path)
   if (file === undefined) return undefined
-  const own = JSON.stringify(config)
-  if (file.metadata.config !== own)
-    throw expected(`the training settings ${file.metadata.config}`, path, own, 'INVALID_BUNDLE')
+  const begun = JSON.parse(file.metadata.config ?? '{}') as Fields
+  if ('data' in config && !('data' in begun))
+    throw expected('a sum of its data, which earlier versions did not save,', path, 'none', 'INVALID_BUNDLE')
+  checkBegun(begun, config, path, 'INVALID_BUNDLE')
   optimiser.restore(Number(file.metadata.step), (name) => file.float32(name).data)
   return file
 }

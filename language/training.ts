@@ -65,7 +65,7 @@ export class Training {
     private readonly recipe: Recipe,
     folder: string,
     /** What else a saved state has to agree with. */
-    private readonly setting: unknown,
+    private readonly setting: Readonly<Record<string, unknown>>,
   ) {
     const { parameters } = task
     const { learningRate, warmUpSteps, weightDecay, clipNorm, averageDecay, seed } = recipe
@@ -155,8 +155,8 @@ export class Training {
     }
   }
 
-  private get config(): unknown {
-    return { setting: this.setting, recipe: this.recipe }
+  private get config(): Readonly<Record<string, unknown>> {
+    return { ...this.setting, ...this.recipe }
   }
 
   private get others(): Record<string, Float32Array> {

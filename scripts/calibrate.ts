@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import { readTrainingSet } from '../data/splits.js'
+import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type ConfidenceExample, confidenceOf, fitConfidence, isRight } from '../decoder/confidence.js'
+import type { Captioner } from '../decoder/types.js'
 import { expected } from '../errors.js'
 import { scoreConfidence } from '../metrics/calibration.js'
+import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -26,33 +28,15 @@ export function register(program: Command): void {
 
 async function calibrate(options: { bundle: string; data: string[]; images: string[] }): Promise<void> {
   const signal = interruptible()
-  const folders = new Map(
-    options.images.map((pair) => [pair.split('=')[0]!, pair.slice(pair.indexOf('=') + 1)]),
-  )
+  const folders = new PhotoFolders(options.images)
+  const sets = await Promise.all(options.data.map((option) => readTrainingSet(option, () => {})))
+  if (sets.every(({ validation }) => validation.length === 0))
+    throw expected('validation photos', '--data', 'none', 'INVALID_DATA')
   const captioner = await loadCaptioner(options.bundle)
   const examples: ConfidenceExample[] = []
   try {
-    for (const option of options.data) {
-      const { style, validation } = await readTrainingSet(option, () => {})
-      const folder = folders.get(style)
-      if (folder === undefined) throw expected(`${style}=folder`, '--images', options.images)
-      const bar = progressBar(style, validation.length)
-      for (let from = 0; from < validation.length; from += BATCH) {
-        signal.throwIfAborted()
-        const batch = validation.slice(from, from + BATCH)
-        const photos = await captioner.caption(
-          batch.map(({ file }) => join(folder, file)),
-          { style },
-        )
-        for (const [i, photo] of photos.entries()) {
-          if (photo instanceof Error) throw photo
-          const references = batch[i]!.captions.map((caption) => tokenize(caption))
-          examples.push({ ...photo.captions[0]!, references })
-        }
-        bar.update(Math.min(from + BATCH, validation.length))
-      }
-      bar.stop()
-    }
+    for (const set of sets)
+      examples.push(...(await examplesOf(captioner, set, folders.folderOf(set.style), signal)))
   } finally {
     await captioner.close()
   }
@@ -73,3 +57,33 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
 }
 
 const BATCH = 16
+
+/** The captioner's captions of the validation photos of a set, and what people said of them. */
+async function examplesOf(
+  captioner: Captioner,
+  { style, validation }: TrainingSet,
+  folder: string,
+  signal: AbortSignal,
+): Promise<ConfidenceExample[]> {
+  const examples: ConfidenceExample[] = []
+  const bar = progressBar(style, validation.length)
+  try {
+    for (let from = 0; from < validation.length; from += BATCH) {
+      signal.throwIfAborted()
+      const batch = validation.slice(from, from + BATCH)
+      const photos = await captioner.caption(
+        batch.map(({ file }) => join(folder, file)),
+        { style },
+      )
+      for (const [i, photo] of photos.entries()) {
+        if (photo instanceof Error) throw photo
+        const references = batch[i]!.captions.map((caption) => tokenize(caption))
+        examples.push({ ...photo.captions[0]!, references })
+      }
+      bar.update(Math.min(from + BATCH, validation.length))
+    }
+    return examples
+  } finally {
+    bar.stop()
+  }
+}

@@ -1,11 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type CharacterModel, ofSize, sizeOf } from '../language/character-model.js'
-import type { Event } from '../language/training.js'
 import { evaluateText } from './char-bundle.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { type Curve, drawCharts } from './chart.js'
-import { averaged } from './train-log.js'
+import { averaged, eventsIn } from './train-log.js'
 import { writeWhole } from './whole-file.js'
 
 interface Row {
@@ -41,10 +40,7 @@ export async function compareModels(
 }
 
 async function curvesOf(name: string, log: string): Promise<Pick<Row, 'training' | 'validation'>> {
-  const events = (await readFile(log, 'utf8'))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Event)
+  const events = await eventsIn(log)
   const validated = events.flatMap(({ step, validationLoss }) =>
     validationLoss === undefined ? [] : [[step, validationLoss] as const],
   )

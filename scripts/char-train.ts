@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TensorFlowOps } from '../engine/tensorflow.js'
+import { dataSum } from '../engine/training-state.js'
 import { writeCharacterBundle } from '../language/character-bundle.js'
 import { type CharacterModel, sizeOf } from '../language/character-model.js'
 import { stepOf } from '../language/character-runtime.js'
@@ -32,7 +33,7 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
   const { text, characters, model, reading, recipe, out } = given
   const { train, validation } = splitText(characters.encode(text))
   const task = new CharacterTask(model, train, validation, { ...recipe, ...reading })
-  const setting = { model: model.config, characters: characters.list, reading }
+  const setting = { model: model.config, characters: characters.list, reading, data: dataSum(text) }
   const training = new Training(task, recipe, out, setting)
   const resumed = await training.resume()
   const parameters = sizeOf(model.parameters)

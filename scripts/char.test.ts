@@ -46,6 +46,13 @@ describe('showtell char', () => {
         '## train more (step 12',
         '## train more (step 40',
       ])
+      const text = await readFile(at('text.txt'), 'utf8')
+      // As long, and the same characters.
+      await writeFile(at('text.txt'), text.replace('cat', 'act'))
+      expect(await run(command('whole'), [1])).toMatch(
+        /INVALID_BUNDLE: Expected data "\w{64}", as it was begun,/,
+      )
+      await writeFile(at('text.txt'), text)
       await run(['char', 'evaluate', at('whole/bundle'), at('text.txt')])
       await run(['char', 'sample', at('whole/bundle'), '--length', '20', '--prime', 'the cat'])
       expect(await run(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'], [1])).toContain(
@@ -78,6 +85,10 @@ describe('showtell char', () => {
       await run(command)
       expect(await readFile(at('compared/models.md'), 'utf8')).toBe(table)
       expect(await readFile(at('compared/gru/log.jsonl'), 'utf8')).toBe(log)
+      await writeFile(at('compared/gru/log.jsonl'), `${log}{"step":\n`)
+      expect(await run(command, [1])).toContain(
+        `INVALID_DATA: Expected {"step": …, …} for ${at('compared/gru/log.jsonl:7')}`,
+      )
     },
     2 * MINUTES,
   )

@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { killAtWork, run } from './fixtures/commands.js'
+import { interruptAtWork, killAtWork, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
 
@@ -57,7 +57,9 @@ it(
     expect(await run(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
       'left out: Expected a text with words for text 2 but received "!"',
     )
-    expect(await run([...command('whole'), '--units', '7'], [1])).toContain('INVALID_BUNDLE')
+    expect(await run([...command('whole'), '--units', '7'], [1])).toMatch(
+      /INVALID_BUNDLE: Expected units 6, as it was begun, for .* but received 7/,
+    )
     const other = ['classify', 'evaluate', at('whole/bundle'), '--all', '--data']
     expect(await run([...other, `cats=${at('cats.txt')}`], [1])).toContain('Expected one of colour, none')
   },
@@ -73,6 +75,47 @@ it(
     await run(['classify', 'evaluate', at('captions/bundle'), ...data])
     expect(await run([...command, at('texts.jsonl'), ...data], [1])).toContain('one of the two')
     expect(await run(command, [1])).toContain('one of the two')
+  },
+  2 * MINUTES,
+)
+
+it(
+  'showtell classify train ends when it fails at work, and tells when it is interrupted',
+  async () => {
+    const command = (out: string): string[] => [
+      ...['classify', 'train', at('texts.jsonl'), '--out', at(out), ...small, '--steps', '3000'],
+    ]
+    await mkdir(at('failing/curve.svg'), { recursive: true })
+    expect(await run([...command('failing'), '--validations', '3000'], [1])).toMatch(/^EISDIR: .*curve\.svg/m)
+    expect(await interruptAtWork(command('stopped'), at('stopped/log.jsonl'))).toMatch(
+      /stopped at step \d+ of 3000; the same command goes on\n$/,
+    )
+  },
+  2 * MINUTES,
+)
+
+it(
+  'showtell classify train does not go on with other texts, nor take batches of no size',
+  async () => {
+    const command = [
+      'classify',
+      'train',
+      at('changing.jsonl'),
+      '--out',
+      at('changing'),
+      ...small,
+      '--steps',
+      '2',
+    ]
+    const texts = await readFile(at('texts.jsonl'), 'utf8')
+    await writeFile(at('changing.jsonl'), texts)
+    await run(command)
+    // As many texts, words and labels as before.
+    await writeFile(at('changing.jsonl'), texts.replace('so ', 'so so '))
+    expect(await run(command, [1])).toMatch(/INVALID_BUNDLE: Expected data "\w{64}", as it was begun, for /)
+    expect(await run([...command, '--batch-size', '0'], [1])).toContain(
+      'INVALID_ARGUMENT: Expected a positive integer for --batch-size but received "0"',
+    )
   },
   2 * MINUTES,
 )

@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { Vocabulary } from '../data/vocabulary.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
+import { dataSum } from '../engine/training-state.js'
 import { expected, ShowtellError } from '../errors.js'
 import { sizeOf } from '../language/character-model.js'
 import { ClassificationTask, classify, confusionOf } from '../language/classification.js'
@@ -23,7 +24,7 @@ import { confusionTable } from './confusion-table.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, fromOptions } from './schema-options.js'
+import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
 import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
@@ -39,7 +40,7 @@ export function register(program: Command): void {
       .command('train')
       .description('train; run again with the same options to go on after an interruption')
       .requiredOption('--out <folder>', 'where state, log and bundle go')
-      .option('--batch-size <n>', 'texts a step', Number, 128)
+      .option('--batch-size <n>', 'texts a step', positive('--batch-size'), 128)
       .option('--minimum-count <n>', 'how often a word must occur to be known', Number, 4),
   )
   addSchemaOptions(train, classifierConfigSchema)
@@ -113,7 +114,7 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
   )
   await mkdir(out, { recursive: true })
   const task = new ClassificationTask(model, vocabulary, train, held, { ...recipe, batchSize })
-  const setting = { model: model.config, batchSize, texts: train.length }
+  const setting = { model: model.config, batchSize, data: dataSum(texts) }
   const training = new Training(task, recipe, out, setting)
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
   if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'text' }, signal))) return

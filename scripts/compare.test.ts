@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,12 +7,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readBundle } from '../decoder/bundle.js'
 import { scoreTokens } from '../metrics/score.js'
 import type { Row } from './compare/report.js'
-import { killAtWork, run } from './fixtures/commands.js'
+import { interruptAtWork, killAtWork, run } from './fixtures/commands.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
 
 const PHOTO = fileURLToPath(new URL('../examples/cat.jpg', import.meta.url))
+const OTHER_PHOTO = fileURLToPath(new URL('../examples/rocket.jpg', import.meta.url))
 const STEPS = 7
 /** The second is the first by another name. */
 const LIST: Record<string, Record<string, unknown>> = {
@@ -168,5 +170,57 @@ describe('showtell compare', () => {
     [['--cell', 'grue'], /INVALID_ARGUMENT: Expected one of rnn, .* for cell but received "grue"/],
   ])('refuses %j before anything is trained', async (more, message) => {
     expect(await run(command('whole', ...more), [1])).toMatch(message)
+  })
+
+  it('tells when it is interrupted, and writes nothing yet', async () => {
+    const stopped = command('stopped', '--steps', '500')
+    const said = await interruptAtWork(stopped, at('stopped', 'first', 'log.jsonl'))
+    expect(said).toMatch(/stopped at first; the same command goes on\n$/)
+    expect(await readdir(at('stopped'))).not.toContain('compare.md')
+  })
+
+  it('says nothing of a table where no variant came to its end', async () => {
+    const asked = command('wild')
+    await writeFile(at('wild.json'), JSON.stringify({ wild: { learningRate: 1e38 } }))
+    asked[asked.indexOf(at('list.json'))] = at('wild.json')
+    const said = await run(asked, [1])
+    expect(said).toContain('left out: wild: Expected a finite loss')
+    expect(said).not.toContain('wrote')
+  })
+
+  it('captions another photo anew, and where nobody knows which was captioned', async () => {
+    const file = at('whole', 'first', 'result.json')
+    const stale = async (changes: object): Promise<void> =>
+      writeFile(
+        file,
+        JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), caption: 'Stale.', ...changes }),
+      )
+    const found = async () => JSON.parse(await readFile(file, 'utf8')) as { caption: string; photo: string }
+    const log = await text('whole', 'first', 'log.jsonl')
+    const sumOf = async (photo: string) =>
+      createHash('sha256')
+        .update(await readFile(photo))
+        .digest('hex')
+    await stale({})
+    await run(command('whole', '--photo', OTHER_PHOTO))
+    expect(await found()).toMatchObject({ photo: await sumOf(OTHER_PHOTO) })
+    expect(await text('whole', 'compare.md')).not.toContain('Stale.')
+    await stale({ photo: undefined })
+    await run(command('whole'))
+    expect(await found()).toMatchObject({ photo: await sumOf(PHOTO) })
+    expect((await found()).caption).not.toBe('Stale.')
+    expect(await text('whole', 'first', 'log.jsonl')).toBe(log)
+  })
+
+  it.each([
+    ['settings.json', '[]'],
+    ['result.json', '{"parameters":'],
+    ['result.json', '{"parameters":3}'],
+  ])('names a damaged %s', async (name, content) => {
+    await cp(at('whole', 'first'), at('damaged', 'first'), { recursive: true })
+    await writeFile(at('damaged', 'first', name), content)
+    expect(await run(command('damaged'), [1])).toContain(
+      `INVALID_DATA: Expected a whole ${at('damaged', 'first', name)} but `,
+    )
   })
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -11,12 +11,13 @@ import { trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import { decodeImage } from '../encoder/image.js'
 import { useBackend } from '../engine/tensorflow.js'
+import { dataSum } from '../engine/training-state.js'
 import { ShowtellError } from '../errors.js'
 import { Random } from '../random.js'
 import { curves, markdown, rowsOf, type Tried } from './compare/report.js'
 import { type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
 import { VARIANTS, variantsOf } from './compare/variants.js'
-import { interruptible } from './interrupt.js'
+import { interruptible, tellStopped } from './interrupt.js'
 import {
   addTrainingOptions,
   begunVocabulary,
@@ -79,6 +80,9 @@ async function compare(options: Options): Promise<void> {
   ])
   // A photo that does not open shows before the training.
   await decodeImage(options.photo, 1)
+  const sha256 = createHash('sha256')
+    .update(await readFile(options.photo))
+    .digest('hex')
   const engine = await useBackend(options.engine)
   const features = FeatureStore.open(options.features)
   const encoder = await openEncoder(features, options, engine)
@@ -106,13 +110,12 @@ async function compare(options: Options): Promise<void> {
   })
   const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
   const setup: Setup = {
-    ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary, photo: options.photo },
+    ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary },
+    photo: { path: options.photo, sha256 },
     lessons: lessonsOf(train, steps * imagesPerBatch, seed),
     validateEvery: Math.ceil(steps / validations),
     style: styles.at(-1)!,
-    dataSum: createHash('sha256')
-      .update(JSON.stringify([train, validation]))
-      .digest('hex'),
+    dataSum: dataSum([train, validation]),
   }
   process.stderr.write(
     `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}\n`,
@@ -128,10 +131,7 @@ async function compare(options: Options): Promise<void> {
     process.stderr.write(`${i + 1} of ${candidates.length}: ${name}\n`)
     const trial = signal.aborted ? undefined : await runTrial(candidate, setup, signal).catch(diverged(name))
     if (trial === 'diverged') continue
-    if (trial === undefined) {
-      process.stderr.write(`stopped at ${name}; the same command goes on\n`)
-      return
-    }
+    if (trial === undefined) return tellStopped(`at ${name}`)
     tried.push({ ...trial, name, changes, events: await eventsOf(options.out, name) })
     const rows = rowsOf(tried, validation)
     const found = `${JSON.stringify({ ...circumstances, rows }, null, 1)}\n`
@@ -139,7 +139,7 @@ async function compare(options: Options): Promise<void> {
     await writeWhole(join(options.out, 'compare.svg'), curves(tried))
     await writeWhole(join(options.out, 'compare.md'), markdown(rows, circumstances))
   }
-  process.stderr.write(`wrote ${join(options.out, 'compare.md')}\n`)
+  if (tried.length > 0) process.stderr.write(`wrote ${join(options.out, 'compare.md')}\n`)
 }
 
 /** A variant whose numbers leave those that can be reckoned with says so; the others go on. */

@@ -50,7 +50,7 @@ async function write(name: string, value: unknown): Promise<string> {
 }
 
 async function showtell(...args: string[]): Promise<void> {
-  const program = new Command('showtell')
+  const program = new Command('showtell').exitOverride()
   register(program)
   registerTokenize(program)
   await program.parseAsync(args, { from: 'user' })
@@ -238,6 +238,9 @@ test('missing files, no candidates and wrong numbers are named', async () => {
   )
   await expect(showtell('evaluate', '--references', refs)).rejects.toThrow(
     'Expected --candidates, or --images',
+  )
+  await expect(showtell('evaluate', '--references', refs, '--format', 'foo')).rejects.toThrow(
+    'Allowed choices are coco, karpathy, flickr8k, jsonl',
   )
   await expect(showtell('evaluate', '--references', refs, '--limit', '0')).rejects.toThrow('--limit')
 })

@@ -27,6 +27,7 @@ import {
   trainingCaptions,
 } from './evaluate-files.js'
 import { progressBar } from './progress.js'
+import { positive } from './schema-options.js'
 
 interface Options {
   references: string
@@ -60,7 +61,11 @@ export function register(program: Command): void {
     .description('score captions with the COCO metrics; captions photos first when no --candidates are given')
     .requiredOption('--references <file>', `captions by people: ${Object.keys(READERS).join(', ')}`)
     .option('--candidates <file>', 'captions to score: COCO results JSON, or JSON lines')
-    .option('--format <name>', 'format of the references; recognised when absent')
+    .addOption(
+      new Option('--format <name>', 'format of the references; recognised when absent').choices(
+        Object.keys(READERS),
+      ),
+    )
     .option('--split <name>', 'only the references of this split')
     .option('--images <folder>', 'photos: to caption, and to show in the report')
     .addOption(bundleOption())
@@ -215,12 +220,4 @@ function otherCaptions(
       throw expected(`a caption of image ${id}, as in --candidates,`, file, 'none', 'INVALID_DATA')
     return caption
   })
-}
-
-function positive(option: string): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (!Number.isInteger(value) || value < 1) throw expected('a positive integer', option, text)
-    return value
-  }
 }

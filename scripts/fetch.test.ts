@@ -51,3 +51,11 @@ test('an archive that is not the published one is not unpacked, and the host is 
 test('a data set that is not on the list is answered with the list', async () => {
   await expect(run(['fetch', 'imagenet'])).rejects.toThrow('Allowed choices are coco-subset, flickr8k')
 })
+
+test('a mirror that is no address is refused before anything is made', async () => {
+  const out = join(folder, 'never-made')
+  expect(await run(['fetch', 'coco-subset', '--out', out, '--mirror', 'foo'], [1])).toBe(
+    'INVALID_ARGUMENT: Expected an address for --mirror but received "foo"\n',
+  )
+  expect(await readdir(folder)).toEqual([])
+})

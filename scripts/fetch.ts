@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Argument, type Command } from 'commander'
 import { type FetchProgress, fetchSource } from '../data/fetch/fetch.js'
 import { SOURCES, type Source, type SourceName } from '../data/fetch/sources.js'
+import { expected } from '../errors.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
@@ -17,6 +18,8 @@ export function register(program: Command): void {
 }
 
 async function run(name: SourceName, options: { out?: string; mirror?: string }): Promise<void> {
+  const { mirror } = options
+  if (mirror !== undefined && !URL.canParse(mirror)) throw expected('an address', '--mirror', mirror)
   const source: Source = SOURCES[name]
   const folder = options.out ?? name
   const say = (line: string): void => {
@@ -38,7 +41,7 @@ async function run(name: SourceName, options: { out?: string; mirror?: string })
       signal: interruptible(),
       onProgress,
       onTrouble: say,
-      ...(options.mirror !== undefined && { mirror: options.mirror }),
+      ...(mirror !== undefined && { mirror }),
     })
     bar?.stop()
     if (firstSeen > 0)

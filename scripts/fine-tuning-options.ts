@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { type Command, Option } from 'commander'
+import { namedPath } from '../data/splits.js'
 import { type Bundle, isGraph, weightsOf } from '../decoder/bundle.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/training.js'
@@ -45,23 +46,22 @@ export class PhotoFolders implements Photos {
   readonly folders: Readonly<Record<string, string>>
 
   constructor(images: readonly string[]) {
-    this.folders = Object.fromEntries(
-      images.map((option) => {
-        const [, style, folder] = /^([^=]+)=(.+)$/.exec(option) ?? []
-        if (style === undefined || folder === undefined) throw expected('style=folder', '--images', option)
-        return [style, folder]
-      }),
-    )
+    this.folders = Object.fromEntries(images.map((option) => namedPath(option, 'style=folder', '--images')))
   }
 
   get path(): string {
     return Object.values(this.folders).join(', ')
   }
 
-  has(key: string, style: string): boolean {
+  /** @throws ShowtellError INVALID_ARGUMENT for a style without one. */
+  folderOf(style: string): string {
     const folder = this.folders[style]
     if (folder === undefined) throw expected(`a folder of the photos of ${style}`, '--images', this.path)
-    return existsSync(join(folder, key))
+    return folder
+  }
+
+  has(key: string, style: string): boolean {
+    return existsSync(join(this.folderOf(style), key))
   }
 }
 

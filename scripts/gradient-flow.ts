@@ -75,14 +75,17 @@ async function gradientFlow({ out, seed, engine }: Options): Promise<void> {
   const questions = questionsOf(seed)
   const bar = progressBar('measure', questions.length)
   const charts: Chart[] = []
-  for (const { title, axes, measure } of questions) {
-    bar.update(charts.length, title)
-    // Lets the bar be drawn and signals through.
-    await new Promise((resolve) => setImmediate(resolve))
-    charts.push({ title, ...axes, logarithmic: true, curves: measure() })
+  try {
+    for (const { title, axes, measure } of questions) {
+      bar.update(charts.length, title)
+      // Lets the bar be drawn and signals through.
+      await new Promise((resolve) => setImmediate(resolve))
+      charts.push({ title, ...axes, logarithmic: true, curves: measure() })
+    }
+    bar.update(charts.length)
+  } finally {
+    bar.stop()
   }
-  bar.update(charts.length)
-  bar.stop()
   const svg = join(out, 'gradient-flow.svg')
   const table = join(out, 'gradient-flow.md')
   await writeFile(svg, drawCharts(charts, 3))

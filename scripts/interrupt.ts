@@ -11,3 +11,9 @@ export function interruptible(): AbortSignal {
     })
   return controller.signal
 }
+
+/** Tells where work was stopped by that signal, and ends the command as SIGINT does. */
+export function tellStopped(where: string): void {
+  process.stderr.write(`stopped ${where}; the same command goes on\n`)
+  process.exitCode = 130
+}

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
+import { isPhotoName } from '../data/photo-files.js'
 import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
@@ -12,9 +13,11 @@ import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { expected } from '../errors.js'
+import { checkNames } from './caption-formats.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
-import { interruptible } from './interrupt.js'
+import { interruptible, tellStopped } from './interrupt.js'
 import { progressBar } from './progress.js'
+import { positive } from './schema-options.js'
 
 interface Options extends GraphOptions {
   encoder: string
@@ -32,7 +35,12 @@ export function register(program: Command): void {
     .argument('<folders...>', 'folders of photos')
     .requiredOption('--out <folder>', 'feature store to make or go on with')
     .option('--encoder <name>', `one of ${Object.keys(ENCODERS).join(', ')}`, 'efficientnet-lite2')
-    .option('--views <n>', 'views of each photo: as it is, mirrored, then cut at random places', Number, 1)
+    .option(
+      '--views <n>',
+      'views of each photo: as it is, mirrored, then cut at random places',
+      positive('--views'),
+      1,
+    )
     .option('--weights <file>', "the encoder's weights, safetensors")
     .addOption(
       new Option('--bundle <folder>', 'in place of weights: the encoder of a bundle').conflicts([
@@ -42,7 +50,14 @@ export function register(program: Command): void {
   addGraphOptions(command, ['encoder', 'weights']).action(prepare)
 }
 
-async function prepare(folders: string[], options: Options): Promise<void> {
+async function prepare(paths: string[], options: Options): Promise<void> {
+  const folders = await Promise.all(paths.map(async (folder) => ({ folder, files: await photosIn(folder) })))
+  // The store knows a photo by its name alone.
+  checkNames(
+    folders.flatMap(({ folder, files }) => files.map((file) => join(folder, file))),
+    basename,
+    'one feature store',
+  )
   const { encoder, sums, extractor } = await openEncoder(options)
   const first = folders[0]!
   const begun = headerOf(options.out)
@@ -51,18 +66,17 @@ async function prepare(folders: string[], options: Options): Promise<void> {
     weights: sums.find((sum) => sum === begun?.weights) ?? sums[0]!,
     regions: regionsOf(encoder),
     channels: encoder.channels,
-    range: begun?.range ?? (await featureRange(encoder, extractor, first, await photosIn(first))),
+    range: begun?.range ?? (await featureRange(encoder, extractor, first.folder, first.files)),
   })
   const signal = interruptible()
   try {
-    for (const folder of folders) {
-      const files = await photosIn(folder)
+    for (const { folder, files } of folders) {
       let bar: ReturnType<typeof progressBar> | undefined
       const onProgress = ({ done, total }: Preparation): void => {
         bar ??= progressBar(`${folder} (${extractor.engine})`, total, done)
         bar.update(done)
       }
-      const { skipped } = await prepareFeatures(
+      const { done, total, skipped } = await prepareFeatures(
         store,
         encoder,
         extractor,
@@ -71,9 +85,9 @@ async function prepare(folders: string[], options: Options): Promise<void> {
         onProgress,
         signal,
         options.views,
-      )
-      bar?.stop()
+      ).finally(() => bar?.stop())
       for (const { file, reason } of skipped) process.stderr.write(`skipped ${file}: ${reason}\n`)
+      if (signal.aborted) return tellStopped(`in ${folder} after ${done} of ${total}`)
     }
   } finally {
     store.close()
@@ -118,7 +132,7 @@ const tellFallback = (reason: string): void => {
 }
 
 async function photosIn(folder: string): Promise<string[]> {
-  const files = (await readdir(folder)).filter((file) => /\.(jpe?g|png|webp|avif|gif)$/i.test(file)).sort()
+  const files = (await readdir(folder)).filter(isPhotoName).sort()
   if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
   return files
 }

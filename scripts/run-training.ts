@@ -1,4 +1,5 @@
 import type { Event, Training } from '../language/training.js'
+import { tellStopped } from './interrupt.js'
 import { TrainingLog } from './train-log.js'
 
 /**
@@ -15,12 +16,14 @@ export async function runTraining(
 ): Promise<boolean> {
   const log = new TrainingLog(out, unit)
   await log.rewind(training.step)
-  await training.run(async (event) => {
-    await log.add(event)
-    await each(event)
-  }, signal)
-  log.stop()
-  if (signal.aborted)
-    process.stderr.write(`stopped at step ${training.step} of ${steps}; the same command goes on\n`)
+  try {
+    await training.run(async (event) => {
+      await log.add(event)
+      await each(event)
+    }, signal)
+  } finally {
+    log.stop()
+  }
+  if (signal.aborted) tellStopped(`at step ${training.step} of ${steps}`)
   return !signal.aborted
 }

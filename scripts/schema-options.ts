@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
 import { validate, wantedBy } from '../decoder/validate.js'
+import { expected } from '../errors.js'
 
 type Presets = Readonly<Record<string, unknown>>
 
@@ -15,6 +16,15 @@ export function addSchemaOptions(command: Command, schema: z.ZodObject, presets:
     command.addOption(option.default(preset))
   }
   return command
+}
+
+/** Reads a number of things. @throws ShowtellError INVALID_ARGUMENT naming the option. */
+export function positive(option: string): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < 1) throw expected('a positive integer', option, text)
+    return value
+  }
 }
 
 /** What the options say of a schema's fields, with what they do not say. @throws ShowtellError INVALID_ARGUMENT. */

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { appendFile, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { TrainingEvent } from '../decoder/training.js'
+import { expected } from '../errors.js'
 import { type Chart, drawCharts } from './chart.js'
 import { progressBar } from './progress.js'
 import { writeWhole } from './whole-file.js'
@@ -25,10 +27,7 @@ export class TrainingLog {
   /** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
   async rewind(step: number): Promise<void> {
     if (!existsSync(this.path)) return
-    // What follows the last line break was being written.
-    const lines = (await readFile(this.path, 'utf8')).split('\n').slice(0, -1)
-    for (const event of lines.map((line) => JSON.parse(line) as TrainingEvent))
-      if (event.step <= step) this.note(event)
+    for (const event of await eventsIn(this.path)) if (event.step <= step) this.note(event)
     await writeWhole(this.path, this.events.map((event) => `${JSON.stringify(event)}\n`).join(''))
   }
 
@@ -83,6 +82,23 @@ export class TrainingLog {
     const drawn = charts.filter(({ curves }) => curves.some((curve) => curve.points.length > 0))
     await writeWhole(join(this.folder, 'curve.svg'), drawCharts(drawn))
   }
+}
+
+const eventSchema = z.custom<TrainingEvent>((value) =>
+  Number.isInteger((value as TrainingEvent | null)?.step),
+)
+
+/** The events of a `log.jsonl`. @throws ShowtellError INVALID_DATA naming a line that is none. */
+export async function eventsIn(path: string): Promise<TrainingEvent[]> {
+  // What follows the last line break was being written.
+  const lines = (await readFile(path, 'utf8')).split('\n').slice(0, -1)
+  return lines.map((line, i) => {
+    try {
+      return eventSchema.parse(JSON.parse(line))
+    } catch {
+      throw expected('{"step": …, …}', `${path}:${i + 1}`, line, 'INVALID_DATA')
+    }
+  })
 }
 
 type Point = readonly [x: number, y: number]

@@ -4,7 +4,14 @@ import { type Command, Option } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { adaptedVocabulary, adaptedWeights } from '../decoder/adaptation.js'
-import { type Bundle, type BundleContent, readBundle, weightsOf, writeBundle } from '../decoder/bundle.js'
+import {
+  type Bundle,
+  type BundleContent,
+  readBundle,
+  versionOf,
+  weightsOf,
+  writeBundle,
+} from '../decoder/bundle.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
 import { Training, type TrainingConfig, trainingConfigSchema } from '../decoder/training.js'
@@ -12,6 +19,7 @@ import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
 import type { Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
+import { dataSum } from '../engine/training-state.js'
 import { expected } from '../errors.js'
 import {
   addFineTuningOptions,
@@ -19,7 +27,7 @@ import {
   openTunedFeatures,
   PhotoFolders,
 } from './fine-tuning-options.js'
-import { interruptible } from './interrupt.js'
+import { interruptible, tellStopped } from './interrupt.js'
 import { TrainingLog } from './train-log.js'
 import {
   addTrainingOptions,
@@ -106,6 +114,7 @@ async function learn(
     config,
     options.out,
     from && adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
+    { data: dataSum([train, validation]), from: from === undefined ? 'none' : versionOf(from.config) },
   )
   const resumed = await training.resume()
   process.stderr.write(
@@ -113,14 +122,12 @@ async function learn(
   )
   const log = new TrainingLog(options.out)
   await log.rewind(training.step)
-  await training.run((event) => log.add(event), signal)
-  log.stop()
-  if (signal.aborted) {
-    process.stderr.write(
-      `stopped at step ${training.step} of ${training.totalSteps}; the same command goes on\n`,
-    )
-    return
+  try {
+    await training.run((event) => log.add(event), signal)
+  } finally {
+    log.stop()
   }
+  if (signal.aborted) return tellStopped(`at step ${training.step} of ${training.totalSteps}`)
   const path = join(options.out, 'bundle')
   const best = await training.best()
   const terms = options.terms ?? from?.config.terms

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
@@ -24,6 +23,7 @@ import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
+import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { CELLS } from '../rnn/cells.js'
@@ -127,7 +127,7 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
 
 /** The vocabulary that a training was begun with; a new one is on disk before the first step. */
 export async function begunVocabulary(file: string, build: () => Vocabulary): Promise<Vocabulary> {
-  if (existsSync(file)) return Vocabulary.fromJSON(JSON.parse(await readFile(file, 'utf8')))
+  if (existsSync(file)) return readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
   const vocabulary = build()
   await writeWhole(file, JSON.stringify(vocabulary))
   return vocabulary

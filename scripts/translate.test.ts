@@ -33,6 +33,13 @@ it(
     await run(command('parts'))
     for (const file of ['log.jsonl', 'bundle/config.json'])
       expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+    // As many pairs, and the same characters.
+    const pairs = await readFile(at('pairs.tsv'), 'utf8')
+    await writeFile(at('pairs.tsv'), pairs.replace('AB', 'BA'))
+    expect(await run(command('whole'), [1])).toMatch(
+      /INVALID_BUNDLE: Expected data "\w{64}", as it was begun,/,
+    )
+    await writeFile(at('pairs.tsv'), pairs)
     await run(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
     const drawn = ['--picture', at('looks.svg'), '--engine', 'cpu']
     await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', ...drawn])
@@ -59,6 +66,9 @@ it(
     const broken = ['translate', 'train', '--out', at('broken'), ...small, at('broken.tsv')]
     await writeFile(at('broken.tsv'), 'a\tA\nb\n')
     expect(await run(broken, [1])).toContain('broken.tsv line 2')
+    expect(await run([...broken, '--batch-size', 'many'], [1])).toContain(
+      'INVALID_ARGUMENT: Expected a positive integer for --batch-size but received "many"',
+    )
   },
   2 * MINUTES,
 )

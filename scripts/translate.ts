@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
+import { dataSum } from '../engine/training-state.js'
 import { expected } from '../errors.js'
 import { sizeOf } from '../language/character-model.js'
 import { Characters } from '../language/characters.js'
@@ -27,7 +28,7 @@ import { type Alignment, alignmentPicture, alignmentText } from './alignment.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, fromOptions } from './schema-options.js'
+import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
 import { withWeights } from './with-weights.js'
 
@@ -47,7 +48,7 @@ export function register(program: Command): void {
       'a file with source, tab, target in each line; without one dates are made on the fly',
     )
     .requiredOption('--out <folder>', 'where state, log and bundle go')
-    .option('--batch-size <n>', 'pairs a step', Number, 128)
+    .option('--batch-size <n>', 'pairs a step', positive('--batch-size'), 128)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addSchemaOptions(train, translatorConfigSchema)
   addSchemaOptions(train, recipeSchema, RECIPE)
@@ -93,7 +94,8 @@ async function trainTranslator(
   process.stderr.write(`engine ${await useBackend(options.engine)}, ${sizeOf(model.parameters)} parameters\n`)
   await mkdir(out, { recursive: true })
   const task = new TranslationTask(model, alphabets, lessons, recipe)
-  const training = new Training(task, recipe, out, { model: model.config, batchSize, path: path ?? 'dates' })
+  const setting = { model: model.config, batchSize, data: dataSum(pairs ?? 'dates') }
+  const training = new Training(task, recipe, out, setting)
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
   if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'character' }, signal))) return
   const { weights, loss, step } = training.result

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { z } from 'zod'
 import type { Example } from '../../data/batches.js'
 import type { FeatureStore } from '../../data/feature-store.js'
 import type { Vocabulary } from '../../data/vocabulary.js'
@@ -9,8 +10,10 @@ import { loadCaptioner } from '../../decoder/captioner.js'
 import type { Decoder } from '../../decoder/decoder.js'
 import { StoredFeatures } from '../../decoder/photo-features.js'
 import { Training, type TrainingConfig, type TrainingEvent } from '../../decoder/training.js'
-import { expected } from '../../errors.js'
-import { TrainingLog } from '../train-log.js'
+import { readJson } from '../../engine/folder.js'
+import { checkBegun } from '../../engine/training-state.js'
+import { sizeOf } from '../../language/character-model.js'
+import { eventsIn, TrainingLog } from '../train-log.js'
 import type { OpenedEncoder } from '../training-setup.js'
 import { writeWhole } from '../whole-file.js'
 import type { Variant } from './variants.js'
@@ -39,7 +42,7 @@ export interface Setup {
   /** Of the sets: folders of others are not gone on with. */
   readonly dataSum: string
   /** Captioned by every bundle. */
-  readonly photo: string
+  readonly photo: { readonly path: string; readonly sha256: string }
 }
 
 /** A line of a variant's `log.jsonl`. */
@@ -48,24 +51,29 @@ export interface TrialEvent extends TrainingEvent {
   readonly seconds: number
 }
 
-/** What a variant is found to be, once it is trained. */
-export interface Trial {
-  readonly parameters: number
+const trialSchema = z.object({
+  parameters: z.int(),
   /** The words of a caption of each validation photo. */
-  readonly captions: readonly (readonly string[])[]
+  captions: z.array(z.array(z.string()).readonly()).readonly(),
   /** What its bundle says of the photo, and in which engine. */
-  readonly caption: string
-  readonly engine: string
-}
+  caption: z.string(),
+  engine: z.string(),
+  /** sha256 of that photo; earlier versions did not write it. */
+  photo: z.string().optional(),
+})
+
+/** What a variant is found to be, once it is trained. */
+export type Trial = z.infer<typeof trialSchema>
 
 /** Steps that a killed process loses at most. */
 const SAVE_EVERY = 100
 
 /**
  * Trains a variant in its folder, writes its bundle and captions the photo with it as the service does. Goes on where it
- * was stopped; of one that is done only the result is read. Its training state is deleted at the end.
+ * was stopped; of one that is done only the result is read, and another photo captioned. Its training state is deleted at
+ * the end.
  * @returns undefined when `signal` stopped it.
- * @throws ShowtellError INVALID_DATA where the folder holds a variant of other settings.
+ * @throws ShowtellError INVALID_DATA where the folder holds a variant of other settings, or a file that is damaged.
  */
 export async function runTrial(
   candidate: Candidate,
@@ -100,33 +108,33 @@ export async function runTrial(
       decoderWeights: training.weights,
     })
     const trial: Trial = {
-      parameters: parametersOf(decoder),
+      parameters: sizeOf(decoder.parameters),
       captions: said,
       ...(await captionOf(bundle, setup.photo)),
     }
     await writeWhole(result, JSON.stringify(trial))
   }
   await rm(join(folder, 'training'), { recursive: true, force: true })
-  return JSON.parse(await readFile(result, 'utf8')) as Trial
+  const found = await readJson(result, (value) => trialSchema.parse(value), 'INVALID_DATA')
+  if (found.photo === setup.photo.sha256) return found
+  const trial: Trial = { ...found, ...(await captionOf(join(folder, 'bundle'), setup.photo)) }
+  await writeWhole(result, JSON.stringify(trial))
+  return trial
 }
 
 /** The steps of a trial that is done. */
 export async function eventsOf(out: string, name: string): Promise<TrialEvent[]> {
-  const text = await readFile(join(out, name, 'log.jsonl'), 'utf8')
-  return text
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as TrialEvent)
+  return (await eventsIn(join(out, name, 'log.jsonl'))) as TrialEvent[]
 }
 
 /** A folder belongs to what it was begun with. */
 async function sameSettings(file: string, settings: Readonly<Record<string, unknown>>): Promise<void> {
   if (!existsSync(file)) return writeWhole(file, `${JSON.stringify(settings, null, 2)}\n`)
-  const begun = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>
-  for (const field of new Set([...Object.keys(begun), ...Object.keys(settings)]))
-    if (begun[field] !== settings[field])
-      throw expected(`${field} ${begun[field]}, as it was begun,`, file, settings[field], 'INVALID_DATA')
+  const begun = await readJson(file, (value) => settingsSchema.parse(value), 'INVALID_DATA')
+  checkBegun(begun, settings, file, 'INVALID_DATA')
 }
+
+const settingsSchema = z.record(z.string(), z.unknown())
 
 /** @returns undefined when it was stopped. */
 async function train(
@@ -168,17 +176,16 @@ async function validated(
   return { validationLoss: loss, validationCider: cider }
 }
 
-async function captionOf(bundle: string, photo: string): Promise<Pick<Trial, 'caption' | 'engine'>> {
+async function captionOf(
+  bundle: string,
+  { path, sha256 }: Setup['photo'],
+): Promise<Pick<Trial, 'caption' | 'engine' | 'photo'>> {
   const captioner = await loadCaptioner(bundle)
   try {
-    const [captioned] = await captioner.caption([photo])
+    const [captioned] = await captioner.caption([path])
     if (captioned === undefined || captioned instanceof Error) throw captioned
-    return { caption: captioned.captions[0]!.text, engine: captioner.model.engine }
+    return { caption: captioned.captions[0]!.text, engine: captioner.model.engine, photo: sha256 }
   } finally {
     await captioner.close()
   }
-}
-
-function parametersOf({ parameters }: Decoder): number {
-  return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 }

@@ -63,7 +63,7 @@ describe('the variants', () => {
   })
 
   it.each([
-    ['{"one": ', 'Expected JSON in'],
+    ['{"one": ', 'Expected a whole'],
     ['[]', 'Expected an object, variants by name, for'],
     ['{}', 'Expected at least one variant for'],
     ['{"../up": {}}', 'Expected a name of letters, digits and hyphens for a variant in'],

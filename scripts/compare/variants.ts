@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises'
-import { expected, messageOf, ShowtellError } from '../../errors.js'
+import { readJson } from '../../engine/folder.js'
+import { expected } from '../../errors.js'
 
 /** What a variant changes: names are those of the decoder's shape and of the recipe. */
 export type Changes = Readonly<Record<string, unknown>>
@@ -68,15 +68,7 @@ async function inFile(file: string): Promise<Variant[]> {
 }
 
 async function objectIn(file: string): Promise<Changes> {
-  let value: unknown
-  try {
-    value = JSON.parse(await readFile(file, 'utf8'))
-  } catch (cause) {
-    throw new ShowtellError('INVALID_DATA', `Expected JSON in ${file} but ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
+  const value = await readJson(file, (json) => json, 'INVALID_DATA')
   if (!isObject(value)) throw expected('an object, variants by name,', file, value, 'INVALID_DATA')
   return value
 }

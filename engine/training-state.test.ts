@@ -1,0 +1,61 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { AdamW } from './optimiser.js'
+import { restoreState, saveState } from './training-state.js'
+
+let folder: string
+const at = (name: string): string => join(folder, name, 'state.safetensors')
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'training-state-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const optimiser = (): AdamW => {
+  const rates = { learningRate: 0.1, warmUpSteps: 0, totalSteps: 9, averageDecay: 0.5 }
+  const options = { ...rates, weightDecay: 0, betas: [0.9, 0.99], clipNorm: 1 } as const
+  return new AdamW(options, { w: Float32Array.of(1, 2) }, () => false)
+}
+const BEGUN = { data: 'one', model: { cell: 'gru', labels: ['a', 'b'] }, steps: 9 }
+
+it('goes on with what it was begun with, in whatever order, and tells what is another now', async () => {
+  const before = optimiser()
+  before.update({ w: Float32Array.of(3, 4) })
+  await saveState(at('new'), before, BEGUN)
+  const after = optimiser()
+  const { data, ...rest } = BEGUN
+  await restoreState(at('new'), after, { ...rest, data })
+  expect(after.step).toBe(1)
+  expect(after.state).toEqual(before.state)
+  for (const [change, message] of [
+    [{ data: 'other' }, `data "one", as it was begun, for ${at('new')} but received "other"`],
+    [{ steps: undefined }, `steps 9, as it was begun, for ${at('new')} but received undefined`],
+    [{ more: 1 }, `more none, as it was begun, for ${at('new')} but received 1`],
+    [
+      { model: { cell: 'rnn', labels: ['a', 'b'] } },
+      `cell "gru", as it was begun, for ${at('new')} but received "rnn"`,
+    ],
+    [
+      { model: { cell: 'gru', labels: ['b', 'a'] } },
+      `labels ["a","b"], as it was begun, for ${at('new')} but received ["b", "a"]`,
+    ],
+  ] as const) {
+    const own = optimiser()
+    await expect(restoreState(at('new'), own, { ...BEGUN, ...change })).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      message: `Expected ${message}`,
+    })
+    expect(own.step).toBe(0)
+  }
+})
+
+it('refuses a state that does not tell its data, unless nobody asks', async () => {
+  const { data, ...rest } = BEGUN
+  await saveState(at('old'), optimiser(), rest)
+  await expect(restoreState(at('old'), optimiser(), { ...rest, data })).rejects.toMatchObject({
+    code: 'INVALID_BUNDLE',
+    message: `Expected a sum of its data, which earlier versions did not save, for ${at('old')} but received "none"`,
+  })
+  expect(await restoreState(at('old'), optimiser(), rest)).toBeDefined()
+})

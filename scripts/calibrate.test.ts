@@ -1,0 +1,59 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { readBundle, writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { run } from './fixtures/commands.js'
+import { drawPhotos } from './fixtures/photos.js'
+
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+const calibrate = (data: string, images = `plain=${at('photos')}`): string[] => [
+  ...['calibrate', '--bundle', at('bundle'), '--data', `plain=${at(data)}`, '--images', images],
+]
+const write = (name: string, photos: readonly [file: string, split: string][]): Promise<void> => {
+  const lines = photos.map(([file, split]) => JSON.stringify({ file, split, captions: ['a dog and a cat'] }))
+  return writeFile(at(name), lines.join('\n'))
+}
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'calibrate-'))
+  await writeBundle(at('bundle'), tinyContent())
+  await drawPhotos(at('photos'), 4)
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it('writes what it fitted into the bundle', async () => {
+  await write('whole.jsonl', [
+    ['1.jpg', 'train'],
+    ['2.jpg', 'val'],
+    ['3.jpg', 'val'],
+    ['4.jpg', 'val'],
+  ])
+  await run(calibrate('whole.jsonl'))
+  expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('3 validation photos')
+})
+
+it('ends, and writes nothing, when a photo is missing', async () => {
+  const before = await readFile(at('bundle/config.json'), 'utf8')
+  await write('missing.jsonl', [
+    ['1.jpg', 'train'],
+    ['nowhere.jpg', 'val'],
+  ])
+  expect(await run(calibrate('missing.jsonl'), [1])).toContain('nowhere.jpg')
+  expect(await readFile(at('bundle/config.json'), 'utf8')).toBe(before)
+})
+
+it('writes nothing where no photo is held out, or the folder has no style', async () => {
+  const before = await readFile(at('bundle/config.json'), 'utf8')
+  await write('none.jsonl', [['1.jpg', 'train']])
+  expect(await run(calibrate('none.jsonl'), [1])).toContain(
+    'INVALID_DATA: Expected validation photos for --data but received "none"',
+  )
+  expect(await run(calibrate('none.jsonl', at('photos')), [1])).toContain(
+    `INVALID_ARGUMENT: Expected style=folder for --images but received`,
+  )
+  expect(await readFile(at('bundle/config.json'), 'utf8')).toBe(before)
+})

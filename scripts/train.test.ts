@@ -1,0 +1,73 @@
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { readArrays, writeArrays } from '../engine/training-state.js'
+import { interruptAtWork, run } from './fixtures/commands.js'
+import { writeTrainingSet } from './fixtures/training-set.js'
+
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
+
+let folder: string
+let set: string[]
+const at = (...names: string[]): string => join(folder, ...names)
+const train = (out: string, ...more: string[]): string[] => ['train', ...set, '--out', at(out), ...more]
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'train-'))
+  set = await writeTrainingSet(at('set'), 26)
+  await run(train('whole', '--epochs', '1'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it('ends when it fails at work', async () => {
+  await mkdir(at('failing/curve.svg'), { recursive: true })
+  expect(await run(train('failing', '--epochs', '1'), [1])).toMatch(/^EISDIR: .*curve\.svg/m)
+})
+
+it('interrupted, says so, and the same command goes on', async () => {
+  const command = train('stopped', '--epochs', '200')
+  const stopped = /stopped at step (\d+) of 2400; the same command goes on\n$/
+  const first = stopped.exec(await interruptAtWork(command, at('stopped/log.jsonl')))
+  const again = await interruptAtWork(command, at('stopped/log.jsonl'))
+  expect(again).toContain(`going on at step ${first![1]}\n`)
+  expect(Number(stopped.exec(again)![1])).toBeGreaterThan(Number(first![1]))
+})
+
+it('does not go on with other captions, nor with another bundle to begin with', async () => {
+  const captions = at('set/captions.jsonl')
+  const before = await readFile(captions, 'utf8')
+  const state = at('whole/training/state.safetensors')
+  // Words that the vocabulary has, of a photo to train on and of one to validate with.
+  for (const id of ['1', '13']) {
+    await writeFile(captions, before.replace(`{"id":${id},"file":"${id}.jpg","captions":["`, '$&cat '))
+    expect(await run(train('whole', '--epochs', '1'), [1])).toMatch(
+      new RegExp(
+        `^INVALID_BUNDLE: Expected data "\\w{64}", as it was begun, for ${state} but received "\\w{64}"$`,
+        'm',
+      ),
+    )
+  }
+  await writeFile(captions, before)
+  await cp(at('whole'), at('begun'), { recursive: true })
+  const from = train('begun', '--epochs', '1', '--from', at('whole/bundle'))
+  expect(await run(from, [1])).toMatch(/Expected from "none", as it was begun, for .* but received "\w{12}"/)
+  expect(await run(train('begun', '--epochs', '2'), [1])).toMatch(/Expected epochs 1, as .* but received 2/)
+  expect(await run(train('begun', '--epochs', '1'))).toContain('going on at step 12')
+})
+
+it('says what is the matter with a state of an earlier version, and with a broken vocabulary', async () => {
+  await cp(at('whole'), at('earlier'), { recursive: true })
+  const state = at('earlier/training/state.safetensors')
+  const file = (await readArrays(state))!
+  const { data: _, from: __, ...config } = JSON.parse(file.metadata.config!) as Record<string, unknown>
+  const arrays = [...file.entries.keys()].map((name) => [name, file.float32(name).data] as const)
+  const notes = { ...file.metadata, config: JSON.stringify(config) }
+  await writeArrays(state, Object.fromEntries(arrays), notes)
+  expect(await run(train('earlier', '--epochs', '1'), [1])).toContain(
+    `INVALID_BUNDLE: Expected a sum of its data, which earlier versions did not save, for ${state} but received "none"`,
+  )
+  await writeFile(at('earlier/vocabulary.json'), '{"version":')
+  expect(await run(train('earlier', '--epochs', '1'), [1])).toContain(
+    `INVALID_DATA: Expected a whole ${at('earlier/vocabulary.json')} but `,
+  )
+})
