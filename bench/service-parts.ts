@@ -145,7 +145,12 @@ async function soak({ raw, png, requests }: Setting): Promise<string> {
   const tenths = samples.map(
     (found) => found[0]?.map((_, i) => median(found.map((values) => values[i]!))) ?? [],
   )
-  const growth = (i: number): string => percent(tenths.at(-1)![i]! / tenths[0]![i]! - 1)
+  const [SERVICE, MODEL] = [0, 1]
+  /** Of columns taken together. */
+  const growth = (...columns: number[]): string => {
+    const sumOf = (tenth: readonly number[]) => columns.reduce((sum, i) => sum + tenth[i]!, 0)
+    return percent(sumOf(tenths.at(-1)!) / sumOf(tenths[0]!) - 1)
+  }
   const head = ['tenth', 'service MB', 'model MB', 'heap MB', 'handles', 'held bytes', 'queue']
   return `${table([['request', 'expected', 'answered', 'statuses'], ...statuses().map((kind) => Object.values(kind))])}
 
@@ -153,8 +158,9 @@ Medians of each tenth:
 
 ${table([head, ...tenths.flatMap((found, i) => (found.length > 0 ? [[i + 1, ...found]] : []))])}
 
-From the first tenth to the last the service grew by ${growth(0)}, the model by ${growth(1)}. ${result.errors} requests had no
-answer. The service ended with code ${code}; an unhandled rejection would have ended it before.`
+From the first tenth to the last the service grew by ${growth(SERVICE)}, the model by ${growth(MODEL)}, both together by
+${growth(SERVICE, MODEL)}. ${result.errors} requests had no answer. The service ended with code ${code}; an unhandled rejection would
+have ended it before.`
 }
 
 /** The model's process is killed under load. */
