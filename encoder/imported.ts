@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
+import { fileSum } from '../engine/folder.js'
 import { readSafetensors, toFloat16 } from '../engine/safetensors.js'
 import type { Array32, Encoder } from './encoder.js'
 
@@ -14,10 +14,7 @@ export async function importEncoder(
 ): Promise<{ weights: Record<string, Array32>; sums: readonly string[] }> {
   const file = await readSafetensors(path)
   const weights = encoder.importWeights((name) => file.float32(name))
-  const sha256 = createHash('sha256')
-    .update(await readFile(path))
-    .digest('hex')
-  return { weights, sums: [sumOf(weights), sha256] }
+  return { weights, sums: [sumOf(weights), await fileSum(path)] }
 }
 
 /** sha256 of an encoder's weights as bundles keep them, in float16: the same for a bundle and for what it was made of. */

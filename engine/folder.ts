@@ -44,14 +44,14 @@ export async function exists(path: string): Promise<boolean> {
 
 /** The sha256 of each file of a folder, by name. */
 export async function sumsOf(folder: string, files: Iterable<string>): Promise<Record<string, string>> {
-  const sums = [...files].map(async (file) => [file, await sha256(join(folder, file))] as const)
+  const sums = [...files].map(async (file) => [file, await fileSum(join(folder, file))] as const)
   return Object.fromEntries(await Promise.all(sums))
 }
 
 /** @throws ShowtellError INVALID_BUNDLE naming a file that is missing or has another sum. */
 export async function verifySums(folder: string, sums: Readonly<Record<string, string>>): Promise<void> {
   for (const [file, sum] of Object.entries(sums)) {
-    const found = await sha256(join(folder, file))
+    const found = await fileSum(join(folder, file))
     if (found !== sum) throw expected(`sha256 ${sum}`, join(folder, file), found, 'INVALID_BUNDLE')
   }
 }
@@ -73,7 +73,8 @@ export async function readJson<R>(
   }
 }
 
-async function sha256(file: string): Promise<string> {
+/** sha256 of a file. @throws ShowtellError INVALID_BUNDLE when it cannot be read. */
+export async function fileSum(file: string): Promise<string> {
   try {
     return createHash('sha256')
       .update(await readFile(file))

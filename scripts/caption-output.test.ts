@@ -94,6 +94,15 @@ it('refuses a file that no record speaks of, unless it is empty', async () => {
   await (await opened()).close()
 })
 
+it.each(['{"count": ', '7'])('names a record that is damaged: %s', async (content) => {
+  await halfDone('jsonl')
+  await writeFile(`${path}.run.json`, content)
+  await expect(opened()).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    message: expect.stringContaining(`Expected a whole ${path}.run.json but`),
+  })
+})
+
 it('names a line that is no JSON object', async () => {
   await halfDone('jsonl')
   await appendFile(path, 'oops\n')

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
 import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { z } from 'zod'
 import { type CaptionLine, captionLine } from '../data/caption-lines.js'
 import type { CaptionedPhoto } from '../decoder/types.js'
+import { readJson } from '../engine/folder.js'
 import { expected, ShowtellError } from '../errors.js'
 import { type CaptionFormat, FORMATS } from './caption-formats.js'
 import { writeWhole } from './whole-file.js'
@@ -35,7 +37,7 @@ export type Run = Readonly<Record<string, unknown>>
  * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole. The record
  * beside it, `….run.json`, says which run made it, so that no file holds the captions of two kinds of run.
  * @param overwrite begin anew whatever is there.
- * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a line that is no JSON object.
+ * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a record or a line that is no JSON object.
  */
 export async function openOutput(
   path: string,
@@ -68,6 +70,8 @@ export async function openOutput(
   }
 }
 
+const recordSchema = z.record(z.string(), z.unknown())
+
 function recordOf(path: string): string {
   return `${path}.run.json`
 }
@@ -84,7 +88,7 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<void
   }
   const record = recordOf(path)
   if (!existsSync(record)) refuse(`${record}, which says what made it,`, path)
-  const before = JSON.parse(await readFile(record, 'utf8')) as Run
+  const before = await readJson(record, (value) => recordSchema.parse(value), 'INVALID_DATA')
   const now = JSON.parse(JSON.stringify(run)) as Run
   const names = new Set([...Object.keys(before), ...Object.keys(now)])
   const other = [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))

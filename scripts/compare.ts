@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -10,6 +9,7 @@ import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { trainingConfigSchema } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import { decodeImage } from '../encoder/image.js'
+import { fileSum } from '../engine/folder.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
 import { ShowtellError } from '../errors.js'
@@ -80,9 +80,7 @@ async function compare(options: Options): Promise<void> {
   ])
   // A photo that does not open shows before the training.
   await decodeImage(options.photo, 1)
-  const sha256 = createHash('sha256')
-    .update(await readFile(options.photo))
-    .digest('hex')
+  const photo = { path: options.photo, sha256: await fileSum(options.photo) }
   const engine = await useBackend(options.engine)
   const features = FeatureStore.open(options.features)
   const encoder = await openEncoder(features, options, engine)
@@ -111,7 +109,7 @@ async function compare(options: Options): Promise<void> {
   const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
   const setup: Setup = {
     ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary },
-    photo: { path: options.photo, sha256 },
+    photo,
     lessons: lessonsOf(train, steps * imagesPerBatch, seed),
     validateEvery: Math.ceil(steps / validations),
     style: styles.at(-1)!,

@@ -10,6 +10,9 @@ import { valuesOf } from './values.js'
 /** Longest time, ms: timers count in 32 bits with a sign, and one that is set to more fires at once. */
 const MOST_TIME = 2 ** 31 - 1
 
+/** A time, ms. */
+const time = (least: number) => z.int().min(least).max(MOST_TIME)
+
 /** What a service allows and how it batches. */
 export const serviceOptionsSchema = z.strictObject({
   maxImageBytes: z
@@ -32,12 +35,7 @@ export const serviceOptionsSchema = z.strictObject({
     .min(1)
     .default(256 * 2 ** 20)
     .describe('Most bytes of requests held at once, over all of them; beyond it requests are refused'),
-  uploadTimeout: z
-    .int()
-    .min(1)
-    .max(MOST_TIME)
-    .default(60_000)
-    .describe('Longest time for a client to send its body, ms'),
+  uploadTimeout: time(1).default(60_000).describe('Longest time for a client to send its body, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
@@ -48,12 +46,7 @@ export const serviceOptionsSchema = z.strictObject({
     .default(64 * 2 ** 20)
     .describe('Most bytes of answers kept for photos that come again; 0 keeps none'),
   allowUrls: z.boolean().default(false).describe('Whether photos may be given by their address'),
-  urlTimeout: z
-    .int()
-    .min(1)
-    .max(MOST_TIME)
-    .default(10_000)
-    .describe('Longest time to fetch a photo by its address, ms'),
+  urlTimeout: time(1).default(10_000).describe('Longest time to fetch a photo by its address, ms'),
   apiKeys: z
     .array(z.string())
     .refine((keys) => keys.every((key) => /^[\x21-\x7e]{16,}$/.test(key)), {
@@ -80,7 +73,7 @@ export const serviceOptionsSchema = z.strictObject({
     })
     .default([])
     .describe('Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, uniquelocal'),
-  deadline: z.int().min(1).max(MOST_TIME).default(30_000).describe('Longest time from upload to answer, ms'),
+  deadline: time(1).default(30_000).describe('Longest time from upload to answer, ms'),
 })
 export type ServiceOptions = z.output<typeof serviceOptionsSchema>
 
@@ -105,18 +98,10 @@ export const serveConfigSchema = z
         'Most bytes that decoding takes, over all photos at once; a photo that needs more is refused',
       ),
     ...serviceOptionsSchema.shape,
-    drainDelay: z
-      .int()
-      .min(0)
-      .max(MOST_TIME)
+    drainDelay: time(0)
       .default(1000)
       .describe('Time to go on taking requests after SIGTERM while /readyz says no, ms'),
-    drainTimeout: z
-      .int()
-      .min(0)
-      .max(MOST_TIME)
-      .default(10_000)
-      .describe('Longest wait for open requests at the end, ms'),
+    drainTimeout: time(0).default(10_000).describe('Longest wait for open requests at the end, ms'),
     logLevel: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')
