@@ -68,7 +68,7 @@ export class Captioning {
               ...shared,
               beamSize: options.beamSize,
               reuse: REUSE,
-              isContent: (token) => token >= vocabulary.firstWord && isContentWord(vocabulary.word(token)),
+              contentOf: (token) => contentOf(token, vocabulary, options),
             })
       return {
         captions: hypotheses.map((found) => found.map((hypothesis) => this.asCaption(hypothesis, options))),
@@ -125,6 +125,12 @@ function spoken(word: string, options: CaptionOptions): string | undefined {
   return options.genderNeutral ? withoutGender(word) : word
 }
 
+/** The word of content that stands for a token, if it is one. */
+function contentOf(token: number, vocabulary: Vocabulary, options: CaptionOptions): string | undefined {
+  const said = token >= vocabulary.firstWord ? spoken(vocabulary.word(token), options) : undefined
+  return said !== undefined && isContentWord(said) ? said : undefined
+}
+
 /** What no caption may say, in the token ids of a vocabulary. Words that the vocabulary has not are banned already. */
 export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
   const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
@@ -139,8 +145,8 @@ export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): 
   // Words that are said alike count as one: no "a person and a person".
   const groups = new Map<string, number>()
   const groupOf = (token: number): number => {
-    const said = isWord(token) ? spoken(vocabulary.word(token), options) : undefined
-    if (said === undefined || !isContentWord(said)) return 0
+    const said = contentOf(token, vocabulary, options)
+    if (said === undefined) return 0
     if (!groups.has(said)) groups.set(said, token)
     return groups.get(said)!
   }

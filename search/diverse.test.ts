@@ -18,15 +18,15 @@ const toy: ConstraintOptions = {
 /** More than there are partial captions. */
 const EXHAUSTIVE = 4 ** 4 * 6
 /** The first word carries grammar. */
-const isContent = (token: number): boolean => token > 1
+const contentOf = (token: number): string | undefined => (token > 1 ? String(token) : undefined)
 
 function options(more: Partial<BeamOptions> = {}) {
   const constraints = new Constraints(toy)
-  return { start: START, count: 3, lengthPenalty: 0.7, beamSize: EXHAUSTIVE, ...more, constraints, isContent }
+  return { start: START, count: 3, lengthPenalty: 0.7, beamSize: EXHAUSTIVE, ...more, constraints, contentOf }
 }
 
-const contentOf = ({ tokens }: { readonly tokens: Iterable<number> }): string =>
-  [...tokens].filter(isContent).sort().join()
+const subject = ({ tokens }: { readonly tokens: Iterable<number> }): string =>
+  [...tokens].filter(contentOf).sort().join()
 
 /** One after the other: the best of all captions, less what each word costs that earlier ones have. */
 function chosen(captions: readonly Complete[], count: number, reuse: number): number[][] {
@@ -34,11 +34,11 @@ function chosen(captions: readonly Complete[], count: number, reuse: number): nu
   while (found.length < count) {
     const score = ({ tokens, logProb }: Complete): number => {
       const times = tokens
-        .filter(isContent)
+        .filter(contentOf)
         .map((token) => found.flatMap((one) => one.tokens.filter((t) => t === token)))
       return (logProb - reuse * times.flat().length) / Math.max(1, tokens.length) ** 0.7
     }
-    const others = captions.filter((one) => !found.map(contentOf).includes(contentOf(one)))
+    const others = captions.filter((one) => !found.map(subject).includes(subject(one)))
     found.push(others.reduce((best, one) => (score(one) > score(best) ? one : best)))
   }
   return found.map(({ tokens }) => tokens)
@@ -94,4 +94,19 @@ test('where contents run out, other captions of the same fill the list; none com
   const given = { ...options({ beamSize: 2, count: 5, same }), constraints: new Constraints(only), reuse: 1 }
   const [found] = await diverseBeamSearch(new ToyModel([2], 6), given)
   expect(new Set(found!.map(({ tokens }) => same(tokens))).size).toBe(5)
+})
+
+test('words that are said alike are one word: no two hypotheses read the same, the second has another subject', async () => {
+  const said = (token: number): number => (token === 3 ? 2 : token)
+  const alike = {
+    ...options({ same: (tokens) => Array.from(tokens, said).join() }),
+    contentOf: (token: number) => contentOf(said(token)),
+    reuse: 0.5,
+  }
+  for (let seed = 0; seed < 30; seed++) {
+    const [found] = await diverseBeamSearch(new ToyModel([seed], 6), alike)
+    const read = found!.map(({ tokens }) => Array.from(tokens, said))
+    expect(new Set(read.map(String)).size).toBe(3)
+    expect(subject({ tokens: read[1]! })).not.toBe(subject({ tokens: read[0]! }))
+  }
 })

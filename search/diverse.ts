@@ -3,14 +3,14 @@ import type { SequenceModel } from './model.js'
 import type { Hypothesis } from './ranking.js'
 
 export interface DiverseOptions extends BeamOptions {
-  /** What a word costs a hypothesis for each earlier one of its image that says it, nats. */
+  /** What a word of content costs a hypothesis for each earlier one of its image that says it, nats. */
   readonly reuse: number
-  /** Whether it costs anything to say a token again. */
-  readonly isContent: (token: number) => boolean
+  /** The word of content that a token says; none where it costs nothing to say it again. */
+  readonly contentOf: (token: number) => string | undefined
 }
 
-/** How often the hypotheses that an image has say a token. */
-type Used = Map<number, number>
+/** How often the hypotheses that an image has say a word of content. */
+type Used = Map<string, number>
 
 /**
  * Hypotheses that differ in what they say: the first is that of the beam search, and each next one is searched for anew
@@ -52,16 +52,17 @@ async function searchAgain<State>(
   model: SequenceModel<State>,
   options: DiverseOptions,
 ): Promise<Hypothesis[][]> {
-  const { count, beamSize, isContent, same = String } = options
+  const { count, beamSize, contentOf, same = String } = options
   const found = await beamSearch(model, { ...options, count: 1 })
   const used = found.map((): Used => new Map())
   const take = (image: number, one: Hypothesis | undefined, isNew: boolean): void => {
     if (one === undefined) return
     if (isNew) found[image]!.push(one)
-    for (const token of one.tokens)
-      if (isContent(token)) used[image]!.set(token, (used[image]!.get(token) ?? 0) + 1)
+    for (const word of contents(one.tokens)) used[image]!.set(word, (used[image]!.get(word) ?? 0) + 1)
   }
-  const contentOf = (tokens: Int32Array): string => [...tokens].filter(isContent).sort().join()
+  const contents = (tokens: Int32Array): string[] =>
+    [...tokens].map(contentOf).filter((word) => word !== undefined)
+  const subject = (tokens: Int32Array): string => contents(tokens).sort().join(' ')
   const others = (image: number, key: (tokens: Int32Array) => string) => {
     const keys = new Set(found[image]!.map(({ tokens }) => key(tokens)))
     return ({ tokens }: Hypothesis): boolean => !keys.has(key(tokens))
@@ -70,14 +71,11 @@ async function searchAgain<State>(
     take(image, first, false)
   })
   for (let pass = 1; pass < count; pass++) {
-    const next = await beamSearch(costly(model, used, options.reuse), {
-      ...options,
-      count: 2,
-      same: contentOf,
-    })
+    const next = await beamSearch(costly(model, used, options), { ...options, count: 2, same: subject })
     for (const [image, hypotheses] of next.entries()) {
       const own = hypotheses.map((one) => withoutCost(one, used[image]!, options))
-      const other = own.find(others(image, contentOf))
+      const [hasOtherSubject, isOther] = [others(image, subject), others(image, same)]
+      const other = own.find((one) => hasOtherSubject(one) && isOther(one))
       take(image, other ?? own[0], other !== undefined)
     }
   }
@@ -94,7 +92,7 @@ async function searchAgain<State>(
 function costly<State>(
   model: SequenceModel<State>,
   used: readonly Used[],
-  reuse: number,
+  options: DiverseOptions,
 ): SequenceModel<State> {
   const most = used.reduce((size, words) => Math.max(size, words.size), 0)
   return {
@@ -106,12 +104,12 @@ function costly<State>(
       const rows = tokens.length
       const best = { tokens: new Int32Array(rows * k), logProbs: new Float32Array(rows * k) }
       for (let row = 0; row < rows; row++) {
-        const words = used[Math.floor((row * model.images) / rows)]!
+        const own = used[Math.floor((row * model.images) / rows)]!
         const ordered = Array.from({ length: width }, (_, i) => {
           const token = continuations.tokens[row * width + i]!
           return {
             token,
-            logProb: continuations.logProbs[row * width + i]! - reuse * (words.get(token) ?? 0),
+            logProb: continuations.logProbs[row * width + i]! - costOf(token, own, options),
           }
         }).sort((a, b) => b.logProb - a.logProb)
         for (let i = 0; i < k; i++) {
@@ -124,14 +122,20 @@ function costly<State>(
   }
 }
 
+/** What it costs to say a token, nats. */
+function costOf(token: number, used: Used, { reuse, contentOf }: DiverseOptions): number {
+  const word = contentOf(token)
+  return word === undefined ? 0 : reuse * (used.get(word) ?? 0)
+}
+
 /** The hypothesis with the model's own probabilities. */
-function withoutCost(one: Hypothesis, used: Used, { reuse, lengthPenalty }: DiverseOptions): Hypothesis {
-  const costs = Array.from(one.tokens, (token) => reuse * (used.get(token) ?? 0))
+function withoutCost(one: Hypothesis, used: Used, options: DiverseOptions): Hypothesis {
+  const costs = Array.from(one.tokens, (token) => costOf(token, used, options))
   const logProb = costs.reduce((sum, cost) => sum + cost, one.logProb)
   return {
     ...one,
     logProb,
     wordLogProbs: one.wordLogProbs.map((value, i) => value + costs[i]!),
-    score: logProb / Math.max(1, one.tokens.length) ** lengthPenalty,
+    score: logProb / Math.max(1, one.tokens.length) ** options.lengthPenalty,
   }
 }
