@@ -27,7 +27,7 @@ export const decoderConfigSchema = z.strictObject({
 export type DecoderConfig = z.infer<typeof decoderConfigSchema>
 
 /** The state that `wordMemory` adds. */
-const SAID = 'said'
+export const SAID = 'said'
 /** Its gate is nearly shut before training, σ(−2) = .12: the decoder begins as if it had none. */
 const SAID_BIAS = -2
 

@@ -35,7 +35,7 @@ const counted = (batch: Batch): number => batch.mask.reduce((sum, value) => sum 
 const lossOf =
   (decoder: Decoder, batch: Batch, regularisation?: Regularisation) =>
   (ops: TensorFlowOps, given: Readonly<Record<string, Tensor>>): Tensor =>
-    teacherForcingLoss(ops, decoder, given, batch, given.features!, regularisation)
+    teacherForcingLoss(ops, decoder, given, batch, given.features!, regularisation && { regularisation })
 
 const givenTo = (decoder: Decoder, images: number): Record<string, Values> => ({
   ...tinyWeights(decoder),

@@ -3,17 +3,26 @@ import { type Dropout, dropoutMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import type { Decoder } from './decoder.js'
+import { photoWordsLoss } from './photo-words.js'
 
 /** Dropped are word vectors, regions and outputs, and what a layer of the stack hands to the next. */
 export interface Regularisation extends Dropout {
   readonly labelSmoothing: number
 }
 
+/** What else a loss is made of. */
+export interface LossOptions {
+  readonly regularisation?: Regularisation
+  /** What each caption's words count, [images, hypotheses]; the loss is then a sum and no mean. */
+  readonly shares?: Float32Array
+  /** How much the loss of the photos' words counts, and those words; see `photoWords`. */
+  readonly photoWords?: { readonly weight: number; readonly wanted: Float32Array }
+}
+
 /**
  * Mean negative log-likelihood of a batch's words, nats a word, by teacher forcing (Williams and Zipser 1989): the
  * true words go in whatever the model would have said. A scalar tensor, differentiable.
  * @param features [images, regions, channels]
- * @param shares what each caption's words count, [images, hypotheses]; the loss is then a sum and no mean.
  */
 export function teacherForcingLoss(
   ops: TensorFlowOps,
@@ -21,8 +30,7 @@ export function teacherForcingLoss(
   weights: Weights<Tensor>,
   batch: Batch,
   features: Tensor,
-  regularisation?: Regularisation,
-  shares?: Float32Array,
+  { regularisation, shares, photoWords }: LossOptions = {},
 ): Tensor {
   const { images, hypotheses, length } = batch
   const { layers, units, regions, regionSize, embeddingSize } = decoder.config
@@ -79,7 +87,13 @@ export function teacherForcingLoss(
     [positions.length],
   )
   const losses = ops.crossEntropy(logits, targets, regularisation?.labelSmoothing ?? 0)
-  if (shares === undefined) return ops.mean(losses, 0)
-  const share = Float32Array.from(positions, (position) => shares[Math.floor(position / length)]!)
-  return ops.sum(ops.mul(losses, ops.input(share, [positions.length])), 0)
+  const loss = (): Tensor => {
+    if (shares === undefined) return ops.mean(losses, 0)
+    const share = Float32Array.from(positions, (position) => shares[Math.floor(position / length)]!)
+    return ops.sum(ops.mul(losses, ops.input(share, [positions.length])), 0)
+  }
+  if (photoWords === undefined) return loss()
+  const { weight, wanted } = photoWords
+  const ofWords = photoWordsLoss(ops, decoder, weights, started.state, wanted)
+  return ops.add(loss(), ops.mul(ofWords, ops.constant([weight], [], 'float32')))
 }

@@ -10,9 +10,10 @@ import { Random } from '../random.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
 import type { PhotoFeatures } from './photo-features.js'
+import { photoWords } from './photo-words.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
-import { teacherForcingLoss } from './teacher-forcing.js'
+import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
 import { type Measured, Validation } from './validation.js'
 
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
@@ -37,6 +38,8 @@ export const trainingConfigSchema = z.strictObject({
   samplesPerImage: z.int().min(2).default(5),
   /** Weight of the cross-entropy beside the reward, for the objective cider. */
   crossEntropyWeight: z.number().min(0).default(0.2),
+  /** Weight of the loss of the words that the photo's captions have; see `photoWordsLoss`. */
+  photoWordsWeight: z.number().min(0).default(0),
   /** How many of the encoder's last blocks are trained too; none when absent. */
   fineTuneEncoder: z.int().min(1).optional(),
   /** Highest learning rate of those; the decoder's when absent. */
@@ -201,7 +204,11 @@ export class Training {
     }
     const { loss, gradients } = ops.gradients(weights, (watched) => {
       const seen = features.of(ops, watched, input)
-      return teacherForcingLoss(ops, this.decoder, watched, batch, seen, regularisation, shares)
+      return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
+        regularisation,
+        ...(shares === undefined ? {} : { shares }),
+        ...this.wordsOf(indices),
+      })
     })
     ops.dispose([...Object.values(weights), input])
     const gradientNorm = this.optimiser.update(gradients)
@@ -231,6 +238,13 @@ export class Training {
     const lesson = await sampler.lesson(weights, examples, seen, random)
     ops.dispose([seen])
     return lesson
+  }
+
+  private wordsOf(indices: readonly number[]): Pick<LossOptions, 'photoWords'> {
+    const { photoWordsWeight: weight } = this.config
+    if (weight === 0) return {}
+    const photos = indices.map((index) => this.data.train[index]!)
+    return { photoWords: { weight, wanted: photoWords(photos, this.vocabulary) } }
   }
 
   /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */
