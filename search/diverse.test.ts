@@ -51,9 +51,7 @@ test.each([0.5, 2])('finds what enumeration finds where reuse costs %s', async (
     for (const [image, hypotheses] of found.entries()) {
       const all = enumerate(model, image, START, toy)
       const wanted = chosen(all, 3, reuse)
-      // A pass that finds an old content first takes the next best, of two; enumeration looks at all.
-      expect(hypotheses.map(({ tokens }) => [...tokens])[0]).toEqual(wanted[0])
-      expect(hypotheses.map(({ tokens }) => [...tokens])[1]).toEqual(wanted[1])
+      expect(hypotheses.map(({ tokens }) => [...tokens])).toEqual(wanted)
     }
     expect(model.unreleased).toBe(0)
   }
@@ -96,7 +94,7 @@ test('where contents run out, other captions of the same fill the list; none com
   expect(new Set(found!.map(({ tokens }) => same(tokens))).size).toBe(5)
 })
 
-test('words that are said alike are one word: no two hypotheses read the same, the second has another subject', async () => {
+test('words that are said alike are one word: no two hypotheses read the same, each has another subject', async () => {
   const said = (token: number): number => (token === 3 ? 2 : token)
   const alike = {
     ...options({ same: (tokens) => Array.from(tokens, said).join() }),
@@ -107,6 +105,6 @@ test('words that are said alike are one word: no two hypotheses read the same, t
     const [found] = await diverseBeamSearch(new ToyModel([seed], 6), alike)
     const read = found!.map(({ tokens }) => Array.from(tokens, said))
     expect(new Set(read.map(String)).size).toBe(3)
-    expect(subject({ tokens: read[1]! })).not.toBe(subject({ tokens: read[0]! }))
+    expect(new Set(read.map((tokens) => subject({ tokens }))).size).toBe(3)
   }
 })

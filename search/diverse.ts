@@ -71,7 +71,12 @@ async function searchAgain<State>(
     take(image, first, false)
   })
   for (let pass = 1; pass < count; pass++) {
-    const next = await beamSearch(costly(model, used, options), { ...options, count: 2, same: subject })
+    // One more than there are subjects so far: one of them at least is new.
+    const next = await beamSearch(costly(model, used, options), {
+      ...options,
+      count: pass + 1,
+      same: subject,
+    })
     for (const [image, hypotheses] of next.entries()) {
       const own = hypotheses.map((one) => withoutCost(one, used[image]!, options))
       const [hasOtherSubject, isOther] = [others(image, subject), others(image, same)]
