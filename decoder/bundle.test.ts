@@ -124,6 +124,14 @@ describe('readBundle', () => {
     await refused(join(path, file), /no such file/)
   })
 
+  it('opens one that ships by its name', async () => {
+    const { path: shipped, config } = await readBundle('showtell-base')
+    expect(config.name).toBe('showtell-base')
+    expect(shipped).toMatch(/models.showtell-base$/)
+    await expect(readBundle(join(folder, 'showtell-base'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(readBundle('..')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
   it('finds none without config.json', async () => {
     await rm(join(path, 'config.json'))
     await expect(readBundle(path)).rejects.toMatchObject({ code: 'NOT_FOUND', where: path })

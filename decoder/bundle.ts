@@ -6,7 +6,7 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, parametersOf, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { exists, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
 import { expected, ShowtellError } from '../errors.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
@@ -15,6 +15,7 @@ import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { exportDecoder, exportEncoder } from './export.js'
 import { diagramOf, modelCard } from './model-card.js'
+import { bundleFolder } from './shipped.js'
 
 export const ENCODER_GRAPH = 'encoder.onnx'
 export const DECODER_GRAPH = 'decoder.onnx'
@@ -176,10 +177,11 @@ export async function rewriteBundle(
 
 /**
  * Opens a bundle and verifies sums, shapes and vocabulary before anything is built.
+ * @param place its folder, or the name of one that ships
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
 export async function readBundle(place: string): Promise<Bundle> {
-  const path = await placeOf(place)
+  const path = await bundleFolder(place)
   const configFile = join(path, CONFIG)
   if (!(await exists(configFile)))
     throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
@@ -7,6 +6,7 @@ import { expected } from '../errors.js'
 import type { CaptionEngine } from './engines.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
+import { shippedBundle } from './shipped.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 import { validate } from './validate.js'
 
@@ -26,7 +26,7 @@ export interface CaptionerOptions {
 
 /**
  * Loads a bundle into a process of its own and waits until it is ready. A process that dies is replaced.
- * @param path folder of the bundle; the one that ships when absent. Of several, which must have the same vocabulary, the
+ * @param path folder of the bundle, or the name of one that ships; `showtell-base` when absent. Of several, which must have the same vocabulary, the
  * probabilities are averaged at every word.
  * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE, INVALID_ARGUMENT.
  */
@@ -77,11 +77,4 @@ export async function loadCaptioner(
     },
     close: () => running.close(),
   }
-}
-
-/** The bundle that comes with the package. */
-export function shippedBundle(): string {
-  // dist/decoder/captioner.js and decoder/captioner.ts are one and two folders below the package.
-  const up = import.meta.url.endsWith('.ts') ? '..' : '../..'
-  return fileURLToPath(new URL(`${up}/models/showtell-base`, import.meta.url))
 }

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
-import { loadCaptioner, shippedBundle } from './captioner.js'
+import { loadCaptioner } from './captioner.js'
 import { looseBundle, tinyConfig } from './fixtures/captioners.js'
 import { importedWeights, smallEncoder } from './fixtures/encoders.js'
 import { EVERY_VARIANT } from './fixtures/tiny.js'
+import { shippedBundle } from './shipped.js'
 
 const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
 const PHOTOS = 200

@@ -45,7 +45,7 @@ export function addCaptionOptions(command: Command): Command {
 export function bundleOption(): Option {
   return new Option(
     '--bundle <folder>',
-    'captioner to use; the one that ships when absent. Given several times, the mean of their probabilities speaks',
+    'captioner to use, or the name of one that ships; showtell-base when absent. Given several times, the mean of their probabilities speaks',
   ).argParser((folder, before?: string[]) => [...(before ?? []), folder])
 }
 

@@ -82,7 +82,11 @@ export const serveConfigSchema = z
   .strictObject({
     host: z.string().min(1).default('127.0.0.1').describe('Address to listen at; 0.0.0.0 for every one'),
     port: z.int().min(0).max(65535).default(3000).describe('Port to listen at; 0 takes any that is free'),
-    bundle: z.string().min(1).optional().describe('Captioner to serve; the one that ships when absent'),
+    bundle: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Captioner to serve, or the name of one that ships; showtell-base when absent'),
     engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
     threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
     maxPixels: z
