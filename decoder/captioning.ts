@@ -21,6 +21,12 @@ export interface CaptionedBatch {
   readonly search: number
 }
 
+/** What options mean in the token ids of a vocabulary. */
+interface Rules {
+  readonly constraints: Constraints
+  readonly content: Int32Array
+}
+
 /** Said first of what is not sure. */
 const HEDGE = 'possibly'
 
@@ -29,7 +35,7 @@ const REUSE = 0.5
 
 /** Captions decoded photos: encoder, search, words. The one path from pixels to captions, on every engine. */
 export class Captioning {
-  private readonly constraints = new Map<string, Constraints>()
+  private readonly rules = new Map<string, Rules>()
 
   constructor(
     readonly bundle: Bundle,
@@ -43,7 +49,7 @@ export class Captioning {
   async caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
     const { vocabulary, config } = this.bundle
     const start = vocabulary.startOf(options.style ?? config.defaultStyle)
-    const constraints = this.constraintsFor(options)
+    const { constraints, content } = this.rulesFor(options)
     const began = performance.now()
     const model = await this.runtime.encode(pixels, images, options.attention)
     const encoded = performance.now()
@@ -68,7 +74,7 @@ export class Captioning {
               ...shared,
               beamSize: options.beamSize,
               reuse: REUSE,
-              contentOf: (token) => contentOf(token, vocabulary, options),
+              content,
             })
       return {
         captions: hypotheses.map((found) => found.map((hypothesis) => this.asCaption(hypothesis, options))),
@@ -101,7 +107,7 @@ export class Captioning {
     return this.bundle.vocabulary.decode(ids).map((word) => spoken(word, options) ?? word)
   }
 
-  private constraintsFor(options: CaptionOptions): Constraints {
+  private rulesFor(options: CaptionOptions): Rules {
     const { minLength, maxLength, bannedWords } = options
     const { noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral } = options
     if (minLength > maxLength)
@@ -110,12 +116,14 @@ export class Captioning {
       [minLength, maxLength, noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral],
       bannedWords,
     ])
-    const known = this.constraints.get(key)
+    const known = this.rules.get(key)
     if (known !== undefined) return known
     // Options come from strangers: the cache must not grow with them.
-    if (this.constraints.size >= 16) this.constraints.clear()
-    const made = constraintsOf(this.bundle.vocabulary, options)
-    this.constraints.set(key, made)
+    if (this.rules.size >= 16) this.rules.clear()
+    const { vocabulary } = this.bundle
+    const content = contentOf(vocabulary, options)
+    const made = { constraints: constraintsOf(vocabulary, options, content), content }
+    this.rules.set(key, made)
     return made
   }
 }
@@ -125,14 +133,23 @@ function spoken(word: string, options: CaptionOptions): string | undefined {
   return options.genderNeutral ? withoutGender(word) : word
 }
 
-/** The word of content that stands for a token, if it is one. */
-function contentOf(token: number, vocabulary: Vocabulary, options: CaptionOptions): string | undefined {
-  const said = token >= vocabulary.firstWord ? spoken(vocabulary.word(token), options) : undefined
-  return said !== undefined && isContentWord(said) ? said : undefined
+/** Of each token the first one that says the same word of content; 0 where it says none. */
+function contentOf(vocabulary: Vocabulary, options: CaptionOptions): Int32Array {
+  const first = new Map<string, number>()
+  return Int32Array.from({ length: vocabulary.size }, (_, token) => {
+    const said = token >= vocabulary.firstWord ? spoken(vocabulary.word(token), options) : undefined
+    if (said === undefined || !isContentWord(said)) return 0
+    if (!first.has(said)) first.set(said, token)
+    return first.get(said)!
+  })
 }
 
 /** What no caption may say, in the token ids of a vocabulary. Words that the vocabulary has not are banned already. */
-export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): Constraints {
+export function constraintsOf(
+  vocabulary: Vocabulary,
+  options: CaptionOptions,
+  content = contentOf(vocabulary, options),
+): Constraints {
   const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
   const isWord = (token: number): boolean => token >= vocabulary.firstWord
   const banned = new Set(options.bannedWords.map((word) => word.toLowerCase()))
@@ -141,14 +158,6 @@ export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): 
     const word = vocabulary.word(token)
     const said = spoken(word, options)
     return said === undefined || banned.has(word) || banned.has(said)
-  }
-  // Words that are said alike count as one: no "a person and a person".
-  const groups = new Map<string, number>()
-  const groupOf = (token: number): number => {
-    const said = contentOf(token, vocabulary, options)
-    if (said === undefined) return 0
-    if (!groups.has(said)) groups.set(said, token)
-    return groups.get(said)!
   }
   return new Constraints({
     vocabularySize: vocabulary.size,
@@ -164,6 +173,7 @@ export function constraintsOf(vocabulary: Vocabulary, options: CaptionOptions): 
           ),
         }
       : {}),
-    ...(options.noRepeatContentWord ? { exclusive: Int32Array.from(tokens, groupOf) } : {}),
+    // Words that are said alike count as one: no "a person and a person".
+    ...(options.noRepeatContentWord ? { exclusive: content } : {}),
   })
 }

@@ -18,15 +18,26 @@ const toy: ConstraintOptions = {
 /** More than there are partial captions. */
 const EXHAUSTIVE = 4 ** 4 * 6
 /** The first word carries grammar. */
-const contentOf = (token: number): string | undefined => (token > 1 ? String(token) : undefined)
+const CONTENT = Int32Array.of(0, 0, 2, 3, 4, 5)
 
 function options(more: Partial<BeamOptions> = {}) {
   const constraints = new Constraints(toy)
-  return { start: START, count: 3, lengthPenalty: 0.7, beamSize: EXHAUSTIVE, ...more, constraints, contentOf }
+  return {
+    start: START,
+    count: 3,
+    lengthPenalty: 0.7,
+    beamSize: EXHAUSTIVE,
+    ...more,
+    constraints,
+    content: CONTENT,
+  }
 }
 
 const subject = ({ tokens }: { readonly tokens: Iterable<number> }): string =>
-  [...tokens].filter(contentOf).sort().join()
+  [...tokens]
+    .filter((token) => CONTENT[token] !== 0)
+    .sort()
+    .join()
 
 /** One after the other: the best of all captions, less what each word costs that earlier ones have. */
 function chosen(captions: readonly Complete[], count: number, reuse: number): number[][] {
@@ -34,7 +45,7 @@ function chosen(captions: readonly Complete[], count: number, reuse: number): nu
   while (found.length < count) {
     const score = ({ tokens, logProb }: Complete): number => {
       const times = tokens
-        .filter(contentOf)
+        .filter((token) => CONTENT[token] !== 0)
         .map((token) => found.flatMap((one) => one.tokens.filter((t) => t === token)))
       return (logProb - reuse * times.flat().length) / Math.max(1, tokens.length) ** 0.7
     }
@@ -98,7 +109,7 @@ test('words that are said alike are one word: no two hypotheses read the same, e
   const said = (token: number): number => (token === 3 ? 2 : token)
   const alike = {
     ...options({ same: (tokens) => Array.from(tokens, said).join() }),
-    contentOf: (token: number) => contentOf(said(token)),
+    content: CONTENT.map(said),
     reuse: 0.5,
   }
   for (let seed = 0; seed < 30; seed++) {
@@ -106,5 +117,39 @@ test('words that are said alike are one word: no two hypotheses read the same, e
     const read = found!.map(({ tokens }) => Array.from(tokens, said))
     expect(new Set(read.map(String)).size).toBe(3)
     expect(new Set(read.map((tokens) => subject({ tokens }))).size).toBe(3)
+  }
+})
+
+test('what costs nothing is found behind however many words that are said alike', async () => {
+  const size = 40
+  // All words but the first and the last two say the same.
+  const content = Int32Array.from({ length: size }, (_, token) =>
+    token < 2 ? 0 : token < size - 3 ? 2 : token,
+  )
+  const same = (tokens: Int32Array): string => tokens.join()
+  const constraints = new Constraints({ ...toy, vocabularySize: size, maxLength: 1, banned: [size - 1] })
+  const given = {
+    start: size - 1,
+    count: 2,
+    lengthPenalty: 0,
+    beamSize: 1,
+    reuse: 50,
+    same,
+    constraints,
+    content,
+  }
+  for (let seed = 0; seed < 20; seed++) {
+    const model = new ToyModel([seed], size)
+    const [found] = await diverseBeamSearch(model, given)
+    const first = model.logProbs(0, [size - 1])
+    const [best] = found!
+    const free = [...first.keys()].filter(
+      (token) =>
+        token > 0 &&
+        token < size - 1 &&
+        (content[token] === 0 || content[token] !== content[best!.tokens[0]!]),
+    )
+    const wanted = free.reduce((top, token) => (first[token]! > first[top]! ? token : top))
+    expect([...found![1]!.tokens], `photo ${seed}`).toEqual([wanted])
   }
 })

@@ -5,12 +5,12 @@ import type { Hypothesis } from './ranking.js'
 export interface DiverseOptions extends BeamOptions {
   /** What a word of content costs a hypothesis for each earlier one of its image that says it, nats. */
   readonly reuse: number
-  /** The word of content that a token says; none where it costs nothing to say it again. */
-  readonly contentOf: (token: number) => string | undefined
+  /** Of each token the word of content that it says, as a number that tokens said alike share; 0 for no such word. */
+  readonly content: Int32Array
 }
 
 /** How often the hypotheses that an image has say a word of content. */
-type Used = Map<string, number>
+type Used = Map<number, number>
 
 /**
  * Hypotheses that differ in what they say: the first is that of the beam search, and each next one is searched for anew
@@ -52,7 +52,7 @@ async function searchAgain<State>(
   model: SequenceModel<State>,
   options: DiverseOptions,
 ): Promise<Hypothesis[][]> {
-  const { count, beamSize, contentOf, same = String } = options
+  const { count, beamSize, content, same = String } = options
   const found = await beamSearch(model, { ...options, count: 1 })
   const used = found.map((): Used => new Map())
   const take = (image: number, one: Hypothesis | undefined, isNew: boolean): void => {
@@ -60,9 +60,9 @@ async function searchAgain<State>(
     if (isNew) found[image]!.push(one)
     for (const word of contents(one.tokens)) used[image]!.set(word, (used[image]!.get(word) ?? 0) + 1)
   }
-  const contents = (tokens: Int32Array): string[] =>
-    [...tokens].map(contentOf).filter((word) => word !== undefined)
-  const subject = (tokens: Int32Array): string => contents(tokens).sort().join(' ')
+  const contents = (tokens: Int32Array): number[] =>
+    Array.from(tokens, (token) => content[token]!).filter((word) => word !== 0)
+  const subject = (tokens: Int32Array): string => contents(tokens).sort().join()
   const others = (image: number, key: (tokens: Int32Array) => string) => {
     const keys = new Set(found[image]!.map(({ tokens }) => key(tokens)))
     return ({ tokens }: Hypothesis): boolean => !keys.has(key(tokens))
@@ -99,7 +99,8 @@ function costly<State>(
   used: readonly Used[],
   options: DiverseOptions,
 ): SequenceModel<State> {
-  const most = used.reduce((size, words) => Math.max(size, words.size), 0)
+  const costing = used.map((words) => options.content.filter((word) => words.has(word)).length)
+  const most = Math.max(...costing)
   return {
     ...model,
     async step(tokens, state, k, bias) {
@@ -128,9 +129,8 @@ function costly<State>(
 }
 
 /** What it costs to say a token, nats. */
-function costOf(token: number, used: Used, { reuse, contentOf }: DiverseOptions): number {
-  const word = contentOf(token)
-  return word === undefined ? 0 : reuse * (used.get(word) ?? 0)
+function costOf(token: number, used: Used, { reuse, content }: DiverseOptions): number {
+  return reuse * (used.get(content[token]!) ?? 0)
 }
 
 /** The hypothesis with the model's own probabilities. */
