@@ -87,13 +87,13 @@ export function teacherForcingLoss(
     [positions.length],
   )
   const losses = ops.crossEntropy(logits, targets, regularisation?.labelSmoothing ?? 0)
-  const loss = (): Tensor => {
-    if (shares === undefined) return ops.mean(losses, 0)
-    const share = Float32Array.from(positions, (position) => shares[Math.floor(position / length)]!)
-    return ops.sum(ops.mul(losses, ops.input(share, [positions.length])), 0)
-  }
-  if (photoWords === undefined) return loss()
+  const share = (position: number): number => shares![Math.floor(position / length)]!
+  const ofCaptions =
+    shares === undefined
+      ? ops.mean(losses, 0)
+      : ops.sum(ops.mul(losses, ops.input(Float32Array.from(positions, share), [positions.length])), 0)
+  if (photoWords === undefined) return ofCaptions
   const { weight, wanted } = photoWords
   const ofWords = photoWordsLoss(ops, decoder, weights, started.state, wanted)
-  return ops.add(loss(), ops.mul(ofWords, ops.constant([weight], [], 'float32')))
+  return ops.add(ofCaptions, ops.mul(ofWords, ops.constant([weight], [], 'float32')))
 }

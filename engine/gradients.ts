@@ -112,9 +112,10 @@ const OWN_EVERYWHERE: readonly string[] = [tf.Relu, tf.Relu6]
  */
 export function registerGradients(): void {
   for (const [kernelName, derivative] of Object.entries({ ...DERIVATIVES, ...IMAGE_DERIVATIVES })) {
-    const isKnown = tf.getGradient(kernelName) !== undefined
-    if (isKnown && !OWN_EVERYWHERE.includes(kernelName)) continue
-    if (isKnown) tf.unregisterGradient(kernelName)
+    const known = tf.getGradient(kernelName)?.gradFunc
+    if (known === derivative.gradFunc || (known !== undefined && !OWN_EVERYWHERE.includes(kernelName)))
+      continue
+    if (known !== undefined) tf.unregisterGradient(kernelName)
     tf.registerGradient({ kernelName, ...derivative })
   }
 }
