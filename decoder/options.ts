@@ -1,5 +1,8 @@
 import { z } from 'zod'
 
+/** Captions are learnt up to this length, and no longer ones are said. */
+export const MOST_WORDS = 16
+
 /** Everything one may ask of a caption. The one definition of names, ranges and defaults for library, command line and service. */
 export const captionOptionsSchema = z.strictObject({
   count: z
@@ -9,7 +12,7 @@ export const captionOptionsSchema = z.strictObject({
     .default(1)
     .describe('Captions returned a photo: the best, then others that differ in content'),
   beamSize: z.int().min(1).max(20).default(3).describe('Hypotheses kept while searching; 1 is greedy'),
-  maxLength: z.int().min(1).max(50).default(20).describe('Most words of a caption'),
+  maxLength: z.int().min(1).max(50).default(MOST_WORDS).describe('Most words of a caption'),
   minLength: z.int().min(0).max(50).default(4).describe('Fewest words of a caption'),
   lengthPenalty: z.number().min(0).max(2).default(0.7).describe('score = logProb / words ^ lengthPenalty'),
   noRepeatNgram: z

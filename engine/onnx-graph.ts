@@ -45,6 +45,8 @@ export class OnnxGraph {
   private readonly graph: GraphProto
   private readonly names = new Set<string>()
   private readonly constants = new Map<string, string>()
+  /** Values of nodes that are outputs, and the names that they have as such. */
+  private readonly outputs = new Map<string, string>()
 
   constructor(name: string) {
     this.graph = { name, node: [], initializer: [], input: [], output: [] }
@@ -132,20 +134,31 @@ export class OnnxGraph {
   output(name: string, value: OnnxValue, dims: readonly Size[]): void {
     const plain =
       value.layout === 'NCHW' ? this.node('Transpose', [value.name], { perm: TO_NHWC })[0]! : value.name
-    this.graph.node.push({
-      name: `output_${this.graph.output.length}`,
-      op_type: 'Identity',
-      input: [plain],
-      output: [this.claim(name)],
-      attribute: [],
-    })
+    this.claim(name)
+    // What a node gives takes the name itself: a copy under another would be made at every run.
+    if (!this.outputs.has(plain) && this.graph.node.some(({ output }) => output.includes(plain)))
+      this.outputs.set(plain, name)
+    else
+      this.graph.node.push({
+        name: `output_${this.graph.output.length}`,
+        op_type: 'Identity',
+        input: [plain],
+        output: [name],
+        attribute: [],
+      })
     this.graph.output.push(valueInfo(name, value.dtype, dims))
   }
 
   /** The bytes of the `.onnx` file, with the nodes and weights that the outputs need and no others. */
   encode(): Uint8Array {
     const needed = new Set(this.graph.output.map(({ name }) => name))
-    const node = this.graph.node.toReversed().filter(({ input, output }) => {
+    const renamed = (name: string): string => this.outputs.get(name) ?? name
+    const named = this.graph.node.map((node) => ({
+      ...node,
+      input: node.input.map(renamed),
+      output: node.output.map(renamed),
+    }))
+    const node = named.toReversed().filter(({ input, output }) => {
       const used = output.some((name) => needed.has(name))
       if (used) for (const name of input) needed.add(name)
       return used

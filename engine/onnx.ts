@@ -3,12 +3,23 @@ import { type Attributes, type OnnxGraph, type OnnxValue, TO_NCHW, TO_NHWC } fro
 import { ELEMENT_TYPES } from './onnx-model.js'
 import type { Convolution, Ops } from './ops.js'
 
+/** Most numbers in a table that `linear` makes of a table of vectors, 64 MB. */
+const LARGEST_TABLE = 2 ** 24
+
 /**
  * Records the operations into a graph instead of running them. Images lie as NCHW between convolutions, the layout
  * that runtimes are fast in: a convolution turns its input once, and only what has no NCHW form turns it back.
  * Filters keep the layout they are stored in and are turned in the graph, which a runtime does once while loading.
+ *
+ * A row of a table times a matrix is a row of the table times that matrix, which does not change while a graph runs:
+ * a runtime multiplies the two once, while loading, and the word that a step begins with costs no product.
  */
 export class OnnxOps implements Ops<OnnxValue> {
+  /** Values that are rows of a weight. */
+  private readonly rows = new WeakMap<OnnxValue, { readonly table: OnnxValue; readonly ids: OnnxValue }>()
+  /** Values that are others side by side, none of them such a value itself. */
+  private readonly joined = new WeakMap<OnnxValue, readonly OnnxValue[]>()
+
   constructor(private readonly graph: OnnxGraph) {}
 
   scope<R>(run: () => R): R {
@@ -67,6 +78,19 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   linear(x: OnnxValue, weight: OnnxValue, bias?: OnnxValue): OnnxValue {
+    const parts = this.joined.get(x) ?? [x]
+    const looked = parts.findIndex((each) => this.isLookedUp(each, weight))
+    // Only of the first and the last part it is known which rows of the weight are theirs.
+    if (looked === 0 || (looked > 0 && looked === parts.length - 1)) {
+      const { table, ids } = this.rows.get(parts[looked]!)!
+      const [total, width] = [weight.shape![0]!, this.width(table)]
+      const [from, to] = looked === 0 ? [0, width] : [total - width, total]
+      const known = this.gather(this.linear(table, this.slice(weight, from, to), bias), ids)
+      if (parts.length === 1) return known
+      const others = this.concat(parts.toSpliced(looked, 1), x.rank - 1)
+      const rest = looked === 0 ? this.slice(weight, to, total) : this.slice(weight, 0, from)
+      return this.add(this.linear(others, rest), known)
+    }
     const product = this.record('MatMul', [x, weight], x.rank)
     return bias === undefined ? product : this.add(product, bias)
   }
@@ -80,7 +104,14 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   concat(values: readonly OnnxValue[], axis: number): OnnxValue {
-    return this.record('Concat', values, values[0]!.rank, { axis })
+    if (values.length === 1) return values[0]!
+    const joined = this.record('Concat', values, values[0]!.rank, { axis })
+    if (axis === joined.rank - 1)
+      this.joined.set(
+        joined,
+        values.flatMap((value) => this.joined.get(value) ?? [value]),
+      )
+    return joined
   }
 
   split(x: OnnxValue, parts: number, axis: number): OnnxValue[] {
@@ -103,7 +134,9 @@ export class OnnxOps implements Ops<OnnxValue> {
   }
 
   gather(table: OnnxValue, ids: OnnxValue): OnnxValue {
-    return this.record('Gather', [table, ids], ids.rank + 1, { axis: 0 })
+    const found = this.record('Gather', [table, ids], ids.rank + 1, { axis: 0 })
+    if (table.rank === 2 && table.shape !== undefined) this.rows.set(found, { table, ids })
+    return found
   }
 
   select(x: OnnxValue, ids: OnnxValue): OnnxValue {
@@ -145,6 +178,19 @@ export class OnnxOps implements Ops<OnnxValue> {
       values: { name: values!, rank, dtype: 'float32', layout: 'NHWC' },
       indices: { name: cast!, rank, dtype: 'int32', layout: 'NHWC' },
     }
+  }
+
+  private isLookedUp(x: OnnxValue, weight: OnnxValue): boolean {
+    const table = this.rows.get(x)?.table.shape
+    return table !== undefined && weight.shape !== undefined && table[0]! * weight.shape[1]! <= LARGEST_TABLE
+  }
+
+  /** Rows of a weight. */
+  private slice(weight: OnnxValue, from: number, to: number): OnnxValue {
+    const [rows, columns] = weight.shape as [number, number]
+    if (from === 0 && to === rows) return weight
+    const part = this.record('Slice', [weight, ...[[from], [to], [0]].map((at) => this.integers(at))], 2)
+    return { ...part, shape: [to - from, columns] }
   }
 
   /** A node whose values lie as `Ops` says; the result has the type of the first. */

@@ -24,10 +24,16 @@ export interface GraphSession {
 
 /**
  * Loads a recorded graph into onnxruntime; its weights are found beside it.
+ * @param threads that share the work of a run
+ * @param spin microseconds that they stay awake for more work, for a graph that is run again at once; without it they do
+ * during a run and not after it
  * @throws ShowtellError ENGINE_UNAVAILABLE when onnxruntime-node does not load, NOT_FOUND, or INVALID_BUNDLE when the
  * graph or its weights are not what onnxruntime can run.
  */
-export async function openSession(path: string, { threads }: { threads: number }): Promise<GraphSession> {
+export async function openSession(
+  path: string,
+  { threads, spin }: { readonly threads: number; readonly spin?: number },
+): Promise<GraphSession> {
   const { InferenceSession, Tensor } = await loadRuntime()
   const failed = (code: 'NOT_FOUND' | 'INVALID_BUNDLE', what: string) => (cause: unknown) => {
     throw new ShowtellError(code, `Expected ${what} at ${path} but ${messageOf(cause)}`, {
@@ -42,9 +48,14 @@ export async function openSession(path: string, { threads }: { threads: number }
     interOpNumThreads: 1,
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // Threads that sleep between the operations of a run cost a third of its time; threads that go on spinning after it
-    // take a core from the other session and from whatever decodes the next photos.
-    extra: { session: { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' } },
+    // Threads that sleep between the operations of a run cost a third of its time; threads that go on spinning long
+    // after it take a core from the other session and from whatever decodes the next photos.
+    extra: {
+      session:
+        spin === undefined
+          ? { intra_op: { allow_spinning: '1' }, force_spinning_stop: '1' }
+          : { intra_op: { allow_spinning: '1', spin_duration_us: String(spin) } },
+    },
   }).catch(failed('INVALID_BUNDLE', 'a graph that onnxruntime can run'))
 
   const asTensor = (value: GraphTensor): InstanceType<typeof Tensor> => {
