@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
@@ -43,65 +42,6 @@ const drawn = (length: number, vocabulary = 5): Int32Array => {
   const random = new Random('text')
   return Int32Array.from({ length }, () => random.below(vocabulary))
 }
-
-describe('Characters', () => {
-  it('gives every text back, and its ids from the first on', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 3 }), (text, first) => {
-        const characters = Characters.of([text], first)
-        const ids = characters.encode(text)
-        expect(characters.decode(ids)).toBe(text)
-        for (const id of ids) expect(id >= first && id < characters.size).toBe(true)
-      }),
-    )
-  })
-
-  it('names a character that it does not know, or gives it the id for those', () => {
-    const characters = Characters.of(['abc'], 1)
-    expect(() => characters.encode('abz')).toThrow(
-      'one of the 3 characters known for the text but received "z"',
-    )
-    expect([...characters.encode('abz', 0)]).toEqual([1, 2, 0])
-  })
-})
-
-describe('Rows', () => {
-  it('read on where they stood, round the text and over its end', () => {
-    fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 5 }),
-        fc.integer({ min: 1, max: 7 }),
-        fc.integer({ min: 8, max: 60 }),
-        (rows, length, size) => {
-          const text = Int32Array.from({ length: size }, (_, i) => i)
-          const reader = new Rows(text, rows, length)
-          for (let step = 0; step < 10; step++) {
-            const [piece, next] = [reader.piece(step), reader.piece(step + 1)]
-            for (let row = 0; row < rows; row++) {
-              const [from, to] = [row * length, (row + 1) * length]
-              expect(next.inputs[from]).toBe(piece.targets[to - 1])
-              for (let i = from; i < to; i++) expect(piece.targets[i]).toBe((piece.inputs[i]! + 1) % size)
-            }
-          }
-        },
-      ),
-    )
-  })
-
-  it('together read every character once in a pass', () => {
-    const reader = new Rows(
-      Int32Array.from({ length: 60 }, (_, i) => i),
-      4,
-      5,
-    )
-    const read = [0, 1, 2].flatMap((step) => [...reader.piece(step).inputs])
-    expect(read.sort((a, b) => a - b)).toEqual(Array.from({ length: 60 }, (_, i) => i))
-  })
-
-  it('want a text of a piece at least', () => {
-    expect(() => new Rows(new Int32Array(5), 2, 5)).toThrow('Expected at least 6 characters for the text')
-  })
-})
 
 describe('a character model', () => {
   it('of a size asked for has about as many parameters, whatever it is', () => {

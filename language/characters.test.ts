@@ -1,0 +1,24 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { Characters } from './characters.js'
+
+describe('Characters', () => {
+  it('gives every text back, and its ids from the first on', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.integer({ min: 0, max: 3 }), (text, first) => {
+        const characters = Characters.of([text], first)
+        const ids = characters.encode(text)
+        expect(characters.decode(ids)).toBe(text)
+        for (const id of ids) expect(id >= first && id < characters.size).toBe(true)
+      }),
+    )
+  })
+
+  it('names a character that it does not know, or gives it the id for those', () => {
+    const characters = Characters.of(['abc'], 1)
+    expect(() => characters.encode('abz')).toThrow(
+      'one of the 3 characters known for the text but received "z"',
+    )
+    expect([...characters.encode('abz', 0)]).toEqual([1, 2, 0])
+  })
+})
