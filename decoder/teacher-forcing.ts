@@ -4,6 +4,7 @@ import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import type { Decoder } from './decoder.js'
 import { photoWordsLoss } from './photo-words.js'
+import { repetitionLoss, saidBefore } from './repetition.js'
 
 /** Dropped are word vectors, regions and outputs, and what a layer of the stack hands to the next. */
 export interface Regularisation extends Dropout {
@@ -17,6 +18,8 @@ export interface LossOptions {
   readonly shares?: Float32Array
   /** How much the loss of the photos' words counts, and those words; see `photoWords`. */
   readonly photoWords?: { readonly weight: number; readonly wanted: Float32Array }
+  /** How much the probability of saying a word of content again counts, and which words are such; see `contentWords`. */
+  readonly repetition?: { readonly weight: number; readonly content: Uint8Array }
 }
 
 /**
@@ -30,7 +33,7 @@ export function teacherForcingLoss(
   weights: Weights<Tensor>,
   batch: Batch,
   features: Tensor,
-  { regularisation, shares, photoWords }: LossOptions = {},
+  { regularisation, shares, photoWords, repetition }: LossOptions = {},
 ): Tensor {
   const { images, hypotheses, length } = batch
   const { layers, units, regions, regionSize, embeddingSize } = decoder.config
@@ -92,8 +95,12 @@ export function teacherForcingLoss(
     shares === undefined
       ? ops.mean(losses, 0)
       : ops.sum(ops.mul(losses, ops.input(Float32Array.from(positions, share), [positions.length])), 0)
-  if (photoWords === undefined) return ofCaptions
-  const { weight, wanted } = photoWords
-  const ofWords = photoWordsLoss(ops, decoder, weights, started.state, wanted)
-  return ops.add(ofCaptions, ops.mul(ofWords, ops.constant([weight], [], 'float32')))
+  const parts = [ofCaptions]
+  const add = (weight: number, part: Tensor) =>
+    parts.push(ops.mul(part, ops.constant([weight], [], 'float32')))
+  if (photoWords !== undefined)
+    add(photoWords.weight, photoWordsLoss(ops, decoder, weights, started.state, photoWords.wanted))
+  if (repetition !== undefined)
+    add(repetition.weight, repetitionLoss(ops, logits, saidBefore(batch, positions, repetition.content)))
+  return parts.reduce((sum, part) => ops.add(sum, part))
 }

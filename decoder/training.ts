@@ -11,6 +11,7 @@ import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
 import type { PhotoFeatures } from './photo-features.js'
 import { photoWords } from './photo-words.js'
+import { contentWords } from './repetition.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
@@ -40,6 +41,8 @@ export const trainingConfigSchema = z.strictObject({
   crossEntropyWeight: z.number().min(0).default(0.2),
   /** Weight of the loss of the words that the photo's captions have; see `photoWordsLoss`. */
   photoWordsWeight: z.number().min(0).default(0),
+  /** Weight of the probability of saying a word of content again; see `repetitionLoss`. */
+  repetitionWeight: z.number().min(0).default(0),
   /** How many of the encoder's last blocks are trained too; none when absent. */
   fineTuneEncoder: z.int().min(1).optional(),
   /** Highest learning rate of those; the decoder's when absent. */
@@ -92,6 +95,7 @@ export class Training {
   private readonly sampler: Sampler | undefined
   private bestCider = Number.NEGATIVE_INFINITY
   private readonly schedule: Schedule
+  private readonly content: Uint8Array
 
   constructor(
     readonly decoder: Decoder,
@@ -127,6 +131,7 @@ export class Training {
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.schedule = new Schedule(data.train, data.features, config)
+    this.content = contentWords(vocabulary)
     const parameters = [...decoder.parameters, ...encoderParameters]
     this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
     const decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
@@ -207,7 +212,7 @@ export class Training {
       return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
         regularisation,
         ...(shares === undefined ? {} : { shares }),
-        ...this.wordsOf(indices),
+        ...this.termsOf(indices),
       })
     })
     ops.dispose([...Object.values(weights), input])
@@ -240,11 +245,16 @@ export class Training {
     return lesson
   }
 
-  private wordsOf(indices: readonly number[]): Pick<LossOptions, 'photoWords'> {
-    const { photoWordsWeight: weight } = this.config
-    if (weight === 0) return {}
+  /** What else than captions the loss of these photos is made of. */
+  private termsOf(indices: readonly number[]): Pick<LossOptions, 'photoWords' | 'repetition'> {
+    const { photoWordsWeight, repetitionWeight } = this.config
     const photos = indices.map((index) => this.data.train[index]!)
-    return { photoWords: { weight, wanted: photoWords(photos, this.vocabulary) } }
+    return {
+      ...(photoWordsWeight === 0
+        ? {}
+        : { photoWords: { weight: photoWordsWeight, wanted: photoWords(photos, this.vocabulary) } }),
+      ...(repetitionWeight === 0 ? {} : { repetition: { weight: repetitionWeight, content: this.content } }),
+    }
   }
 
   /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */

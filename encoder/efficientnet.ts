@@ -21,6 +21,7 @@ function efficientNetLite(name: string, stages: readonly Stage[]): Encoder {
         const norm = { expand: '_bn0', depthwise: '_bn1', project: '_bn2' }[part]
         return [`_blocks.${block}._${part}_conv`, `_blocks.${block}.${norm}`]
       },
+      classifier: '_fc.weight',
     },
   })
 }

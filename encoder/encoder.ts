@@ -37,6 +37,8 @@ export interface Block {
 export interface Encoder extends EncoderShape {
   /** From the pixels on. What lies before the first block of a paper belongs to the first, what lies behind the last to the last. */
   readonly blocks: readonly Block[]
+  /** What the file that weights come from calls the matrix [classes, channels] of the classifier, which is no part of the encoder. */
+  readonly classifier?: string
   /**
    * Batch norm folded into the convolutions before it, filters as [height, width, in, out].
    * @throws ShowtellError INVALID_DATA naming a weight that is missing or has another shape.

@@ -41,7 +41,7 @@ describe.each(engines)('encoders on %s', (engine) => {
     })
 
     it('sees the same thing in each photo', () => {
-      const filter = weights.float32('_fc.weight')
+      const filter = weights.float32(encoder.classifier!)
       const bias = weights.float32('_fc.bias')
       const logits = reference.float32(`${encoder.name}.logits`).data
       for (let photo = 0; photo < 6; photo++) {

@@ -27,7 +27,7 @@ export interface InvertedResiduals {
   readonly padding: (kernel: number, stride: number) => Padding
   /** Of the batch norms. */
   readonly epsilon: number
-  /** What the weights' file calls the convolution and the batch norm of a layer. */
+  /** What the weights' file calls the convolution and the batch norm of a layer, and the classifier's matrix. */
   readonly names: {
     readonly stem: readonly [convolution: string, norm: string]
     readonly head: readonly [convolution: string, norm: string]
@@ -36,6 +36,7 @@ export interface InvertedResiduals {
       part: Part,
       expanded: boolean,
     ) => readonly [convolution: string, norm: string]
+    readonly classifier: string
   }
 }
 
@@ -82,6 +83,7 @@ export function invertedResiduals(family: InvertedResiduals): Encoder {
         return ops.reshape(ops.relu6(convolve(ops, weights, x, 'head')), [0, -1, head])
       },
     })),
+    classifier: names.classifier,
 
     importWeights(foreign) {
       const weights: Record<string, Array32> = {}

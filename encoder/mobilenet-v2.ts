@@ -39,6 +39,7 @@ export function mobileNetV2(name: string, width = 1): Encoder {
         if (part === 'depthwise') return [`${layers}.${first}.0`, `${layers}.${first}.1`]
         return [`${layers}.${first + 1}`, `${layers}.${first + 2}`]
       },
+      classifier: 'classifier.1.weight',
     },
   })
 }

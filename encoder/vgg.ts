@@ -79,6 +79,7 @@ export function vgg16Fc7(name: string, { base, connected } = FULL): Encoder {
       connectedBlock('fc6', pooled, connected, (ops, x) => ops.reshape(ops.maxPool(x, 2, 2), [0, 1, pooled])),
       connectedBlock('fc7', connected, connected, (_, x) => x),
     ],
+    classifier: 'classifier.6.weight',
     importWeights(foreign) {
       const source = checked(foreign, {
         'classifier.0.weight': [connected, pooled],

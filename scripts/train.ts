@@ -12,6 +12,7 @@ import {
   weightsOf,
   writeBundle,
 } from '../decoder/bundle.js'
+import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
 import { Training, type TrainingConfig, trainingConfigSchema } from '../decoder/training.js'
@@ -107,13 +108,16 @@ async function learn(
     ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),
     vocabularySize: vocabulary.size,
   }
+  const decoder = new Decoder(validate(decoderConfigSchema, shape))
   const training = new Training(
-    new Decoder(validate(decoderConfigSchema, shape)),
+    decoder,
     vocabulary,
     { train, validation, features },
     config,
     options.out,
-    from && adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
+    from === undefined
+      ? initialWeights(decoder, config.seed, source.classifier)
+      : adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
     { data: dataSum([train, validation]), from: from === undefined ? 'none' : versionOf(from.config) },
   )
   const resumed = await training.resume()
@@ -159,6 +163,7 @@ interface Source {
   readonly engine: Backend
   readonly photos: Photos
   readonly features: PhotoFeatures
+  readonly classifier?: Array32 | undefined
   readonly config: BundleContent['config']['encoder']
   content(
     trained: Readonly<Record<string, Float32Array>>,
@@ -192,6 +197,7 @@ async function openSource(
     engine,
     photos: store,
     features: new StoredFeatures(store),
+    classifier: encoder.classifier,
     config: encoder.config,
     content: () => encoder.content,
     close: async () => store.close(),

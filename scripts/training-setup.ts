@@ -18,6 +18,7 @@ import {
 } from '../decoder/bundle.js'
 import type { decoderConfigSchema } from '../decoder/decoder.js'
 import { OBJECTIVES, trainingConfigSchema } from '../decoder/training.js'
+import type { Array32 } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
@@ -137,6 +138,8 @@ export async function begunVocabulary(file: string, build: () => Vocabulary): Pr
 export interface OpenedEncoder {
   readonly config: BundleConfig['encoder']
   readonly content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
+  /** [classes, channels], where the weights came with one. */
+  readonly classifier?: Array32 | undefined
 }
 
 /** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
@@ -158,9 +161,9 @@ export async function openEncoder(
     )
   const source = /^https?:/.test(given) ? given : basename(given)
   if (ofGraph) return openGraph(given, inputRange, source, sum, engine)
-  const { weights, sums } = await importEncoder(encoderByName(name), given)
+  const { weights, sums, classifier } = await importEncoder(encoderByName(name), given)
   checkSum(sum, sums, given)
-  return { config: { name, source }, content: { encoderWeights: weights } }
+  return { config: { name, source }, content: { encoderWeights: weights }, classifier }
 }
 
 async function ofBundle(
