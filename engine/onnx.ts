@@ -91,6 +91,7 @@ export class OnnxOps implements Ops<OnnxValue> {
       const rest = looked === 0 ? this.slice(weight, to, total) : this.slice(weight, 0, from)
       return this.add(this.linear(others, rest), known)
     }
+    if (bias !== undefined && x.rank === 2) return this.record('Gemm', [x, weight, bias], 2)
     const product = this.record('MatMul', [x, weight], x.rank)
     return bias === undefined ? product : this.add(product, bias)
   }
