@@ -9,6 +9,7 @@ import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
+import { MOST_WORDS } from './options.js'
 import type { PhotoFeatures } from './photo-features.js'
 import { photoWords } from './photo-words.js'
 import { contentWords } from './repetition.js'
@@ -27,7 +28,7 @@ export const trainingConfigSchema = z.strictObject({
   imagesPerBatch: z.int().min(1).default(26),
   /** True captions a photo and step. */
   captionsPerImage: z.int().min(1).default(5),
-  maxLength: z.int().min(2).default(16),
+  maxLength: z.int().min(2).default(MOST_WORDS),
   learningRate: z.number().positive().default(7e-4),
   warmUpSteps: z.int().min(0).default(150),
   weightDecay: z.number().min(0).default(0.01),
