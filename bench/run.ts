@@ -65,9 +65,7 @@ async function searchOptions() {
   const json = async (file: string) => JSON.parse(await readFile(join(bundle, file), 'utf8'))
   const vocabulary = Vocabulary.fromJSON(await json('vocabulary.json'))
   const tokensThat = (fits: (word: string) => boolean): number[] =>
-    Array.from({ length: vocabulary.size - vocabulary.firstWord }, (_, i) => vocabulary.firstWord + i).filter(
-      (token) => fits(vocabulary.word(token)),
-    )
+    [...vocabulary.wordsThat(fits).entries()].filter(([, isOne]) => isOne === 1).map(([token]) => token)
   return {
     beamSize,
     minLength,

@@ -113,6 +113,11 @@ export class Vocabulary {
     return text
   }
 
+  /** [size] 1 for each token whose word fits. Specials are no words. */
+  wordsThat(fits: (word: string) => boolean): Uint8Array {
+    return Uint8Array.from(this.texts, (text, id) => (id >= this.firstWord && fits(text) ? 1 : 0))
+  }
+
   /** The start token of a style. @throws ShowtellError INVALID_ARGUMENT naming the styles there are. */
   startOf(style: string): number {
     const index = this.styles.indexOf(style)

@@ -166,13 +166,7 @@ export function constraintsOf(
     maxLength: options.maxLength,
     noRepeatNgram: options.noRepeatNgram,
     banned: tokens.filter(isBanned),
-    ...(options.noDanglingEnd
-      ? {
-          notLast: Uint8Array.from(tokens, (token) =>
-            isWord(token) && isDangling(vocabulary.word(token)) ? 1 : 0,
-          ),
-        }
-      : {}),
+    ...(options.noDanglingEnd ? { notLast: vocabulary.wordsThat(isDangling) } : {}),
     // Words that are said alike count as one: no "a person and a person".
     ...(options.noRepeatContentWord ? { exclusive: content } : {}),
   })

@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { makeBatch } from '../data/batches.js'
+import { isContentWord } from '../data/function-words.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { evaluate, expectGradients } from '../engine/fixtures/differences.js'
 import { floats } from '../engine/fixtures/values.js'
 import { type TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { Decoder } from './decoder.js'
 import { batchOf, TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'
-import { contentWords, repetitionLoss, saidBefore } from './repetition.js'
+import { repetitionLoss, saidBefore } from './repetition.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 
 beforeAll(async () => {
@@ -19,7 +20,7 @@ describe('saying a word again', () => {
     ['the', 'dog'],
   ]
   const vocabulary = Vocabulary.build(captions, { minimumCount: 1, styles: ['plain'] })
-  const content = contentWords(vocabulary)
+  const content = vocabulary.wordsThat(isContentWord)
 
   it('is about words of content', () => {
     expect(vocabulary.decode([...content.keys()].filter((token) => content[token] === 1)).sort()).toEqual([

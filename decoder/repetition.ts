@@ -1,20 +1,11 @@
 import type { Batch } from '../data/batches.js'
-import { isContentWord } from '../data/function-words.js'
-import type { Vocabulary } from '../data/vocabulary.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-
-/** [vocabulary] 1 for a word of content. */
-export function contentWords(vocabulary: Vocabulary): Uint8Array {
-  return Uint8Array.from({ length: vocabulary.size }, (_, token) =>
-    token >= vocabulary.firstWord && isContentWord(vocabulary.word(token)) ? 1 : 0,
-  )
-}
 
 /**
  * The words of content that a caption has said before each position, [positions, vocabulary] of 0 and 1. The word that
  * stands there is none of them, even if it stood before: people may repeat themselves.
  * @param positions in the batch, rising
- * @param content see `contentWords`
+ * @param content [vocabulary] 1 for a word of content
  */
 export function saidBefore(batch: Batch, positions: Int32Array, content: Uint8Array): Float32Array {
   const { length, tokens, targets } = batch

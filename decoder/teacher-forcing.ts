@@ -18,7 +18,7 @@ export interface LossOptions {
   readonly shares?: Float32Array
   /** How much the loss of the photos' words counts, and those words; see `photoWords`. */
   readonly photoWords?: { readonly weight: number; readonly wanted: Float32Array }
-  /** How much the probability of saying a word of content again counts, and which words are such; see `contentWords`. */
+  /** How much the probability of saying a word of content again counts, and [vocabulary] 1 for a word of content. */
   readonly repetition?: { readonly weight: number; readonly content: Uint8Array }
 }
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Batch, type Example, makeBatch } from '../data/batches.js'
+import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { initialize } from '../engine/initialize.js'
 import { AdamW } from '../engine/optimiser.js'
@@ -12,7 +13,6 @@ import type { Decoder } from './decoder.js'
 import { MOST_WORDS } from './options.js'
 import type { PhotoFeatures } from './photo-features.js'
 import { photoWords } from './photo-words.js'
-import { contentWords } from './repetition.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
@@ -132,7 +132,7 @@ export class Training {
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.schedule = new Schedule(data.train, data.features, config)
-    this.content = contentWords(vocabulary)
+    this.content = vocabulary.wordsThat(isContentWord)
     const parameters = [...decoder.parameters, ...encoderParameters]
     this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
     const decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
