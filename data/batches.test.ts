@@ -16,13 +16,16 @@ const anyExamples = fc
   )
   .map((list): Example[] => list.map((example, index) => ({ ...example, key: `photo ${index}` })))
 
+/** The first epoch of a seed. */
+const first = { captionsPerImage: 5, maxLength: 20, seed: 1, epoch: 0 }
+
 describe('makeBatch', () => {
   it('feeds start and words, asks for words and end, masks what is missing', () => {
     const examples: Example[] = [
       { key: 'one', style: 'own', captions: [['a', 'b'], ['c']] },
       { key: 'two', style: 'coco', captions: [['d', 'rare', 'a']] },
     ]
-    const batch = makeBatch(examples, [1, 0], vocabulary, { seed: 1, epoch: 0 })
+    const batch = makeBatch(examples, [1, 0], vocabulary, first)
     // pad 0, end 1, unknown 2, start coco 3, start own 4, a 5, b 6, c 7, d 8
     expect(batch).toEqual({
       images: 2,
@@ -39,7 +42,7 @@ describe('makeBatch', () => {
     const examples: Example[] = [
       { key: 'one', style: 'coco', captions: [['a', 'b', 'c'], ['a', 'b'], ['a']] },
     ]
-    const batch = makeBatch(examples, [0], vocabulary, { seed: 1, epoch: 0, maxLength: 2 })
+    const batch = makeBatch(examples, [0], vocabulary, { ...first, maxLength: 2 })
     expect(batch.length).toBe(3)
     expect([...batch.tokens]).toEqual([3, 5, 0, 3, 5, 6, 3, 5, 0])
     expect([...batch.targets]).toEqual([5, 6, 0, 5, 6, 1, 5, 1, 0])
@@ -50,7 +53,7 @@ describe('makeBatch', () => {
     fc.assert(
       fc.property(anyExamples, fc.nat(5), fc.integer({ min: 1, max: 6 }), (examples, epoch, most) => {
         const indices = examples.map((_, index) => index)
-        const options = { seed: 3, epoch, captionsPerImage: most }
+        const options = { ...first, seed: 3, epoch, captionsPerImage: most }
         const batch = makeBatch(examples, indices, vocabulary, options)
         expect(makeBatch(examples, indices, vocabulary, options)).toEqual(batch)
         for (const [image, { captions, style }] of examples.entries()) {
@@ -78,19 +81,17 @@ describe('makeBatch', () => {
   it('draws other captions in another epoch where a photo has more than enough', () => {
     const captions = Array.from({ length: 30 }, (_, i) => Array<string>(i + 1).fill('a'))
     const examples: Example[] = [{ key: 'one', style: 'coco', captions }]
-    const options = { seed: 1, maxLength: 50 }
-    const first = makeBatch(examples, [0], vocabulary, { ...options, epoch: 0 })
-    const second = makeBatch(examples, [0], vocabulary, { ...options, epoch: 1 })
-    expect(first.hypotheses).toBe(5)
-    expect(first.mask).not.toEqual(second.mask)
+    const options = { ...first, maxLength: 50 }
+    const one = makeBatch(examples, [0], vocabulary, options)
+    const other = makeBatch(examples, [0], vocabulary, { ...options, epoch: 1 })
+    expect(one.hypotheses).toBe(5)
+    expect(one.mask).not.toEqual(other.mask)
   })
 
   it('refuses captions without words and positions that are not there', () => {
     const examples: Example[] = [{ key: 'one', style: 'coco', captions: [['a'], []] }]
-    expect(() => makeBatch(examples, [0], vocabulary, { seed: 1, epoch: 0 })).toThrow(
-      'Expected captions with words for one',
-    )
-    expect(() => makeBatch(examples, [1], vocabulary, { seed: 1, epoch: 0 })).toThrow(
+    expect(() => makeBatch(examples, [0], vocabulary, first)).toThrow('Expected captions with words for one')
+    expect(() => makeBatch(examples, [1], vocabulary, first)).toThrow(
       'Expected an index from 0 to 0 for examples but received 1',
     )
   })
@@ -101,7 +102,7 @@ describe('batchesOfEpoch', () => {
     const size = fc.integer({ min: 1, max: 7 })
     fc.assert(
       fc.property(anyExamples, size, size, fc.nat(9), (examples, imagesPerBatch, window, epoch) => {
-        const options = { imagesPerBatch, window, seed: 5, epoch }
+        const options = { ...first, imagesPerBatch, window, seed: 5, epoch }
         const batches = batchesOfEpoch(examples, options)
         expect(batches.flat().sort((a, b) => a - b)).toEqual(examples.map((_, index) => index))
         expect(batches.filter((batch) => batch.length < imagesPerBatch).length).toBeLessThanOrEqual(1)
@@ -114,7 +115,7 @@ describe('batchesOfEpoch', () => {
   const examples = lengths.map(
     (length, i): Example => ({ key: `${i}`, style: 'coco', captions: [Array<string>(length).fill('a')] }),
   )
-  const options = { imagesPerBatch: 10, seed: 1, epoch: 0 }
+  const options = { ...first, imagesPerBatch: 10 }
   const paddedSteps = (batches: number[][]) =>
     batches.reduce((sum, batch) => sum + Math.max(...batch.map((index) => lengths[index]!)) * batch.length, 0)
 

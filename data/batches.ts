@@ -28,16 +28,13 @@ export interface Batch {
 
 export interface BatchOptions {
   /** Captions a photo; of more, as many are drawn anew each epoch; fewer are masked. */
-  readonly captionsPerImage?: number
+  readonly captionsPerImage: number
   /** Captions of more words are cut and get no end target: they do not end there. */
-  readonly maxLength?: number
+  readonly maxLength: number
   readonly seed: number
   /** From 0. */
   readonly epoch: number
 }
-
-const CAPTIONS_PER_IMAGE = 5
-const MAX_LENGTH = 20
 
 /**
  * Which examples make each batch of an epoch, as positions in `examples`, every one exactly once. A pure function of
@@ -74,7 +71,7 @@ export function makeBatch(
   vocabulary: Vocabulary,
   options: BatchOptions,
 ): Batch {
-  const { maxLength = MAX_LENGTH } = options
+  const { maxLength } = options
   const chosen = indices.map((index) => chosenCaptions(examples, index, options))
   const images = indices.length
   const hypotheses = Math.max(0, ...chosen.map((captions) => captions.length))
@@ -110,7 +107,7 @@ function targetsOf(words: readonly string[], vocabulary: Vocabulary, maxLength: 
 function chosenCaptions(
   examples: readonly Example[],
   index: number,
-  { captionsPerImage = CAPTIONS_PER_IMAGE, seed, epoch }: BatchOptions,
+  { captionsPerImage, seed, epoch }: BatchOptions,
 ): readonly (readonly string[])[] {
   const { key, captions } = exampleAt(examples, index)
   if (captions.length === 0 || captions.some((words) => words.length === 0))

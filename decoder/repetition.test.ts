@@ -33,6 +33,7 @@ describe('saying a word again', () => {
   it('can happen to each word that the caption has said, but not where people say it again', () => {
     const batch = makeBatch([{ key: 'one', style: 'plain', captions }], [0], vocabulary, {
       captionsPerImage: 2,
+      maxLength: 20,
       seed: 1,
       epoch: 0,
     })
