@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { initialize } from '../engine/initialize.js'
+import { useBackend } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 import { classDirections, initialWeights } from './class-directions.js'
 import { Decoder } from './decoder.js'
 import { TINY } from './fixtures/tiny.js'
+
+beforeAll(() => useBackend('cpu'))
 
 const random = new Random(1, 'classes')
 const matrix = (rows: readonly (readonly number[])[]) => ({

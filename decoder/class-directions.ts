@@ -1,5 +1,6 @@
 import type { Array32 } from '../encoder/encoder.js'
 import { initialize } from '../engine/initialize.js'
+import { TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import type { Decoder } from './decoder.js'
 
@@ -43,11 +44,12 @@ export function classDirections({ shape, data }: Array32, count: number): Float3
   const points = Array.from({ length: classes }, (_, row) =>
     unit(data.subarray(row * channels, (row + 1) * channels).map((value, i) => value - mean[i]!)),
   )
-  let centres = farApart(points, count)
+  let centres = farApart(cosines(points, points), count).map((row) => points[row]!)
   for (let round = 0; round < ROUNDS; round++) {
     const sums = centres.map(() => new Float32Array(channels))
-    for (const point of points) {
-      const sum = sums[nearest(point, centres)]!
+    for (const [row, near] of cosines(points, centres).entries()) {
+      const sum = sums[near.indexOf(near.reduce((most, value) => Math.max(most, value)))]!
+      const point = points[row]!
       for (let i = 0; i < channels; i++) sum[i]! += point[i]!
     }
     // A centre that no class is near stays where it was.
@@ -56,33 +58,36 @@ export function classDirections({ shape, data }: Array32, count: number): Float3
   return centres
 }
 
-/** The first point, then each time the one that is farthest from those taken. */
-function farApart(points: readonly Float32Array[], count: number): Float32Array[] {
-  const closest = new Float32Array(points.length).fill(Number.NEGATIVE_INFINITY)
-  const taken: Float32Array[] = []
+/** The first row, then each time the one that is farthest from those taken. */
+function farApart(cosines: readonly Float32Array[], count: number): number[] {
+  const closest = new Float32Array(cosines.length).fill(Number.NEGATIVE_INFINITY)
+  const taken: number[] = []
   let next = 0
   while (taken.length < count) {
-    const point = points[next]!
-    taken.push(point)
-    for (const [row, other] of points.entries()) closest[row] = Math.max(closest[row]!, dot(point, other))
+    taken.push(next)
+    for (const [row, cosine] of cosines[next]!.entries()) closest[row] = Math.max(closest[row]!, cosine)
     closest[next] = Number.POSITIVE_INFINITY
     next = closest.indexOf(closest.reduce((least, value) => Math.min(least, value)))
   }
   return taken
 }
 
-function nearest(point: Float32Array, centres: readonly Float32Array[]): number {
-  const cosines = centres.map((centre) => dot(point, centre))
-  return cosines.indexOf(cosines.reduce((most, value) => Math.max(most, value)))
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
+/** Of each unit vector with each of the others: [points, others]. */
+function cosines(points: readonly Float32Array[], others: readonly Float32Array[]): Float32Array[] {
+  const ops = new TensorFlowOps()
+  const matrix = (rows: readonly Float32Array[]) => {
+    const width = rows[0]!.length
+    const values = new Float32Array(rows.length * width)
+    for (const [row, vector] of rows.entries()) values.set(vector, row * width)
+    return ops.input(values, [rows.length, width])
+  }
+  const product = ops.scope(() => ops.matMul(matrix(points), ops.transpose(matrix(others))))
+  const values = ops.read(product) as Float32Array
+  ops.dispose([product])
+  return points.map((_, row) => values.subarray(row * others.length, (row + 1) * others.length))
 }
 
 function unit(vector: Float32Array): Float32Array {
-  const length = Math.sqrt(dot(vector, vector))
+  const length = Math.hypot(...vector)
   return length === 0 ? vector : vector.map((value) => value / length)
 }

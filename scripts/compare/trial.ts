@@ -7,6 +7,7 @@ import type { FeatureStore } from '../../data/feature-store.js'
 import type { Vocabulary } from '../../data/vocabulary.js'
 import { writeBundle } from '../../decoder/bundle.js'
 import { loadCaptioner } from '../../decoder/captioner.js'
+import { initialWeights } from '../../decoder/class-directions.js'
 import type { Decoder } from '../../decoder/decoder.js'
 import { StoredFeatures } from '../../decoder/photo-features.js'
 import { Training, type TrainingConfig, type TrainingEvent } from '../../decoder/training.js'
@@ -139,7 +140,7 @@ const settingsSchema = z.record(z.string(), z.unknown())
 /** @returns undefined when it was stopped. */
 async function train(
   { decoder, recipe }: Candidate,
-  { features, vocabulary, lessons, validation, validateEvery }: Setup,
+  { features, vocabulary, lessons, validation, validateEvery, encoder }: Setup,
   folder: string,
   signal: AbortSignal,
 ): Promise<Training | undefined> {
@@ -149,6 +150,7 @@ async function train(
     { train: lessons, validation, features: new StoredFeatures(features) },
     recipe,
     folder,
+    initialWeights(decoder, recipe.seed, encoder.classifier),
   )
   await training.resume()
   const log = new TrainingLog(folder)
