@@ -1,5 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
-import { basename, dirname, resolve } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { expected, messageOf, ShowtellError } from '../errors.js'
@@ -13,13 +12,11 @@ import type { Reader, Source } from './readers/reader.js'
 export interface CaptionedImage {
   /** Unique within its file: the COCO number without leading zeros, or the file name without its ending. */
   readonly id: string
-  /** As the caption file names it, or its full path where a folder of images was given. */
+  /** As the caption file names it. */
   readonly file: string
   /** As written, without outer white space; never empty, each with at least one letter or digit. */
   readonly captions: readonly string[]
   readonly split?: string
-  /** The start token to train with. */
-  readonly style?: string
 }
 
 /** The formats of caption files, in the order in which they are recognised. */
@@ -33,11 +30,8 @@ export interface ReadCaptionsOptions {
   readonly format?: CaptionFormat
   /** Only the photos of this split. */
   readonly split?: string
-  /** The folder of the photos; given, each photo must be there. */
-  readonly images?: string
-  readonly style?: string
   /**
-   * Takes every entry that cannot be used (broken, doubled, empty, without its photo), and reading goes on without it.
+   * Takes every entry that cannot be used (broken, doubled, empty), and reading goes on without it.
    * When absent, any such entry fails the whole reading.
    */
   readonly onProblem?: (problem: ShowtellError) => void
@@ -58,12 +52,10 @@ export async function readCaptions(
   const reader = options.format === undefined ? recognise(source) : READERS[options.format]
   const problems: ShowtellError[] = []
   const report = options.onProblem ?? ((problem) => problems.push(problem))
-  let images = await reader.read(source, options.split, report)
-  if (options.images !== undefined) images = await withPhotos(images, options.images, path, report)
+  const images = await reader.read(source, options.split, report)
   if (problems.length > 0) throw combined(problems)
   if (images.length === 0) throw expected('photos with captions', path, 'none', 'INVALID_DATA')
-  const { style } = options
-  return style === undefined ? images : images.map((image) => ({ ...image, style }))
+  return images
 }
 
 async function readSource(path: string): Promise<Source> {
@@ -102,29 +94,6 @@ function recognise(source: Source): Reader {
   for (const reader of Object.values(READERS)) if (reader.recognises(source)) return reader
   const titles = Object.values(READERS).map((reader) => reader.title)
   throw expected(`one of ${titles.join(', ')}`, source.path, source.text.slice(0, 100), 'INVALID_DATA')
-}
-
-/** The images with full paths; those whose file is not there are reported. */
-async function withPhotos(
-  images: readonly CaptionedImage[],
-  folder: string,
-  path: string,
-  report: (problem: ShowtellError) => void,
-): Promise<CaptionedImage[]> {
-  const listings = new Map<string, Set<string>>()
-  const found: CaptionedImage[] = []
-  for (const image of images) {
-    const file = resolve(folder, image.file)
-    const parent = dirname(file)
-    let listing = listings.get(parent)
-    if (listing === undefined) {
-      listing = new Set(await readdir(parent).catch(() => []))
-      listings.set(parent, listing)
-    }
-    if (listing.has(basename(file))) found.push({ ...image, file })
-    else report(expected(`a photo ${file}`, `${path}: image ${image.id}`, 'none', 'INVALID_DATA'))
-  }
-  return found
 }
 
 /** One error for all problems: the first few in words, the rest counted. */

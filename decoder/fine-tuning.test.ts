@@ -15,8 +15,9 @@ import { Decoder } from './decoder.js'
 import { randomEncoder, TunedFeatures } from './fine-tuning.js'
 import { batchOf, TINY, tinyWeights } from './fixtures/tiny.js'
 import { threeBlocks, threeBlocksWeights, writeColoured } from './fixtures/tuning.js'
+import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
-import { Training, type TrainingConfig, type TrainingEvent, trainingConfigSchema } from './training.js'
+import { Training, type TrainingEvent } from './training.js'
 
 const COLOURS = ['red', 'green', 'blue', 'grey'] as const
 const VOCABULARY = Vocabulary.fromJSON({ version: 1, styles: ['plain'], words: [...COLOURS, 'wall'] })

@@ -15,7 +15,8 @@ import { loadCaptioner } from './captioner.js'
 import { Decoder } from './decoder.js'
 import { StoredFeatures } from './photo-features.js'
 import { prepareFeatures } from './prepare.js'
-import { Training, trainingConfigSchema } from './training.js'
+import { trainingConfigSchema } from './recipe.js'
+import { Training } from './training.js'
 
 const FLICKR8K = resolve(process.env.SHOWTELL_SHARED ?? '../shared', 'datasets/flickr8k')
 const PHOTOS = join(FLICKR8K, 'photos')

@@ -11,7 +11,8 @@ import { Random } from '../random.js'
 import { Decoder, type DecoderConfig } from './decoder.js'
 import { TINY } from './fixtures/tiny.js'
 import { StoredFeatures } from './photo-features.js'
-import { Training, type TrainingConfig, type TrainingEvent, trainingConfigSchema } from './training.js'
+import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
+import { Training, type TrainingEvent } from './training.js'
 
 const WORDS = ['dog', 'cat', 'runs', 'sits', 'on', 'grass']
 const VOCABULARY = Vocabulary.fromJSON({ version: 1, styles: ['plain', 'ornate'], words: WORDS })

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { z } from 'zod'
 import { type Batch, type Example, makeBatch } from '../data/batches.js'
 import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
@@ -10,47 +9,13 @@ import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
-import { MOST_WORDS } from './options.js'
 import type { PhotoFeatures } from './photo-features.js'
 import { photoWords } from './photo-words.js'
+import type { TrainingConfig } from './recipe.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
 import { type Measured, Validation } from './validation.js'
-
-/** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
-export const OBJECTIVES = ['cross-entropy', 'cider'] as const
-
-/** The recipe; every field has the default that the shipped bundle was trained with. */
-export const trainingConfigSchema = z.strictObject({
-  objective: z.enum(OBJECTIVES).default('cross-entropy'),
-  epochs: z.int().min(1).default(10),
-  imagesPerBatch: z.int().min(1).default(26),
-  /** True captions a photo and step. */
-  captionsPerImage: z.int().min(1).default(5),
-  maxLength: z.int().min(2).default(MOST_WORDS),
-  learningRate: z.number().positive().default(7e-4),
-  warmUpSteps: z.int().min(0).default(150),
-  weightDecay: z.number().min(0).default(0.01),
-  clipNorm: z.number().positive().default(2),
-  averageDecay: z.number().min(0).lt(1).default(0.998),
-  dropout: z.number().min(0).lt(1).default(0.3),
-  labelSmoothing: z.number().min(0).lt(1).default(0.1),
-  /** Captions drawn a photo and step, for the objective cider. */
-  samplesPerImage: z.int().min(2).default(5),
-  /** Weight of the cross-entropy beside the reward, for the objective cider. */
-  crossEntropyWeight: z.number().min(0).default(0.2),
-  /** Weight of the loss of the words that the photo's captions have; see `photoWordsLoss`. */
-  photoWordsWeight: z.number().min(0).default(0),
-  /** Weight of the probability of saying a word of content again; see `repetitionLoss`. */
-  repetitionWeight: z.number().min(0).default(0),
-  /** How many of the encoder's last blocks are trained too; none when absent. */
-  fineTuneEncoder: z.int().min(1).optional(),
-  /** Highest learning rate of those; the decoder's when absent. */
-  encoderLearningRate: z.number().positive().optional(),
-  seed: z.int().min(0).default(1),
-})
-export type TrainingConfig = z.infer<typeof trainingConfigSchema>
 
 /** What happened at a step; one line of `log.jsonl`. */
 export interface TrainingEvent {

@@ -36,7 +36,18 @@ it('writes what it fitted into the bundle', async () => {
   expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('3 validation photos')
 })
 
-it('ends, and writes nothing, when a photo is missing', async () => {
+it('leaves out a photo that cannot be read', async () => {
+  await write('some.jsonl', [
+    ['1.jpg', 'train'],
+    ['nowhere.jpg', 'val'],
+    ['photos/3.jpg', 'val'],
+    ['4.jpg', 'val'],
+  ])
+  expect(await run(calibrate('some.jsonl'))).toMatch(/^left out: .*nowhere\.jpg/m)
+  expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('2 validation photos')
+})
+
+it('ends, and writes nothing, when no photo can be read', async () => {
   const before = await readFile(at('bundle/config.json'), 'utf8')
   await write('missing.jsonl', [
     ['1.jpg', 'train'],

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { nameIn } from '../data/photo-files.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
@@ -10,6 +11,7 @@ import { expected } from '../errors.js'
 import { scoreConfidence } from '../metrics/calibration.js'
 import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
+import { leftOut } from './left-out.js'
 import { progressBar } from './progress.js'
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
@@ -29,7 +31,7 @@ export function register(program: Command): void {
 async function calibrate(options: { bundle: string; data: string[]; images: string[] }): Promise<void> {
   const signal = interruptible()
   const folders = new PhotoFolders(options.images)
-  const sets = await Promise.all(options.data.map((option) => readTrainingSet(option, () => {})))
+  const sets = await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))
   if (sets.every(({ validation }) => validation.length === 0))
     throw expected('validation photos', '--data', 'none', 'INVALID_DATA')
   const captioner = await loadCaptioner(options.bundle)
@@ -40,6 +42,7 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   } finally {
     await captioner.close()
   }
+  if (examples.length === 0) throw expected('photos that can be read', '--images', 'none', 'INVALID_DATA')
   // Each half is measured by the fit of the other; the bundle then gets the fit of all.
   const fits = [1, 0].map((half) => ({
     weights: fitConfidence(examples.filter((_, i) => i % 2 === half)),
@@ -72,11 +75,14 @@ async function examplesOf(
       signal.throwIfAborted()
       const batch = validation.slice(from, from + BATCH)
       const photos = await captioner.caption(
-        batch.map(({ file }) => join(folder, file)),
+        batch.map(({ file }) => join(folder, nameIn(folder, file) ?? file)),
         { style },
       )
       for (const [i, photo] of photos.entries()) {
-        if (photo instanceof Error) throw photo
+        if (photo instanceof Error) {
+          leftOut(photo)
+          continue
+        }
         const references = batch[i]!.captions.map((caption) => tokenize(caption))
         examples.push({ ...photo.captions[0]!, references })
       }

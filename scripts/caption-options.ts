@@ -29,6 +29,11 @@ const ALLOWED: Partial<Record<Flag, string>> = {
   noDanglingEnd: 'let a caption break off: "a man sitting on a"',
 }
 
+/** What a command calls the caption options. */
+export const CAPTION_OPTIONS: readonly string[] = Object.values(FLAGS).map((flag) =>
+  new Option(flag).attributeName(),
+)
+
 /** Adds the caption options to a command. */
 export function addCaptionOptions(command: Command): Command {
   for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {

@@ -48,6 +48,8 @@ it(
   async () => {
     expect(await run(caption('--threads', 'all'), [1])).toContain('Expected a positive integer for threads')
     expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
+    const table = ['--output', 'never-made.csv', '--format', 'csv', '--count', '2']
+    expect(await run(caption(...table), [1])).toContain('Expected --count 1, or --format jsonl')
   },
   TIMEOUT,
 )

@@ -14,7 +14,7 @@ import { addCaptionOptions, bundleOption, captionRequest } from './caption-optio
 import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
 import { sidecarOf, writeAltText } from './caption-xmp.js'
-import { interruptible } from './interrupt.js'
+import { INTERRUPTED, interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
 const BATCH = 16
@@ -62,6 +62,8 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   const all = validate(captionOptionsSchema, request)
   if (options.format !== undefined && options.output === undefined)
     throw expected('--output', `--format ${options.format}`, undefined)
+  if (all.count > 1 && options.format !== undefined && options.format !== 'jsonl')
+    throw expected('--count 1, or --format jsonl', `--format ${options.format}`, all.count)
   if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
   const files = await photosOf(inputs)
   if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
@@ -143,7 +145,7 @@ async function captionTo(
     return
   }
   process.stderr.write(`stopped after ${count - undone} of ${files.length} photos${again}\n`)
-  process.exitCode = 130
+  process.exitCode = INTERRUPTED
 }
 
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */

@@ -31,10 +31,10 @@ const text = (...names: string[]): Promise<string> => readFile(at(...names), 'ut
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'compare-'))
   // 39 photos, three of them to validate: less than the steps take.
-  const set = await writeTrainingSet(at('set'), 39)
+  const { begin } = await writeTrainingSet(at('set'), 39)
   await writeFile(at('list.json'), JSON.stringify(LIST))
   command = (out, ...more) => [
-    ...['compare', ...set, '--photo', PHOTO, '--variants', at('list.json')],
+    ...['compare', ...begin, '--photo', PHOTO, '--variants', at('list.json')],
     ...['--steps', String(STEPS), '--validations', '3', '--out', at(out), ...more],
   ]
   await run(command('whole'))

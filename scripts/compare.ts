@@ -6,7 +6,7 @@ import type { Example } from '../data/batches.js'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
-import { trainingConfigSchema } from '../decoder/training.js'
+import { trainingConfigSchema } from '../decoder/recipe.js'
 import { validate } from '../decoder/validate.js'
 import { decodeImage } from '../encoder/image.js'
 import { fileSum } from '../engine/folder.js'
@@ -25,6 +25,7 @@ import {
   readSets,
   recipeOf,
   shapeOf,
+  storedPhotos,
   type TrainingOptions,
 } from './training-setup.js'
 import { writeWhole } from './whole-file.js'
@@ -40,10 +41,8 @@ interface Options extends TrainingOptions {
 
 const budgetSchema = z.strictObject({ steps: z.int().min(1), validations: z.int().min(1) })
 
-/** The fields of the recipe that one gives. The budget says how long; an encoder that is trained too needs photos. */
-const RECIPE = Object.keys(trainingConfigSchema.shape).filter(
-  (name) => !['epochs', 'fineTuneEncoder', 'encoderLearningRate'].includes(name),
-)
+/** What of the recipe one gives. The budget says how long; an encoder that is trained too needs photos. */
+const RECIPE = trainingConfigSchema.omit({ epochs: true, fineTuneEncoder: true, encoderLearningRate: true })
 /** The whole training is one pass over the lessons. */
 const EPOCHS = 1
 
@@ -76,7 +75,7 @@ async function compare(options: Options): Promise<void> {
   const variants = await variantsOf(options.variants, [
     ...Object.keys(shape),
     // Of another size of batches the budget would be another.
-    ...RECIPE.filter((name) => name !== 'imagesPerBatch'),
+    ...Object.keys(RECIPE.shape).filter((name) => name !== 'imagesPerBatch'),
   ])
   // A photo that does not open shows before the training.
   await decodeImage(options.photo, 1)
@@ -84,7 +83,7 @@ async function compare(options: Options): Promise<void> {
   const engine = await useBackend(options.engine)
   const features = FeatureStore.open(options.features)
   const encoder = await openEncoder(features, options, engine)
-  const { styles, train, validation, summary } = await readSets(options.data, features)
+  const { styles, train, validation, summary } = await readSets(options.data, storedPhotos(features))
   await mkdir(options.out, { recursive: true })
   const vocabulary = await begunVocabulary(join(options.out, 'vocabulary.json'), () =>
     Vocabulary.build(

@@ -233,6 +233,9 @@ test.each([
 
 test('missing files, no candidates and wrong numbers are named', async () => {
   const refs = await write('refs.json', references)
+  await expect(
+    showtell('evaluate', '--references', refs, '--candidates', 'none.json', '--count', '2'),
+  ).rejects.toThrow("option '--candidates <file>' cannot be used with option '--count <n>'")
   await expect(showtell('evaluate', '--references', refs, '--candidates', 'none.json')).rejects.toThrow(
     'none.json',
   )

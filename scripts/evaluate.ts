@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
+import { nameIn } from '../data/photo-files.js'
 import { expected } from '../errors.js'
 import {
   type Candidate,
@@ -17,7 +18,7 @@ import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
 import { textReport } from '../metrics/report-rows.js'
-import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
+import { addCaptionOptions, bundleOption, CAPTION_OPTIONS, captionRequest } from './caption-options.js'
 import {
   extremeCaptions,
   frequencies,
@@ -60,7 +61,12 @@ export function register(program: Command): void {
     .command('evaluate')
     .description('score captions with the COCO metrics; captions photos first when no --candidates are given')
     .requiredOption('--references <file>', `captions by people: ${Object.keys(READERS).join(', ')}`)
-    .option('--candidates <file>', 'captions to score: COCO results JSON, or JSON lines')
+    .addOption(
+      new Option('--candidates <file>', 'captions to score: COCO results JSON, or JSON lines').conflicts([
+        'bundle',
+        ...CAPTION_OPTIONS,
+      ]),
+    )
     .addOption(
       new Option('--format <name>', 'format of the references; recognised when absent').choices(
         Object.keys(READERS),
@@ -121,28 +127,34 @@ async function run(options: Options): Promise<void> {
   const candidatesIn = async (file: string): Promise<Candidate[]> =>
     ofImages(parseCandidates(await textOf(file), file, warn), wanted, all)
   const references = options.candidates === undefined ? wanted.slice(0, limit) : wanted
+  // Before photos are captioned, which takes long: a file that is not there shows now.
+  const others = options.compare === undefined ? undefined : await candidatesIn(options.compare)
+  const known = {
+    ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
+    ...(options.subjects === undefined ? {} : { subjects: parseGroups(await textOf(options.subjects)) }),
+    ...(options.documentFrequencies === undefined
+      ? {}
+      : { documentFrequencies: await frequencies(options.documentFrequencies) }),
+  }
   const candidates =
     options.candidates === undefined
       ? await captionPhotos(references, options, warn)
       : await candidatesIn(options.candidates)
   const where = options.candidates ?? 'the captioner'
   const images = joinReferences(candidates, references, where, warn).slice(0, limit)
-  const { compare } = options
+  if (options.reliability !== undefined && images.every(({ confidence }) => confidence === undefined))
+    throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
   const compared =
-    compare === undefined
+    others === undefined
       ? undefined
-      : otherCaptions(joinReferences(await candidatesIn(compare), wanted, compare, warn), images, compare)
+      : otherCaptions(joinReferences(others, wanted, options.compare!, warn), images, options.compare!)
   const { paraphrases } = options
   const evaluation = await evaluate(images, {
     meteor: startMeteor(paraphrases === undefined ? {} : { paraphrases }),
     samples: options.samples,
     people: options.people === true,
     ...(compared === undefined ? {} : { other: compared }),
-    ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
-    ...(options.subjects === undefined ? {} : { subjects: parseGroups(await textOf(options.subjects)) }),
-    ...(options.documentFrequencies === undefined
-      ? {}
-      : { documentFrequencies: await frequencies(options.documentFrequencies) }),
+    ...known,
   })
   process.stdout.write(textReport(evaluation))
   if (options.saveDocumentFrequencies !== undefined)
@@ -156,11 +168,8 @@ async function run(options: Options): Promise<void> {
       `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
     )
   if (options.extremes !== undefined) await writeFile(options.extremes, extremeCaptions(evaluation, images))
-  if (options.reliability !== undefined) {
-    if (evaluation.calibration === undefined)
-      throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
+  if (options.reliability !== undefined && evaluation.calibration !== undefined)
     await writeFile(options.reliability, reliabilityDiagram(evaluation.calibration))
-  }
   if (options.html !== undefined) {
     const pictures = await picturesOf(evaluation, images, options.images, warn)
     const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
@@ -189,7 +198,7 @@ async function captionPhotos(
   try {
     for (let from = 0; from < references.length; from += BATCH) {
       const batch = references.slice(from, from + BATCH)
-      const files = batch.map(({ file }) => join(folder, file))
+      const files = batch.map(({ file }) => join(folder, nameIn(folder, file) ?? file))
       for (const [index, result] of (await captioner.caption(files, request)).entries()) {
         const { id, file } = batch[index] ?? { id: '', file: '' }
         if (result instanceof Error) warn(`no caption for ${file}: ${result.message}`)

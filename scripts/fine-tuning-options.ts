@@ -1,10 +1,10 @@
-import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
+import { nameIn } from '../data/photo-files.js'
 import { namedPath } from '../data/splits.js'
 import { type Bundle, isGraph, weightsOf } from '../decoder/bundle.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
-import type { TrainingConfig } from '../decoder/training.js'
+import type { TrainingConfig } from '../decoder/recipe.js'
 import type { Array32, Encoder } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
@@ -60,8 +60,8 @@ export class PhotoFolders implements Photos {
     return folder
   }
 
-  has(key: string, style: string): boolean {
-    return existsSync(join(this.folderOf(style), key))
+  keyOf(file: string, style: string): string | undefined {
+    return nameIn(this.folderOf(style), file)
   }
 }
 

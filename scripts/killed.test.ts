@@ -114,8 +114,8 @@ describe('killed at random moments and started again until it is done', () => {
   it(
     'train has the losses and the weights of an undisturbed run, bit for bit',
     async () => {
-      const set = await writeTrainingSet(at('set'), 13)
-      const command = (out: string): string[] => ['train', ...set, '--out', at(out), '--epochs', '6']
+      const { begin } = await writeTrainingSet(at('set'), 13)
+      const command = (out: string): string[] => ['train', ...begin, '--out', at(out), '--epochs', '6']
       await run(command('undisturbed'))
       let killed = 0
       for (let i = 0; i < KILLS; i++)

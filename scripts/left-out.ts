@@ -1,6 +1,4 @@
-import type { ShowtellError } from '../errors.js'
-
 /** Says on the error stream what cannot be used; the work goes on without it. */
-export function leftOut({ message }: ShowtellError): void {
+export function leftOut({ message }: Error): void {
   process.stderr.write(`left out: ${message}\n`)
 }

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { ShowtellError } from '../errors.js'
+import { RELEASE } from '../release.js'
+import { INTERRUPTED } from './interrupt.js'
 
 /** One file a command. Only the one that runs is loaded: together they take seconds to load. */
 const COMMANDS = {
@@ -20,7 +22,7 @@ const COMMANDS = {
   'gradient-flow': () => import('./gradient-flow.js'),
 }
 
-const program = new Command('showtell').description('Captions photos').showHelpAfterError()
+const program = new Command('showtell').description('Captions photos').version(RELEASE).showHelpAfterError()
 const asked = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2])
 for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (await load()).register(program)
 
@@ -37,7 +39,7 @@ try {
   const line = lineOf(error)
   if (line === undefined) throw error
   process.stderr.write(`${line}\n`)
-  process.exitCode = 1
+  process.exitCode = error instanceof ShowtellError && error.code === 'ABORTED' ? INTERRUPTED : 1
 }
 
 /** What is said of an error that is no fault of the program: one of ours, or what the system refused. */

@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { readBundle } from '../decoder/bundle.js'
 import { readArrays, writeArrays } from '../engine/training-state.js'
 import { interruptAtWork, run } from './fixtures/commands.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
@@ -9,9 +11,14 @@ import { writeTrainingSet } from './fixtures/training-set.js'
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 let folder: string
-let set: string[]
+let set: Awaited<ReturnType<typeof writeTrainingSet>>
 const at = (...names: string[]): string => join(folder, ...names)
-const train = (out: string, ...more: string[]): string[] => ['train', ...set, '--out', at(out), ...more]
+const train = (out: string, ...more: string[]): string[] => [
+  ...['train', ...set.begin, '--out', at(out), ...more],
+]
+const trainFrom = (bundle: string, out: string, ...more: string[]): string[] => [
+  ...['train', ...set.goOn, '--from', at(bundle), '--out', at(out), ...more],
+]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'train-'))
   set = await writeTrainingSet(at('set'), 26)
@@ -49,8 +56,9 @@ it('does not go on with other captions, nor with another bundle to begin with', 
   }
   await writeFile(captions, before)
   await cp(at('whole'), at('begun'), { recursive: true })
-  const from = train('begun', '--epochs', '1', '--from', at('whole/bundle'))
-  expect(await run(from, [1])).toMatch(/Expected from "none", as it was begun, for .* but received "\w{12}"/)
+  expect(await run(trainFrom('whole/bundle', 'begun', '--epochs', '1'), [1])).toMatch(
+    /Expected from "none", as it was begun, for .* but received "\w{12}"/,
+  )
   expect(await run(train('begun', '--epochs', '2'), [1])).toMatch(/Expected epochs 1, as .* but received 2/)
   expect(await run(train('begun', '--epochs', '1'))).toContain('going on at step 12')
 })
@@ -70,4 +78,31 @@ it('says what is the matter with a state of an earlier version, and with a broke
   expect(await run(train('earlier', '--epochs', '1'), [1])).toContain(
     `INVALID_DATA: Expected a whole ${at('earlier/vocabulary.json')} but `,
   )
+})
+
+it('is named after its folder, and goes on from a bundle with that one’s encoder and shape', async () => {
+  expect((await readBundle(at('whole/bundle'))).config.name).toBe('whole')
+  expect(await run(trainFrom('whole/bundle', 'refused', '--units', '8'), [1])).toContain(
+    "option '--from <bundle>' cannot be used with option '--units <n>'",
+  )
+  expect(await run(trainFrom('whole/bundle', 'refused', '--encoder-weights', 'a'), [1])).toContain(
+    "option '--from <bundle>' cannot be used with option '--encoder-weights <file>'",
+  )
+})
+
+it('refuses a style that there is not before it begins', async () => {
+  expect(await run(train('styled', '--default-style', 'fancy'), [1])).toContain('"fancy"')
+  expect(existsSync(at('styled/log.jsonl'))).toBe(false)
+})
+
+it('leaves out photos that the features have not, and ends where they have none', async () => {
+  const captions = at('set/captions.jsonl')
+  const before = await readFile(captions, 'utf8')
+  await writeFile(captions, `${before}{"id":100,"file":"folder/100.jpg","captions":["a dog runs"]}\n`)
+  const said = await run(train('less', '--epochs', '1'))
+  expect(said).toContain(`left out: Expected every photo that has captions for ${at('set/features')}`)
+  expect(said).toContain('24 photos to train, 2 to validate')
+  await writeFile(captions, before.replaceAll('.jpg', '.png'))
+  expect(await run(train('none', '--epochs', '1'), [1])).toContain('INVALID_DATA: Expected every photo')
+  await writeFile(captions, before)
 })

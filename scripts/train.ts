@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
@@ -15,7 +15,8 @@ import {
 import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
-import { Training, type TrainingConfig, trainingConfigSchema } from '../decoder/training.js'
+import { type TrainingConfig, trainingConfigSchema } from '../decoder/recipe.js'
+import { Training } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
 import type { Backend } from '../engine/backends.js'
@@ -37,14 +38,16 @@ import {
   type Photos,
   readSets,
   recipeOf,
+  SHAPE,
   shapeOf,
+  storedPhotos,
   type TrainingOptions,
 } from './training-setup.js'
 
 interface Options extends TrainingOptions, FineTuningOptions {
   features?: string
   from?: string
-  name: string
+  name?: string
   defaultStyle?: string
   out: string
   terms?: string
@@ -57,15 +60,17 @@ export function register(program: Command): void {
     .command('train')
     .description('train a captioner; run again with the same options to go on after an interruption')
     .requiredOption('--out <folder>', 'where state, log and bundle go')
-    .option('--name <name>', 'name of the bundle', 'showtell-base')
+    .option('--name <name>', 'name of the bundle; that of the folder --out when absent')
     .option(
       '--default-style <name>',
       'style to speak in when none is asked for; the last of --data when absent',
     )
     .option('--terms <text>', 'what may be done with a model of these photos; goes into the bundle')
-    .option(
-      '--from <bundle>',
-      'go on with the words, the decoder and the weights of a bundle instead of random ones; new styles, and new words that occur --minimum-count times, are added',
+    .addOption(
+      new Option(
+        '--from <bundle>',
+        'go on with the words, the decoder and the weights of a bundle instead of random ones; new styles, and new words that occur --minimum-count times, are added',
+      ).conflicts([...SHAPE, 'encoder', 'encoderWeights', 'mobilenet', 'inputRange']),
     )
     .addOption(
       new Option('--features <folder>', 'feature store made by prepare').conflicts('fineTuneEncoder'),
@@ -103,6 +108,9 @@ async function learn(
       ? Vocabulary.build(captions, { minimumCount, styles })
       : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles }),
   )
+  const defaultStyle = options.defaultStyle ?? styles.at(-1)!
+  // Refuses one that is none now, not after hours.
+  vocabulary.startOf(defaultStyle)
   const { regions, channels } = features
   const shape = {
     ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),
@@ -137,10 +145,10 @@ async function learn(
   const terms = options.terms ?? from?.config.terms
   await writeBundle(path, {
     config: {
-      name: options.name,
+      name: options.name ?? basename(resolve(options.out)),
       encoder: source.config,
       decoder: training.decoder.config,
-      defaultStyle: options.defaultStyle ?? styles.at(-1)!,
+      defaultStyle,
       ...(terms === undefined ? {} : { terms }),
       training: {
         data: summary,
@@ -195,7 +203,7 @@ async function openSource(
   const encoder = await openEncoder(store, options, engine, from)
   return {
     engine,
-    photos: store,
+    photos: storedPhotos(store),
     features: new StoredFeatures(store),
     classifier: encoder.classifier,
     config: encoder.config,

@@ -17,7 +17,7 @@ import {
   weightsOf,
 } from '../decoder/bundle.js'
 import type { decoderConfigSchema } from '../decoder/decoder.js'
-import { OBJECTIVES, trainingConfigSchema } from '../decoder/training.js'
+import { trainingConfigSchema } from '../decoder/recipe.js'
 import type { Array32 } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
@@ -31,6 +31,7 @@ import { CELLS } from '../rnn/cells.js'
 import { CONNECTIONS } from '../rnn/connections.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { leftOut } from './left-out.js'
+import { addSchemaOptions } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
 
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
@@ -43,16 +44,13 @@ export interface TrainingOptions extends GraphOptions {
 }
 
 /** What the options say of a decoder; the vocabulary and the features say the rest. */
-const SHAPE = [
+export const SHAPE = [
   ...(['cell', 'layers', 'connection', 'attention'] as const),
   ...(['units', 'embeddingSize', 'regionSize', 'attentionUnits', 'wordMemory'] as const),
 ] satisfies (keyof z.input<typeof decoderConfigSchema>)[]
 
-/** Adds the options of `TrainingOptions`. @param recipe the fields of the recipe that are asked for. */
-export function addTrainingOptions(
-  command: Command,
-  recipe: readonly string[] = Object.keys(trainingConfigSchema.shape),
-): Command {
+/** Adds the options of `TrainingOptions`. @param recipe what of the recipe is asked for. */
+export function addTrainingOptions(command: Command, recipe: z.ZodObject = trainingConfigSchema): Command {
   command
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
     .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
@@ -68,16 +66,7 @@ export function addTrainingOptions(
     .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addGraphOptions(command, ['encoderWeights'])
-  for (const [name, field] of Object.entries(trainingConfigSchema.shape)) {
-    if (!recipe.includes(name)) continue
-    const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    const preset = field.parse(undefined)
-    // What has no preset is an option that the command describes itself.
-    if (preset === undefined) continue
-    if (typeof preset === 'number') command.option(`${flag} <n>`, 'recipe', Number, preset)
-    else command.option(`${flag} <name>`, OBJECTIVES.join(' or '), preset)
-  }
-  return command
+  return addSchemaOptions(command, recipe)
 }
 
 /** The recipe as the options have it, to be validated. */
@@ -102,28 +91,60 @@ export interface TrainingSets {
 /** What knows the photos: a feature store, or folders. */
 export interface Photos {
   readonly path: string
-  has(key: string, style: string): boolean
+  /** What it calls the photo that the captions of a style call `file`; undefined where it has none. */
+  keyOf(file: string, style: string): string | undefined
 }
 
-/** @throws ShowtellError INVALID_DATA where photos are missing, and as `readTrainingSet` does. */
+/** The photos of a feature store, which knows them by the last part of their names. */
+export function storedPhotos(store: FeatureStore): Photos {
+  return {
+    path: store.path,
+    keyOf: (file) => [basename(file)].find((key) => store.has(key)),
+  }
+}
+
+/**
+ * Photos that are missing are told and left out: `prepare` leaves out those that it cannot read.
+ * @throws ShowtellError INVALID_DATA where all of a style are missing, and as `readTrainingSet` does.
+ */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
-  const sets = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
-  const train = sets.flatMap((set) => set.train.map(asExample(set.style)))
-  const validation = sets.flatMap((set) => set.validation.map(asExample(set.style)))
-  const missing = [...train, ...validation].filter(({ key, style }) => !photos.has(key, style))
-  if (missing.length > 0)
-    throw expected(
-      'every photo that has captions',
-      photos.path,
-      `none of ${missing.length}, ${missing[0]!.key} for one`,
-      'INVALID_DATA',
+  const sets = (await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))).map((set) => {
+    const [train, validation] = [set.train, set.validation].map((images) =>
+      examplesOf(images, set.style, photos),
     )
+    const missing = set.train.length + set.validation.length - train!.length - validation!.length
+    if (missing > 0) {
+      const problem = expected(
+        'every photo that has captions',
+        photos.path,
+        `${missing} of ${set.style} less`,
+        'INVALID_DATA',
+      )
+      if (train!.length === 0) throw problem
+      leftOut(problem)
+    }
+    return { style: set.style, train: train!, validation: validation! }
+  })
   return {
     styles: sets.map(({ style }) => style),
-    train,
-    validation,
-    summary: sets.map(({ style, train: photos }) => `${style}: ${photos.length} photos`).join('; '),
+    train: sets.flatMap(({ train }) => train),
+    validation: sets.flatMap(({ validation }) => validation),
+    summary: sets.map(({ style, train }) => `${style}: ${train.length} photos`).join('; '),
   }
+}
+
+function examplesOf(images: readonly CaptionedImage[], style: string, photos: Photos): Example[] {
+  return images.flatMap(({ file, captions }) => {
+    const key = photos.keyOf(file, style)
+    if (key === undefined) return []
+    return [
+      {
+        key,
+        style,
+        captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
+      },
+    ]
+  })
 }
 
 /** The vocabulary that a training was begun with; a new one is on disk before the first step. */
@@ -147,12 +168,12 @@ export async function openEncoder(
   { header: { encoder: name, weights: sum } }: FeatureStore,
   { encoderWeights, mobilenet, inputRange }: GraphOptions & { encoderWeights?: string },
   engine: Backend,
-  /** Whose encoder it is where none is given. */
+  /** Whose encoder it is; none is given then. */
   from?: Bundle,
 ): Promise<OpenedEncoder> {
+  if (from !== undefined) return ofBundle(from, sum, engine)
   const ofGraph = name === MOBILENET_GRAPH
   const given = ofGraph ? mobilenet : encoderWeights
-  if (given === undefined && from?.encoder.name === name) return ofBundle(from, sum, engine)
   if (given === undefined)
     throw expected(
       ofGraph ? '--mobilenet' : '--encoder-weights',
@@ -174,7 +195,7 @@ async function ofBundle(
   if (isGraph(encoder))
     return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
   const encoderWeights = weightsOf(weights, 'encoder')
-  checkSum(sum, [sumOf(encoderWeights)], path)
+  checkSum(sum, [sumOf(encoderWeights)], `${path}, which showtell prepare --bundle takes,`)
   return { config: config.encoder, content: { encoderWeights } }
 }
 
@@ -199,11 +220,3 @@ function checkSum(wanted: string, sums: readonly string[], where: string): void 
   if (!sums.includes(wanted))
     throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
 }
-
-const asExample =
-  (style: string) =>
-  ({ file, captions }: CaptionedImage): Example => ({
-    key: basename(file),
-    style,
-    captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
-  })

@@ -92,8 +92,8 @@ export function markdown(rows: readonly Row[], circumstances: Circumstances): st
   const first = rows[0]!.name
   return `# Variants of the captioner
 
-Made by \`showtell compare\`. Every variant took ${steps} steps of ${imagesPerBatch} photos (${summary}) from random weights: the same
-photos and captions in the same order, unless it changes the seed. All were validated on the same ${validationPhotos} photos:
+Made by \`showtell compare\`. Every variant took ${steps} steps of ${imagesPerBatch} photos (${summary}): the same photos
+and captions in the same order, unless it changes the seed. All were validated on the same ${validationPhotos} photos:
 nats a word by teacher forcing, and captions as the search finds them by default. Parameters are those of the decoder;
 seconds a step are the median on this machine (${engine}), whatever else it did.
 

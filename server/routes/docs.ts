@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import express, { Router } from 'express'
+import { RELEASE } from '../../release.js'
 import { only } from '../failure.js'
 import { secureHeaders } from '../headers.js'
 import { specification } from '../openapi.js'
-import { RELEASE } from '../release.js'
 import type { Service } from '../service.js'
 
 /** The page with its script; the build puts swagger-ui-dist beside it. */

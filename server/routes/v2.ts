@@ -1,8 +1,8 @@
 import { type Request, type RequestHandler, Router } from 'express'
 import { ShowtellError } from '../../errors.js'
+import { NAME, RELEASE } from '../../release.js'
 import { readBytes } from '../body.js'
 import { only } from '../failure.js'
-import { NAME, RELEASE } from '../release.js'
 import type { Service } from '../service.js'
 import { INPUT, MODEL, OUTPUTS, readInference, VERSION, writeInference } from '../v2.js'
 

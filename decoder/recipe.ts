@@ -1,0 +1,51 @@
+import { z } from 'zod'
+import { MOST_WORDS } from './options.js'
+
+/** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
+export const OBJECTIVES = ['cross-entropy', 'cider'] as const
+
+/** The recipe; every field has the default that the shipped bundle was trained with. */
+export const trainingConfigSchema = z.strictObject({
+  objective: z
+    .enum(OBJECTIVES)
+    .default('cross-entropy')
+    .describe(`what is learnt from: ${OBJECTIVES.join(' or ')}`),
+  epochs: z.int().min(1).default(10).describe('passes over the photos'),
+  imagesPerBatch: z.int().min(1).default(26).describe('photos a step'),
+  captionsPerImage: z.int().min(1).default(5).describe('true captions a photo and step'),
+  maxLength: z.int().min(2).default(MOST_WORDS).describe('words of a caption that are learnt'),
+  learningRate: z.number().positive().default(7e-4).describe('the highest; it falls as half a cosine'),
+  warmUpSteps: z.int().min(0).default(150).describe('steps until it is reached'),
+  weightDecay: z.number().min(0).default(0.01).describe('of matrices, times the learning rate'),
+  clipNorm: z.number().positive().default(2).describe('longest gradient, over all weights'),
+  averageDecay: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.998)
+    .describe('of the moving average of the weights, which is what is kept'),
+  dropout: z.number().min(0).lt(1).default(0.3).describe('share of values that a step does without'),
+  labelSmoothing: z.number().min(0).lt(1).default(0.1).describe('share of the target given to all words'),
+  samplesPerImage: z.int().min(2).default(5).describe('for cider: captions drawn a photo and step'),
+  crossEntropyWeight: z
+    .number()
+    .min(0)
+    .default(0.2)
+    .describe('for cider: weight of the cross-entropy beside the reward'),
+  photoWordsWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("weight of the loss of the words that the photo's captions have; wants word memory"),
+  repetitionWeight: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('weight of the probability of saying a word of content again'),
+  /** How many of the encoder's last blocks are trained too; none when absent. */
+  fineTuneEncoder: z.int().min(1).optional(),
+  /** Highest learning rate of those; the decoder's when absent. */
+  encoderLearningRate: z.number().positive().optional(),
+  seed: z.int().min(0).default(1).describe('of all that is drawn'),
+})
+export type TrainingConfig = z.infer<typeof trainingConfigSchema>
