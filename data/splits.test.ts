@@ -27,11 +27,23 @@ it('takes the splits of a file that has them', async () => {
     { file: 'a.jpg', caption: 'a dog', split: 'train' },
     { file: 'b.jpg', caption: 'a cat', split: 'val' },
     { file: 'c.jpg', caption: 'a cow', split: 'test' },
+    { file: 'd.jpg', caption: 'a hen', split: 'restval' },
   ])
   const set = await readTrainingSet(`mine=${path}`, ignore)
   expect(set.style).toBe('mine')
-  expect(set.train.map((image) => image.file)).toEqual(['a.jpg'])
+  expect(set.train.map((image) => image.file)).toEqual(['a.jpg', 'd.jpg'])
   expect(set.validation.map((image) => image.file)).toEqual(['b.jpg'])
+})
+
+it.each(['val', 'dev', 'test'])('does not train on %s where only that is marked', async (split) => {
+  const path = await file([
+    { file: 'a.jpg', caption: 'a dog' },
+    { file: 'b.jpg', caption: 'a cat', split },
+    { file: '13.jpg', caption: 'a cow' },
+  ])
+  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const names = [train, validation].map((images) => images.map((image) => image.file))
+  expect(names).toEqual(split === 'test' ? [['a.jpg'], ['13.jpg']] : [['a.jpg', '13.jpg'], ['b.jpg']])
 })
 
 it('tells of a line that cannot be used once', async () => {

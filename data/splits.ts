@@ -9,8 +9,8 @@ export interface TrainingSet {
 }
 
 /**
- * Reads `style=captions`. A file with splits gives its `train` photos, and `val` or `dev` to validate; of another some
- * are held out.
+ * Reads `style=captions`. A file with splits gives its `train` and `restval` photos, or where none are called so those of no split, and
+ * `val` or `dev` to validate; where none are called so some of no split are held out.
  * @throws ShowtellError as `readCaptions` does.
  */
 export async function readTrainingSet(
@@ -19,13 +19,14 @@ export async function readTrainingSet(
 ): Promise<TrainingSet> {
   const [style, path] = namedPath(option, 'style=file', '--data')
   const all = await readCaptions(path, { onProblem })
-  const ofSplit = (name: string): CaptionedImage[] => all.filter(({ split }) => split === name)
-  const train = ofSplit('train')
-  if (train.length > 0) {
-    const validation = ofSplit('val')
-    return { style, train, validation: validation.length > 0 ? validation : ofSplit('dev') }
-  }
-  return { style, train: all.filter((image) => !isHeldOut(image)), validation: all.filter(isHeldOut) }
+  const ofSplit = (name: string | undefined): CaptionedImage[] => all.filter(({ split }) => split === name)
+  // Karpathy's COCO calls restval what of the photos of val is to be trained on.
+  const train = [...ofSplit('train'), ...ofSplit('restval')]
+  const [val, free] = [ofSplit('val'), ofSplit(undefined)]
+  const validation = val.length > 0 ? val : ofSplit('dev')
+  if (train.length > 0) return { style, train, validation }
+  if (validation.length > 0) return { style, train: free, validation }
+  return { style, train: free.filter((image) => !isHeldOut(image)), validation: free.filter(isHeldOut) }
 }
 
 /** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */

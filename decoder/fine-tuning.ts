@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Array32, type Encoder, parametersOf, regionsOf, runBlocks } from '../encoder/encoder.js'
 import { type NetworkRunner, openExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
+import { sumOf } from '../encoder/imported.js'
 import { type View, viewOf } from '../encoder/view.js'
 import type { Backend } from '../engine/backends.js'
 import { initialize } from '../engine/initialize.js'
@@ -34,6 +35,7 @@ export interface FineTuning {
  */
 export class TunedFeatures implements PhotoFeatures {
   readonly source: string
+  readonly weightsSum: string
   readonly regions: number
   readonly channels: number
   readonly parameters: readonly Parameter[]
@@ -48,6 +50,7 @@ export class TunedFeatures implements PhotoFeatures {
     private readonly options: FineTuning,
   ) {
     this.source = encoder.name
+    this.weightsSum = sumOf(weights)
     this.regions = regionsOf(encoder)
     this.channels = encoder.channels
     this.parameters = prefixed('encoder', parametersOf(this.tuned))

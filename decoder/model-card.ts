@@ -101,7 +101,7 @@ function factSection(scores: readonly CardScores[]): string {
     row('captions that name an object no reference names', ({ objects }) => objects.unsupportedCaptions),
     row('objects most references name, named', ({ objects }) => objects.found),
     row('captions that name the subject, where three references do', ({ subjects }) =>
-      subjects === undefined ? undefined : subjects.named / subjects.photos,
+      subjects === undefined || subjects.photos === 0 ? undefined : subjects.named / subjects.photos,
     ),
     row('distinct captions', ({ diversity }) => diversity.distinct),
     row('different words', ({ diversity }) => diversity.vocabulary, String),

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 
-/** Captions are learnt up to this length, and no longer ones are said. */
+/** Words that are learnt of a caption, and said where nothing else is asked for. */
 export const MOST_WORDS = 16
+/** Words that can be asked for. */
+export const LONGEST = 50
 
 /** Everything one may ask of a caption. The one definition of names, ranges and defaults for library, command line and service. */
 export const captionOptionsSchema = z.strictObject({
@@ -12,8 +14,8 @@ export const captionOptionsSchema = z.strictObject({
     .default(1)
     .describe('Captions returned a photo: the best, then others that differ in content'),
   beamSize: z.int().min(1).max(20).default(3).describe('Hypotheses kept while searching; 1 is greedy'),
-  maxLength: z.int().min(1).max(50).default(MOST_WORDS).describe('Most words of a caption'),
-  minLength: z.int().min(0).max(50).default(4).describe('Fewest words of a caption'),
+  maxLength: z.int().min(1).max(LONGEST).default(MOST_WORDS).describe('Most words of a caption'),
+  minLength: z.int().min(0).max(LONGEST).default(4).describe('Fewest words of a caption'),
   lengthPenalty: z.number().min(0).max(2).default(0.7).describe('score = logProb / words ^ lengthPenalty'),
   noRepeatNgram: z
     .int()
@@ -22,7 +24,7 @@ export const captionOptionsSchema = z.strictObject({
     .default(3)
     .describe('Length of the word sequences that may not come twice; 0 allows all'),
   noRepeatContentWord: z.boolean().default(true).describe('Forbid naming the same content word twice'),
-  noDanglingEnd: z.boolean().default(true).describe('Forbid ending on a word such as "on" or "a"'),
+  noDanglingEnd: z.boolean().default(true).describe('Forbid ending on a word such as "with" or "a"'),
   bannedWords: z.array(z.string().max(50)).max(1000).default([]).describe('Words that may not appear'),
   temperature: z
     .number()

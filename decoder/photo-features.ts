@@ -25,6 +25,8 @@ export interface PhotoInput {
 export interface PhotoFeatures {
   /** For messages. */
   readonly source: string
+  /** sha256 of the encoder's weights before training. */
+  readonly weightsSum: string
   readonly regions: number
   readonly channels: number
   /** What is trained beside the decoder, under names that begin with `encoder.`, and where it begins. */
@@ -45,6 +47,10 @@ export class StoredFeatures implements PhotoFeatures {
 
   get source(): string {
     return this.store.path
+  }
+
+  get weightsSum(): string {
+    return this.store.header.weights
   }
 
   get regions(): number {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MOST_WORDS } from './options.js'
+import { LONGEST, MOST_WORDS } from './options.js'
 
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
 export const OBJECTIVES = ['cross-entropy', 'cider'] as const
@@ -13,7 +13,7 @@ export const trainingConfigSchema = z.strictObject({
   epochs: z.int().min(1).default(10).describe('passes over the photos'),
   imagesPerBatch: z.int().min(1).default(26).describe('photos a step'),
   captionsPerImage: z.int().min(1).default(5).describe('true captions a photo and step'),
-  maxLength: z.int().min(2).default(MOST_WORDS).describe('words of a caption that are learnt'),
+  maxLength: z.int().min(2).max(LONGEST).default(MOST_WORDS).describe('words of a caption that are learnt'),
   learningRate: z.number().positive().default(7e-4).describe('the highest; it falls as half a cosine'),
   warmUpSteps: z.int().min(0).default(150).describe('steps until it is reached'),
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, times the learning rate'),

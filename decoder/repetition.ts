@@ -20,7 +20,7 @@ export function saidBefore(batch: Batch, positions: Int32Array, content: Uint8Ar
 
 /**
  * The probability of saying one of the words `said` again, a mean over positions: what unlikelihood training lowers
- * (Welleck et al. 2020, "Neural text generation with unlikelihood training", section 4.1; −log(1 − p) there, of which
+ * (Welleck et al. 2020, "Neural text generation with unlikelihood training", section 5.1; −log(1 − p) there, of which
  * this is the first term).
  * @param logits [positions, vocabulary]
  */

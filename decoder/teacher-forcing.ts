@@ -2,6 +2,7 @@ import type { Batch } from '../data/batches.js'
 import { type Dropout, dropoutMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { unroll } from '../rnn/unroll.js'
 import type { Decoder } from './decoder.js'
 import { photoWordsLoss } from './photo-words.js'
 import { repetitionLoss, saidBefore } from './repetition.js'
@@ -53,7 +54,7 @@ export function teacherForcingLoss(
   )
   const { memory } = started
   const everyCaption = ops.input(new Int32Array(images * hypotheses), [images, hypotheses])
-  let state = Object.fromEntries(
+  const start = Object.fromEntries(
     Object.entries(started.state).map(([name, value]) => [name, ops.select(value, everyCaption)]),
   )
   const wordShape = [images, hypotheses, length, embeddingSize]
@@ -70,14 +71,17 @@ export function teacherForcingLoss(
         return ops.split(mask, length, 2).map((one) => ops.squeeze(one, 2))
       })
     : []
-  const outputs: Tensor[] = []
-  for (const [t, word] of ops.split(words, length, 2).entries()) {
-    const masks = between.map((masksOf) => masksOf[t]!)
-    const { output, state: after } = decoder.advance(ops, weights, ops.squeeze(word, 2), memory, state, masks)
-    outputs.push(ops.expand(output, 2))
-    state = after
-  }
-  const output = drop('output', ops.concat(outputs, 2), wordShape)
+  const { outputs } = unroll(
+    ops,
+    (word, before, time) => {
+      const masks = between.map((masksOf) => masksOf[time]!)
+      return decoder.advance(ops, weights, word, memory, before, masks)
+    },
+    ops.split(words, length, 2).map((word) => ops.squeeze(word, 2)),
+    start,
+  )
+  const spoken = outputs.map((output) => ops.expand(output, 2))
+  const output = drop('output', ops.concat(spoken, 2), wordShape)
   // Only the positions with a target go through the output layer; its cost is the largest of a step.
   const positions = Int32Array.from(batch.mask.keys()).filter((position) => batch.mask[position] === 1)
   const kept = ops.gather(

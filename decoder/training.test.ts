@@ -176,6 +176,10 @@ describe('Training on cpu', () => {
       { decoder: { embeddingSize: 5 } },
       { decoder: { attention: 'none' } },
       { decoder: { cell: 'rnn' } },
+      // Of weights with the same names and sizes, or with some less.
+      { decoder: { attention: 'dot' } },
+      { decoder: { cell: 'lstm-peephole' } },
+      { decoder: { wordMemory: true } },
     ]) {
       const training = trainingIn('undisturbed', change)
       const before = structuredClone(training.weights)

@@ -92,7 +92,12 @@ export class Training {
       )
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-    this.checkpoint = new Checkpoint(join(folder, 'training'), { ...config, ...setting })
+    this.checkpoint = new Checkpoint(join(folder, 'training'), {
+      ...config,
+      decoder: decoder.config,
+      encoder: data.features.weightsSum,
+      ...setting,
+    })
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined

@@ -228,6 +228,17 @@ describe('training a character model', () => {
     expect(end.result.loss).toBe(Math.fround(Math.min(...events.map((event) => event.validationLoss ?? 9))))
   })
 
+  it.each([
+    [7, 4, [2, 4, 6, 7]],
+    [3, 10, [1, 2, 3]],
+  ])('of %i steps validates %i times at most, after %j', async (steps, validations, wanted) => {
+    const events: Event[] = []
+    const training = begin(`due-${steps}`, { ...recipe, steps, validations })
+    await training.run((event) => void events.push(event))
+    const validated = events.filter(({ validationLoss }) => validationLoss !== undefined)
+    expect(validated.map(({ step }) => step)).toEqual(wanted)
+  })
+
   it('refuses the state of another recipe', async () => {
     const first = begin('other')
     const controller = new AbortController()

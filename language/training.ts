@@ -14,7 +14,7 @@ export const recipeSchema = z.strictObject({
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, AdamW'),
   clipNorm: z.number().positive().default(1).describe('gradients are scaled down to this norm'),
   averageDecay: z.number().min(0).lt(1).default(0.998).describe('of the moving average of the weights'),
-  dropout: z.number().min(0).lt(1).default(0).describe('share that is dropped between layers'),
+  dropout: z.number().min(0).lt(1).default(0).describe('share of values that a step does without'),
   validations: z.int().min(1).default(10).describe('validations in all, at equal distances'),
   seed: z.int().min(0).default(1).describe('of weights, order and dropout'),
 })
@@ -116,10 +116,10 @@ export class Training {
     saveEvery = 200,
   ): Promise<void> {
     const { steps, validations } = this.recipe
-    const validateEvery = Math.max(1, Math.floor(steps / validations))
+    const due = (step: number): number => Math.floor((step * validations) / steps)
     while (this.step < steps && !signal?.aborted) {
       const event = this.advance()
-      const validates = this.step === steps || this.step % validateEvery === 0
+      const validates = due(this.step) > due(this.step - 1)
       await report(validates ? { ...event, validationLoss: await this.validated() } : event)
       if (validates || this.step % saveEvery === 0) await this.save()
       // Lets signals and output through between two steps.

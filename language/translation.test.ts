@@ -1,8 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { isHeldOut } from '../data/splits.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
 import { scaled, type Values } from '../engine/fixtures/values.js'
@@ -173,20 +174,17 @@ describe('lessons', () => {
         fc.uniqueArray(text, { minLength: 40, maxLength: 60 }),
         fc.integer({ min: 1, max: 9 }),
         (sources, size) => {
+          const held = sources.filter((id) => isHeldOut({ id }))
+          fc.pre(held.length > 0 && held.length < sources.length)
           const pairs = sources.map((source) => ({ source, target: source }))
-          let lessons: ReturnType<typeof pairLessons>
-          try {
-            lessons = pairLessons(pairs, size, 1)
-          } catch {
-            return
-          }
-          const held = new Set(lessons.test)
+          const lessons = pairLessons(pairs, size, 1)
+          const test = new Set(lessons.test)
           for (let step = 0; step < 10; step++) {
             const batch = lessons.batch(step)
             expect(new Set(batch.map(({ source }) => Array.from(source).length)).size).toBe(1)
             expect(new Set(batch).size).toBe(batch.length)
             expect(batch.length).toBeLessThanOrEqual(size)
-            for (const pair of batch) expect(held.has(pair)).toBe(false)
+            for (const pair of batch) expect(test.has(pair)).toBe(false)
           }
         },
       ),
@@ -244,5 +242,18 @@ describe('on disk', () => {
     })
     ops.dispose(Object.values(held))
     expect(found.map(({ text }) => text)).toEqual(pairs.map(({ target }) => target))
+
+    const { model: stored } = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as {
+      model: { characters: { source: string[] } }
+    }
+    stored.characters.source.push('x')
+    const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as object
+    await writeFile(join(path, 'config.json'), JSON.stringify({ ...config, model: stored }))
+    await expect(readTranslatorBundle(path)).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      message: expect.stringContaining(
+        `Expected ${model.config.sources} and ${model.config.targets} characters for ${path}`,
+      ),
+    })
   })
 })

@@ -3,6 +3,7 @@ import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
+import { unroll } from '../rnn/unroll.js'
 import { beamSearch } from '../search/beam.js'
 import { Constraints } from '../search/constraints.js'
 import type { SequenceModel } from '../search/model.js'
@@ -67,14 +68,16 @@ export function translationLoss(
   const embedded = model.embed(ops, weights, ops.input(inputs, [pairs.length, length]))
   const masked = mask('target')
   const vectors = masked === undefined ? embedded : ops.mul(embedded, masked)
-  let state = start
-  const scores: Tensor[] = []
-  for (const x of ops.split(vectors, length, 1)) {
-    const step = model.advance(ops, weights, x, reading, state)
-    scores.push(step.scores)
-    state = step.state
-  }
-  const all = ops.reshape(ops.concat(scores, 1), [-1, model.config.targets])
+  const { outputs } = unroll(
+    ops,
+    (x, before) => {
+      const { scores, state } = model.advance(ops, weights, x, reading, before)
+      return { output: scores, state }
+    },
+    ops.split(vectors, length, 1),
+    start,
+  )
+  const all = ops.reshape(ops.concat(outputs, 1), [-1, model.config.targets])
   const kept = ops.gather(all, ops.input(Int32Array.from(positions), [positions.length]))
   const ids = Int32Array.from(positions, (position) => wanted[position]!)
   return ops.mean(ops.crossEntropy(kept, ops.input(ids, [ids.length]), 0), 0)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { expected } from '../errors.js'
 import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
 import { Characters } from './characters.js'
 import type { Alphabets } from './translation.js'
@@ -45,15 +46,13 @@ export async function readTranslatorBundle(place: string): Promise<TranslatorBun
   const modelOf = ({ characters, maxLength, data, ...config }: z.infer<typeof modelSchema>) =>
     new Translator(config)
   const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
-  const { characters, maxLength, data } = bundle.model
-  return {
-    ...bundle,
-    model: modelOf(bundle.model),
-    alphabets: {
-      source: new Characters(characters.source, SOURCE_SPECIALS),
-      target: new Characters(characters.target, TARGET_SPECIALS),
-    },
-    maxLength,
-    data,
+  const { characters, maxLength, data, sources, targets } = bundle.model
+  const alphabets = {
+    source: new Characters(characters.source, SOURCE_SPECIALS),
+    target: new Characters(characters.target, TARGET_SPECIALS),
   }
+  const sizes = [alphabets.source.size, alphabets.target.size]
+  if (sizes[0] !== sources || sizes[1] !== targets)
+    throw expected(`${sources} and ${targets} characters`, bundle.path, sizes, 'INVALID_BUNDLE')
+  return { ...bundle, model: modelOf(bundle.model), alphabets, maxLength, data }
 }

@@ -41,7 +41,8 @@ const entrySchema = z
  * @throws ShowtellError INVALID_DATA naming the entry or line
  */
 export function parseCandidates(text: string, where: string, warn: (warning: string) => void): Candidate[] {
-  const entries = /^\s*\[/.test(text) ? jsonEntries(text, where) : lineEntries(text, where)
+  const whole = text.replace(/^\uFEFF/, '')
+  const entries = /^\s*\[/.test(whole) ? jsonEntries(whole, where) : lineEntries(whole, where)
   if (entries.length === 0) throw expected('captions', where, 'none', 'INVALID_DATA')
   return entries.flatMap(([place, value]) => {
     const parsed = entrySchema.safeParse(value)

@@ -1,5 +1,5 @@
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
-import { type CellState, part, prefixed } from './cell.js'
+import { part, prefixed } from './cell.js'
 import { Stack, type StackShape } from './stack.js'
 import { unroll } from './unroll.js'
 
@@ -13,10 +13,6 @@ export interface ReadBothWays<T> {
   readonly outputs: T[]
   /** Of the whole sequence, [images, hypotheses, outputs]: s after its last step and s' after its first. */
   readonly whole: T
-  /** The state after the last step forward, which has seen the whole sequence. */
-  readonly forward: CellState<T>
-  /** The state after the first step, which has seen the whole sequence from its end. */
-  readonly backward: CellState<T>
 }
 
 /**
@@ -63,6 +59,6 @@ export class Bidirectional {
     const seen = backward.outputs.toReversed()
     const outputs = forward.outputs.map((output, time) => join(output, seen[time]!))
     const whole = join(forward.outputs.at(-1)!, seen[0]!)
-    return { outputs, whole, forward: forward.state, backward: backward.state }
+    return { outputs, whole }
   }
 }
