@@ -278,7 +278,7 @@ export async function useBackend(choice: Backend | 'auto'): Promise<Backend> {
 
 const LOADERS: Readonly<Record<Backend, () => Promise<void>>> = Object.freeze({
   native: async () => {
-    // Not a dependency of the published package: people who train install it (npm run setup:native).
+    // An optional peer of the published package: people who train install it (npm run setup:native).
     const name = '@tensorflow/tfjs-node'
     await import(name)
     await select('tensorflow')
