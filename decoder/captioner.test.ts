@@ -242,8 +242,11 @@ describe('an end', () => {
   it('of an idle process is made good before anybody asks', async () => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
     const processes = forked.length
+    expect(other.isOpen).toBe(true)
     forked.at(-1)!.kill('SIGKILL')
     await expect.poll(() => forked.length, { timeout: 60_000 }).toBe(processes + 1)
+    expect(other.isOpen).toBe(false)
+    await expect.poll(() => other.isOpen, { timeout: 60_000 }).toBe(true)
     expect(await captions([CAT], {}, other)).toHaveLength(1)
     await other.close()
   })

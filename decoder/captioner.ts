@@ -46,6 +46,9 @@ export async function loadCaptioner(
   const open = pLimit(DECODED_AT_ONCE)
   return {
     model,
+    get isOpen() {
+      return running.isOpen
+    },
     async caption(images, request = {}) {
       const captionOptions = validate(captionOptionsSchema, request)
       const began = performance.now()

@@ -38,7 +38,7 @@ export class Captioning {
   private readonly rules = new Map<string, Rules>()
 
   constructor(
-    readonly bundle: Bundle,
+    private readonly bundle: Pick<Bundle, 'config' | 'vocabulary'>,
     readonly runtime: Runtime,
   ) {}
 

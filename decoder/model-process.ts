@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as wait } from 'node:timers/promises'
 import { fromPlain, ShowtellError } from '../errors.js'
 import { forkModule } from '../fork.js'
 import type { CaptionedBatch } from './captioning.js'
@@ -14,6 +15,9 @@ export interface OpenModel {
   readonly imageSize: number
 }
 
+/** From a process that could not be replaced to the next try, ms. */
+const RETRY = 10_000
+
 interface Waiting {
   resolve(batch: CaptionedBatch): void
   reject(error: Error): void
@@ -22,14 +26,20 @@ interface Waiting {
 /**
  * A bundle in a process of its own: onnxruntime ends the process that it is in when it aborts, or when the thread that
  * it runs on is ended. One that dies takes with it the batches it was at, and another is started in its place: at once,
- * and if that fails with every batch that is asked for.
+ * and if that fails every ten seconds and with every batch that is asked for.
  */
 export class ModelProcess {
   #current: Promise<RunningModel> | undefined
   #model: OpenModel | undefined
   #isClosed = false
+  #isOpen = false
 
   constructor(private readonly settings: WorkerSettings) {}
+
+  /** Whether a process has opened the bundle: not while one that died is being replaced. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
 
   /** The bundle, once it is open. @throws ShowtellError NOT_FOUND, INVALID_BUNDLE, ENGINE_UNAVAILABLE. */
   async open(): Promise<OpenModel> {
@@ -46,6 +56,7 @@ export class ModelProcess {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#isOpen = false
     await this.#current?.then((running) => running.end(closed())).catch(() => {})
   }
 
@@ -55,14 +66,24 @@ export class ModelProcess {
     return this.#current
   }
 
+  /** Until one is there: whoever looks for that first sends nothing that would start one. */
+  async #replace(): Promise<void> {
+    while (!this.#isClosed && !this.#isOpen)
+      await this.#running().catch(() => wait(RETRY, undefined, { ref: false }))
+  }
+
   async #start(): Promise<RunningModel> {
     try {
       const running = await RunningModel.start(this.settings, () => {
         this.#current = undefined
-        this.#running().catch(() => {})
+        this.#isOpen = false
+        void this.#replace()
       })
       this.#model ??= running.model
-      if (JSON.stringify(running.model) === JSON.stringify(this.#model)) return running
+      if (JSON.stringify(running.model) === JSON.stringify(this.#model)) {
+        this.#isOpen = true
+        return running
+      }
       // Photos are decoded, and answers cached, for the one that was there.
       const error = new ShowtellError(
         'INVALID_BUNDLE',

@@ -46,6 +46,8 @@ export interface ModelDescription {
 
 export interface Captioner {
   readonly model: ModelDescription
+  /** Whether its process is there: not after `close`, and not while one that died is being replaced. */
+  readonly isOpen: boolean
   /**
    * Captions photos in one batch. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).

@@ -34,6 +34,18 @@ describe('validate', () => {
     )
   })
 
+  it('tells of the first ten, and never what a secret was', () => {
+    const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`name${i}`, i]))
+    expect(() => validate(captionOptionsSchema, many)).toThrow(/received "name9"$/)
+    const list = z.strictObject({ numbers: z.array(z.int()) })
+    expect(() => validate(list, { numbers: Array<string>(5000).fill('x') })).toThrow(
+      /for numbers\.9 .*; and more$/,
+    )
+    const keys = z.strictObject({ keys: z.array(z.string()).default([]).meta({ secret: true }) })
+    expect(() => validate(keys, { keys: 'hush' })).toThrow('Expected a list for keys but received "another"')
+    expect(() => validate(keys, { keys: [123] })).toThrow('Expected text for keys.0 but received "another"')
+  })
+
   it('of several ways to be right speaks of the one that was meant', () => {
     const schema = z.strictObject({ photo: z.union([z.string().min(1), z.strictObject({ width: z.int() })]) })
     const wrong = (photo: unknown): string => {

@@ -17,10 +17,15 @@ export interface Wanted {
   readonly items?: Wanted
   readonly anyOf?: readonly Wanted[]
   readonly properties?: Readonly<Record<string, Wanted>>
+  /** Whether a wrong value is no one's business. */
+  readonly secret?: boolean
 }
 
 /** Conversion takes milliseconds, and services ask at every request. */
 const known = new WeakMap<z.ZodType, Wanted>()
+
+/** Wrong values that are told of: each repeats what was expected, and somebody may send thousands. */
+const MOST_TOLD = 10
 
 /** What a schema wants, by name for an object. */
 export function wantedBy(schema: z.ZodType): Wanted {
@@ -31,23 +36,28 @@ export function wantedBy(schema: z.ZodType): Wanted {
 
 /**
  * The value with every default filled in.
- * @throws ShowtellError INVALID_ARGUMENT with one message a wrong value, joined by `; `; `where` is the first.
+ * @throws ShowtellError INVALID_ARGUMENT with one message a wrong value, the first ten, joined by `; `; `where` is the first.
  */
 export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 'the options'): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const wanted = wantedBy(schema)
-  const errors = parsed.error.issues.flatMap(closest).flatMap((issue) => {
-    const { at, received } = follow(wanted, value, issue.path)
+  const issues = parsed.error.issues.flatMap(closest)
+  const errors = issues.slice(0, MOST_TOLD).flatMap((issue) => {
+    const { at, received, isSecret } = follow(wanted, value, issue.path)
     const where = issue.path.join('.') || what
     if (issue.code === 'unrecognized_keys') {
       const names = [...new Set(waysOf(at).flatMap((way) => Object.keys(way?.properties ?? {})))].join(', ')
-      return issue.keys.map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
+      return issue.keys
+        .slice(0, MOST_TOLD)
+        .map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
     }
     if (issue.code === 'custom') return [new ShowtellError('INVALID_ARGUMENT', issue.message, { where })]
-    return [expected(inWords(at), where, received)]
+    return [expected(inWords(at), where, isSecret ? 'another' : received)]
   })
-  throw new ShowtellError('INVALID_ARGUMENT', errors.map(({ message }) => message).join('; '), {
+  const told = errors.slice(0, MOST_TOLD).map(({ message }) => message)
+  const more = errors.length > MOST_TOLD || issues.length > MOST_TOLD ? ['and more'] : []
+  throw new ShowtellError('INVALID_ARGUMENT', [...told, ...more].join('; '), {
     where: errors[0]?.where ?? what,
     cause: parsed.error,
   })
@@ -77,16 +87,18 @@ function follow(
   wanted: Wanted,
   value: unknown,
   path: readonly PropertyKey[],
-): { at: Wanted | undefined; received: unknown } {
+): { at: Wanted | undefined; received: unknown; isSecret: boolean } {
   let at: Wanted | undefined = wanted
   let received = value
+  let isSecret = false
   for (const key of path) {
     at = waysOf(at)
       .map((way) => (typeof key === 'number' ? way?.items : way?.properties?.[String(key)]))
       .find(Boolean)
     received = (received as Record<PropertyKey, unknown> | null | undefined)?.[key]
+    isSecret ||= at?.secret === true
   }
-  return { at, received }
+  return { at, received, isSecret }
 }
 
 /** Where there are several ways to be right, all of them. */

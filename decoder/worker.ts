@@ -46,8 +46,9 @@ if (isForked(import.meta.url)) {
     const bundles: Bundle[] = []
     for (const place of settings.bundles) bundles.push(await readBundle(place))
     const { bundle, runtime, engine } = await openEnsemble(bundles, settings)
-    const captioning = new Captioning(bundle, runtime)
     const { config, vocabulary, encoder } = bundle
+    // Without the weights, which the engine has its own of.
+    const captioning = new Captioning({ config, vocabulary }, runtime)
     let last: Promise<unknown> = Promise.resolve()
     process.on('message', ({ id, pixels, images, options }: WorkerRequest) => {
       last = last.then(() =>

@@ -1,7 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { IMAGE_DERIVATIVES } from './image-gradients.js'
-
-type Derivative = Omit<tf.GradConfig, 'kernelName'>
+import { type Derivative, IMAGE_DERIVATIVES } from './image-gradients.js'
 
 /**
  * The derivatives of the kernels that `TensorFlowOps` runs, those of images beside. TensorFlow.js has its own, but in files

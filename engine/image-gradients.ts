@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 
-type Derivative = Omit<tf.GradConfig, 'kernelName'>
+export type Derivative = Omit<tf.GradConfig, 'kernelName'>
 type Image = tf.Tensor4D
 type Size = readonly [height: number, width: number]
 

@@ -97,6 +97,8 @@ describe('readSafetensors', () => {
     await writeFile(path, Buffer.alloc(8, 0xff))
     await expect(readSafetensors(path)).rejects.toThrow('it ends inside its header')
     await expect(readSafetensors(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    // What is there and cannot be read is not none.
+    await expect(readSafetensors(folder)).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
   })
 })
 

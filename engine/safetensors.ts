@@ -70,7 +70,9 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
     // A plain view: a Buffer's own slice would not copy.
     bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
   } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected a safetensors file at ${path} but ${messageOf(cause)}`, {
+    // One that is there and cannot be read is not none: who writes where none is would write over it.
+    const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'NOT_FOUND' : 'INVALID_BUNDLE'
+    throw new ShowtellError(code, `Expected a safetensors file at ${path} but ${messageOf(cause)}`, {
       where: path,
       cause,
     })

@@ -8,7 +8,6 @@ export interface GraphTensor {
 }
 
 export interface GraphSession {
-  readonly inputs: readonly string[]
   readonly outputs: readonly string[]
   /**
    * Runs the graph on the calling thread. A tensor that came out may go in again, here or in another session, without
@@ -66,7 +65,6 @@ export async function openSession(
   }
 
   return {
-    inputs: session.inputNames,
     outputs: session.outputNames,
     async run(feeds, outputs = session.outputNames) {
       try {

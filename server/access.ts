@@ -17,7 +17,13 @@ export function access({ apiKeys, corsOrigins, rateLimit: limit }: ServiceOption
     router.use(
       cors({
         origin: corsOrigins.includes('*') ? '*' : [...corsOrigins],
-        exposedHeaders: ['ETag', 'RateLimit', 'Retry-After', 'X-Request-Id'],
+        exposedHeaders: [
+          'ETag',
+          'Inference-Header-Content-Length',
+          'RateLimit',
+          'Retry-After',
+          'X-Request-Id',
+        ],
         maxAge: MINUTE / 1000,
       }),
     )
@@ -29,7 +35,7 @@ export function access({ apiKeys, corsOrigins, rateLimit: limit }: ServiceOption
 }
 
 /** Whether the request came with a key; without keys in the settings none does. */
-export function hasKey(res: Response): boolean {
+function hasKey(res: Response): boolean {
   return res.locals.key !== undefined
 }
 

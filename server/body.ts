@@ -8,8 +8,11 @@ import type { Memory } from './memory.js'
 /** Names of files are repeated in answers and messages; nobody needs longer ones. */
 export const MOST_NAME = 255
 
-/** Values, lists and objects of a JSON body. Millions of them fit into a body and would keep the parser for seconds. */
-const MOST_JSON_VALUES = 10_000
+/**
+ * Values, lists and objects of a JSON body: of a thousand photos with their names, and a thousand banned words. Millions fit
+ * into a body and would keep the parser for seconds.
+ */
+const MOST_JSON_VALUES = 5_000
 
 /** A photo of a request; an error where it is known already that it cannot be captioned. */
 export interface UploadedPhoto {
@@ -65,6 +68,12 @@ export function hold(res: Response, bytes: number): void {
 export function holdUntil(res: Response, work: Promise<unknown>): void {
   const all = res.locals.work as Promise<unknown>[]
   all.push(work)
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT for a request that brings none. */
+export function requireBody({ headers }: Request): void {
+  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
+    throw expected('an image', 'the body', 'nothing at all')
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */

@@ -53,7 +53,8 @@ export const serviceOptionsSchema = z.strictObject({
       message: 'Expected at least 16 visible ASCII characters for each of apiKeys',
     })
     .default([])
-    .describe('Keys, one of which a request for captions has to bring; without any nobody needs one'),
+    .describe('Keys, one of which a request for captions has to bring; without any nobody needs one')
+    .meta({ secret: true }),
   rateLimit: z
     .int()
     .min(0)

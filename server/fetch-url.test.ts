@@ -71,6 +71,7 @@ async function serve(answer: RequestListener): Promise<{ port: number; asked: st
 }
 
 const LIMITS: FetchLimits = {
+  gone: new AbortController().signal,
   bytes: 1000,
   timeout: 10_000,
   hold: () => {},
@@ -108,6 +109,17 @@ describe('isPublic', () => {
 })
 
 describe('fetchUrl', () => {
+  it('ends when nobody waits any more', async () => {
+    const gone = new AbortController()
+    const { port } = await serve((_req, res) => {
+      res.write('half')
+      gone.abort()
+    })
+    await expect(fetched(`http://127.0.0.1:${port}/`, { gone: gone.signal })).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
+    })
+  })
+
   it('fetches bytes, and asks with nothing of its own', async () => {
     const { port } = await serve((req, res) => res.end(JSON.stringify(req.headers)))
     names.set('photos.example', [[{ address: '127.0.0.1', family: 4 }]])

@@ -19,6 +19,8 @@ export interface FetchLimits {
   readonly bytes: number
   /** Most ms from the first connection to the last byte, redirects included. */
   readonly timeout: number
+  /** Raised when nobody waits for the photo any more. */
+  readonly gone: AbortSignal
   /** Told of bytes before they are kept; throws where there is no room for them. */
   readonly hold: (bytes: number) => void
   /** Which addresses may be connected to. */
@@ -34,7 +36,7 @@ export interface FetchLimits {
  * IMAGE_TOO_LARGE, or what `hold` throws.
  */
 export async function fetchUrl(address: string, where: string, limits: FetchLimits): Promise<Uint8Array> {
-  const signal = AbortSignal.timeout(limits.timeout)
+  const signal = AbortSignal.any([AbortSignal.timeout(limits.timeout), limits.gone])
   let url = webAddress(address, where)
   try {
     for (let redirects = 0; ; redirects++) {

@@ -74,8 +74,12 @@ async function fetched(
   res: Response,
   limits: ServiceOptions,
 ): Promise<Uint8Array | ShowtellError> {
+  const answered = new AbortController()
+  const abort = (): void => answered.abort()
+  res.once('close', abort)
   try {
     return await fetchUrl(url, where, {
+      gone: answered.signal,
       bytes: limits.maxImageBytes,
       timeout: limits.urlTimeout,
       hold: (bytes) => hold(res, bytes),
@@ -83,6 +87,8 @@ async function fetched(
   } catch (error) {
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
     throw error
+  } finally {
+    res.off('close', abort)
   }
 }
 

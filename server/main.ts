@@ -17,6 +17,9 @@ export { readConfig, settings } from './config.js'
 /** Time for a client to send the head of its request, and how often connections are looked at for that, ms. */
 const HEADERS_TIMEOUT = 10_000
 
+/** Time that a connection is kept for the next request, ms: longer than the minute after which balancers let go of theirs. */
+const KEEP_ALIVE = 75_000
+
 /** Time within which a request that was sent has been read, ms. */
 const IDLE = 250
 const CHECKING_INTERVAL = 1_000
@@ -41,8 +44,15 @@ export async function startService(
   let ready = false
   let stopping = false
   const open = new Set<ServerResponse>()
-  const app = createApp({ captioner, options: config, logger, reload, isReady: () => ready })
+  const app = createApp({
+    captioner,
+    options: config,
+    logger,
+    reload,
+    isReady: () => ready && captioner.isOpen,
+  })
   const limits = {
+    keepAliveTimeout: KEEP_ALIVE,
     headersTimeout: HEADERS_TIMEOUT,
     // Bodies that are read have their own time, `uploadTimeout`; this ends those that nobody reads.
     requestTimeout: HEADERS_TIMEOUT + config.uploadTimeout + CHECKING_INTERVAL,
@@ -66,8 +76,11 @@ export async function startService(
     const closed = once(server, 'close')
     // http's own close would also end connections whose request has been sent and not yet been read.
     NetServer.prototype.close.call(server)
-    // By then a connection without a request is one that is kept alive.
-    const sweep = setInterval(() => server.closeIdleConnections(), IDLE)
+    // By then a connection without a request is one that is kept alive; but Node takes one for idle too whose answer is
+    // written and still on its way.
+    const sweep = setInterval(() => {
+      if (open.size === 0) server.closeIdleConnections()
+    }, IDLE)
     const limit = setTimeout(() => server.closeAllConnections(), config.drainTimeout)
     await closed
     clearInterval(sweep)
@@ -92,6 +105,8 @@ export async function startService(
 export async function serve(config: ServeConfig): Promise<void> {
   blockOtherLoaders()
   keepNothing()
+  // Heard from the first moment: as the first process of a container it would never get one that it does not listen for.
+  const signalled = nextSignal()
   const logger = pino({ level: config.logLevel })
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {
@@ -128,7 +143,7 @@ export async function serve(config: ServeConfig): Promise<void> {
     const { name, version, engine } = captioner.model
     logger.info({ url: service.url, model: name, version, engine }, 'ready')
     process.stderr.write(`showtell serves ${name} (${engine}) at ${service.url}\n`)
-    const signal = await nextSignal()
+    const signal = await signalled
     logger.info({ signal }, 'draining')
     await service.stop()
   } finally {

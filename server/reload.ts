@@ -38,6 +38,10 @@ export class ReplaceableCaptioner implements Captioner {
     return this.#current.model
   }
 
+  get isOpen(): boolean {
+    return this.#current.isOpen
+  }
+
   async caption(
     images: readonly ImageInput[],
     options?: CaptionRequest,

@@ -1,4 +1,6 @@
 import { request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
 import { failure, form, listen } from './fixtures/service.js'
@@ -74,6 +76,19 @@ describe('the photos and options of a request', () => {
     const answer = await failure(await post(body, '/v1/captions', headers))
     expect(answer).toMatchObject({ status, code: expect.any(String), requestId: expect.any(String) })
     expect(answer.message).not.toBe('')
+  })
+
+  it.each([
+    ['/v1/captions', 'application/json'],
+    ['/v1/captions', 'image/png'],
+    ['/model/predict', 'multipart/form-data; boundary=x'],
+  ])('says of a request to %s without any body, as curl sends it, that there is none', async (path, type) => {
+    const { port } = await listen()
+    const client = connect(port)
+    client.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Type: ${type}\r\n\r\n`)
+    const answer = await text(client)
+    expect(answer).toMatch(/^HTTP\/1.1 400 /)
+    expect(answer).toContain('Expected an image for the body but received')
   })
 
   it('refuses parts of another name', async () => {

@@ -2,10 +2,10 @@ import busboy from 'busboy'
 import type { Request, Response } from 'express'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { expected, messageOf, type ShowtellError } from '../errors.js'
-import { bodyOf, MOST_NAME, readBytes, tooLarge, type UploadedPhoto } from './body.js'
+import { bodyOf, MOST_NAME, readBytes, requireBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { readJson } from './json-photos.js'
-import { valuesOf } from './values.js'
+import { type Texts, valuesOf } from './values.js'
 
 /** A thousand banned words, and every other option. */
 const MOST_FIELDS = 1100
@@ -17,14 +17,13 @@ export interface Upload {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-type Texts = Record<string, string | string[]>
-
 /**
  * Reads the photos and caption options of a request: multipart with parts named `image`, a raw image, or JSON
  * `{ images: [{ base64, file? }], options? }`. Options may stand in the query too.
  * @throws ShowtellError INVALID_ARGUMENT, UNSUPPORTED_IMAGE for another type of body, or as `bodyOf`.
  */
 export async function readUpload(req: Request, res: Response, limits: ServiceOptions): Promise<Upload> {
+  requireBody(req)
   const query = valuesOf(captionOptionsSchema, req.query as Texts)
   if (req.is('multipart/form-data')) {
     const { photos, fields } = await readMultipart(req, res, limits)

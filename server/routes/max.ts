@@ -1,6 +1,7 @@
 import { Router } from 'express'
 import { captionOptionsSchema } from '../../decoder/options.js'
 import { expected } from '../../errors.js'
+import { requireBody } from '../body.js'
 import { only } from '../failure.js'
 import { MAX_CAPTIONS, metadataOf, predictAnswer } from '../max.js'
 import type { Service } from '../service.js'
@@ -12,6 +13,7 @@ export function max({ captioner, desk, options }: Service): Router {
   router
     .route('/model/predict')
     .post(async (req, res) => {
+      requireBody(req)
       if (!req.is('multipart/form-data'))
         throw expected(
           'multipart/form-data',
