@@ -1,10 +1,12 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
+import { Agent, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
+import { setTimeout as wait } from 'node:timers/promises'
 import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
@@ -87,6 +89,33 @@ describe('startService', () => {
     await stopping
     await expect(ask('/livez')).rejects.toThrow()
     agent.destroy()
+  })
+
+  it('does not cut an answer that its client is slow to take', async () => {
+    const captioner = new FakeCaptioner()
+    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '0' }, {}), logger)
+    // More than what the buffers of a connection take.
+    const body = Buffer.alloc(8 * 2 ** 20, 'x')
+    const asked = request(`${service.url}/v1/captions`, { method: 'POST' })
+    asked.end(body)
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    response.pause()
+    const stopping = service.stop()
+    // Until idle connections have been looked for.
+    await wait(600)
+    const answer = (await json(response)) as { results: { captions: { text: string }[] }[] }
+    expect(answer.results[0]!.captions[0]!.text).toHaveLength(body.length + 'A .'.length)
+    await stopping
+  })
+
+  it('is not ready while the model is not there', async () => {
+    const captioner = new FakeCaptioner()
+    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '0' }, {}), logger)
+    const status = async () => (await fetch(`${service.url}/readyz`)).status
+    expect(await status()).toBe(200)
+    captioner.isOpen = false
+    expect(await status()).toBe(503)
+    await service.stop()
   })
 
   it('ends what takes longer than the drain timeout', async () => {
