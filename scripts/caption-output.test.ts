@@ -56,7 +56,11 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await output.finish(['1.jpg', '2.jpg', '3.jpg'])
     await output.close()
     expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
-    expect((await readdir(folder)).sort()).toEqual(['captions', 'captions.run.json'])
+    const beside = format === 'jsonl' ? [] : ['captions.lines']
+    expect((await readdir(folder)).sort()).toEqual(['captions', ...beside, 'captions.run.json'])
+    const again = await opened(format)
+    expect([...again.done.keys()]).toEqual(['1.jpg', '2.jpg', '3.jpg'])
+    await again.close()
   })
 
   it('is refused to a run with other options or another bundle, whole or not', async () => {

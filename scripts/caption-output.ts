@@ -45,7 +45,8 @@ export async function openOutput(
   run: Run,
   overwrite: boolean,
 ): Promise<Output> {
-  // The other formats are whole or nothing: their lines are gathered beside them first.
+  // The other formats are whole or nothing: their lines are gathered beside them first, and stay there for photos that
+  // come later.
   const gathered = format === 'jsonl' ? path : `${path}.lines`
   if (overwrite) await rm(gathered, { force: true })
   else await checkSame(path, gathered, run)
@@ -64,7 +65,6 @@ export async function openOutput(
     async finish(files) {
       if (gathered === path) return
       await writeWhole(path, FORMATS[format](files.map((file) => lines.get(file)!)))
-      await rm(gathered)
     },
     close: () => out.close(),
   }
