@@ -17,3 +17,8 @@ export function isPhotoName(name: string): boolean {
 export function nameIn(folder: string, file: string): string | undefined {
   return [file, basename(file)].find((name) => existsSync(join(folder, name)))
 }
+
+/** Where such a photo lies, or would. */
+export function placeIn(folder: string, file: string): string {
+  return join(folder, nameIn(folder, file) ?? file)
+}

@@ -9,8 +9,8 @@ export interface TrainingSet {
 }
 
 /**
- * Reads `style=captions`. A file with splits gives its `train` and `restval` photos, or where none are called so those of no split, and
- * `val` or `dev` to validate; where none are called so some of no split are held out.
+ * Reads `style=captions`. To train on are the photos of `train` and `restval`, or where there are none those of no split;
+ * to validate with those of `val` or `dev`, or where there are none of any of these some that are held out.
  * @throws ShowtellError as `readCaptions` does.
  */
 export async function readTrainingSet(

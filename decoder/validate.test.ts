@@ -36,7 +36,7 @@ describe('validate', () => {
 
   it('tells of the first ten, and never what a secret was', () => {
     const many = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`name${i}`, i]))
-    expect(() => validate(captionOptionsSchema, many)).toThrow(/received "name9"$/)
+    expect(() => validate(captionOptionsSchema, many)).toThrow(/received "name9"; and more$/)
     const list = z.strictObject({ numbers: z.array(z.int()) })
     expect(() => validate(list, { numbers: Array<string>(5000).fill('x') })).toThrow(
       /for numbers\.9 .*; and more$/,

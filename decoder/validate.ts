@@ -42,21 +42,21 @@ export function validate<S extends z.ZodType>(schema: S, value: unknown, what = 
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const wanted = wantedBy(schema)
-  const issues = parsed.error.issues.flatMap(closest)
-  const errors = issues.slice(0, MOST_TOLD).flatMap((issue) => {
+  const issues = parsed.error.issues.flatMap(closest).slice(0, MOST_TOLD + 1)
+  const errors = issues.flatMap((issue) => {
     const { at, received, isSecret } = follow(wanted, value, issue.path)
     const where = issue.path.join('.') || what
     if (issue.code === 'unrecognized_keys') {
       const names = [...new Set(waysOf(at).flatMap((way) => Object.keys(way?.properties ?? {})))].join(', ')
       return issue.keys
-        .slice(0, MOST_TOLD)
+        .slice(0, MOST_TOLD + 1)
         .map((key) => expected(`one of ${names}`, `a name in ${where}`, key))
     }
     if (issue.code === 'custom') return [new ShowtellError('INVALID_ARGUMENT', issue.message, { where })]
     return [expected(inWords(at), where, isSecret ? 'another' : received)]
   })
   const told = errors.slice(0, MOST_TOLD).map(({ message }) => message)
-  const more = errors.length > MOST_TOLD || issues.length > MOST_TOLD ? ['and more'] : []
+  const more = errors.length > MOST_TOLD ? ['and more'] : []
   throw new ShowtellError('INVALID_ARGUMENT', [...told, ...more].join('; '), {
     where: errors[0]?.where ?? what,
     cause: parsed.error,

@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
-import { nameIn } from '../data/photo-files.js'
+import { placeIn } from '../data/photo-files.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
@@ -75,7 +74,7 @@ async function examplesOf(
       signal.throwIfAborted()
       const batch = validation.slice(from, from + BATCH)
       const photos = await captioner.caption(
-        batch.map(({ file }) => join(folder, nameIn(folder, file) ?? file)),
+        batch.map(({ file }) => placeIn(folder, file)),
         { style },
       )
       for (const [i, photo] of photos.entries()) {

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { extname, join } from 'node:path'
+import { extname } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { nameIn } from '../data/photo-files.js'
+import { placeIn } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { messageOf, ShowtellError } from '../errors.js'
@@ -80,7 +80,7 @@ export async function picturesOf(
   for (const { id, file } of [...best, ...worst]) {
     const type = PICTURE_TYPES[extname(file).toLowerCase()] ?? 'jpeg'
     try {
-      const bytes = await readFile(join(folder, nameIn(folder, file) ?? file))
+      const bytes = await readFile(placeIn(folder, file))
       pictures.set(id, `data:image/${type};base64,${bytes.toString('base64')}`)
     } catch (error) {
       warn(`no picture of ${id} in the report: ${messageOf(error)}`)

@@ -1,8 +1,8 @@
 import { writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
-import { nameIn } from '../data/photo-files.js'
+import { placeIn } from '../data/photo-files.js'
 import { expected } from '../errors.js'
 import {
   type Candidate,
@@ -198,7 +198,7 @@ async function captionPhotos(
   try {
     for (let from = 0; from < references.length; from += BATCH) {
       const batch = references.slice(from, from + BATCH)
-      const files = batch.map(({ file }) => join(folder, nameIn(folder, file) ?? file))
+      const files = batch.map(({ file }) => placeIn(folder, file))
       for (const [index, result] of (await captioner.caption(files, request)).entries()) {
         const { id, file } = batch[index] ?? { id: '', file: '' }
         if (result instanceof Error) warn(`no caption for ${file}: ${result.message}`)
