@@ -32,6 +32,10 @@ function featuresOf({ tokens, wordLogProbs, logProb }: Said, object: string, at:
   return [1, object === 'person' ? 1 : 0, wordLogProbs[at] ?? mean, mean, tokens.length / 10]
 }
 
+function objectsOf(said: Said): readonly Five[] {
+  return [...mentionsIn(said.tokens)].map(([object, at]) => featuresOf(said, object, at))
+}
+
 /**
  * Calibrated probability that every object that a caption names stands in some reference: the product over its objects.
  * A caption that names none of the known objects counts as naming one, so that nobody is sure of what cannot be
@@ -39,35 +43,35 @@ function featuresOf({ tokens, wordLogProbs, logProb }: Said, object: string, at:
  */
 export function confidenceOf(confidence: Confidence | undefined, said: Said): number {
   if (confidence === undefined) return 0.5
-  const named = [...mentionsIn(said.tokens)]
-  const objects = named.length === 0 ? [['', -1] as const] : named
-  return objects.reduce(
-    (product, [object, at]) => product * sigmoid(dot(confidence.weights, featuresOf(said, object, at))),
-    1,
-  )
+  const named = objectsOf(said)
+  const objects = named.length === 0 ? [featuresOf(said, '', -1)] : named
+  return objects.reduce((product, x) => product * sigmoid(dot(confidence.weights, x)), 1)
 }
 
-/** Fits the logistic to the objects of the captions by Newton's method (iteratively reweighted least squares), with a little ridge. */
+/**
+ * Fits the logistic by the likelihood of whole captions being right, not of single objects, which are right and wrong
+ * together: Fisher scoring (iteratively reweighted least squares), with a little ridge.
+ */
 export function fitConfidence(examples: readonly ConfidenceExample[]): Five {
-  const objects = examples.flatMap((example) => {
-    const { unsupported } = scoreObjects([example.tokens], [example.references]).perImage[0]!
-    return [...mentionsIn(example.tokens)].map(([object, at]) => ({
-      x: featuresOf(example, object, at),
-      right: !unsupported.includes(object),
-    }))
-  })
+  const captions = examples
+    .map((example) => ({ objects: objectsOf(example), right: isRight(example) }))
+    .filter(({ objects }) => objects.length > 0)
   let weights: Five = [0, 0, 0, 0, 0]
   for (let iteration = 0; iteration < 50; iteration++) {
     const gradient = weights.map((weight) => -RIDGE * weight)
-    const hessian = weights.map((_, i) => weights.map((_, j) => (i === j ? RIDGE : 0)))
-    for (const { x, right } of objects) {
-      const p = sigmoid(dot(weights, x))
-      for (const [i, value] of x.entries()) {
-        gradient[i]! += ((right ? 1 : 0) - p) * value
-        for (const [j, other] of x.entries()) hessian[i]![j]! += p * (1 - p) * value * other
+    const information = weights.map((_, i) => weights.map((_, j) => (i === j ? RIDGE : 0)))
+    for (const { objects, right } of captions) {
+      const sure = objects.map((x) => sigmoid(dot(weights, x)))
+      const p = sure.reduce((product, one) => product * one, 1)
+      // The derivative of p, divided by p.
+      const slope = weights.map((_, i) => objects.reduce((sum, x, k) => sum + (1 - sure[k]!) * x[i]!, 0))
+      const odds = p / Math.max(1 - p, LEAST)
+      for (const [i, value] of slope.entries()) {
+        gradient[i]! += (right ? 1 : -odds) * value
+        for (const [j, other] of slope.entries()) information[i]![j]! += odds * value * other
       }
     }
-    const step = solve(hessian, gradient)
+    const step = solve(information, gradient)
     weights = weights.map((weight, i) => weight + step[i]!) as [number, number, number, number, number]
     if (Math.max(...step.map(Math.abs)) < 1e-9) break
   }
@@ -80,6 +84,8 @@ export function isRight({ tokens, references }: Pick<ConfidenceExample, 'tokens'
 }
 
 const RIDGE = 1e-3
+/** Doubt that is always left, so that nothing is divided by 0. */
+const LEAST = 1e-9
 
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x))
