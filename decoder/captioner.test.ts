@@ -249,6 +249,7 @@ describe('an end', () => {
     await expect.poll(() => other.isOpen, { timeout: 60_000 }).toBe(true)
     expect(await captions([CAT], {}, other)).toHaveLength(1)
     await other.close()
+    expect(other.isOpen).toBe(false)
   })
 
   it('of a process whose bundle is gone tells that until it is there again', async () => {

@@ -58,14 +58,14 @@ export function classDirections({ shape, data }: Array32, count: number): Float3
   return centres
 }
 
-/** The first row, then each time the one that is farthest from those taken. */
-function farApart(cosines: readonly Float32Array[], count: number): number[] {
-  const closest = new Float32Array(cosines.length).fill(Number.NEGATIVE_INFINITY)
+/** The first row, then each time the one that is farthest from those taken. @param alike [points, points] */
+function farApart(alike: readonly Float32Array[], count: number): number[] {
+  const closest = new Float32Array(alike.length).fill(Number.NEGATIVE_INFINITY)
   const taken: number[] = []
   let next = 0
   while (taken.length < count) {
     taken.push(next)
-    for (const [row, cosine] of cosines[next]!.entries()) closest[row] = Math.max(closest[row]!, cosine)
+    for (const [row, cosine] of alike[next]!.entries()) closest[row] = Math.max(closest[row]!, cosine)
     closest[next] = Number.POSITIVE_INFINITY
     next = closest.indexOf(closest.reduce((least, value) => Math.min(least, value)))
   }

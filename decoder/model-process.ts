@@ -38,7 +38,7 @@ export class ModelProcess {
 
   /** Whether a process has opened the bundle: not while one that died is being replaced. */
   get isOpen(): boolean {
-    return this.#isOpen
+    return this.#isOpen && !this.#isClosed
   }
 
   /** The bundle, once it is open. @throws ShowtellError NOT_FOUND, INVALID_BUNDLE, ENGINE_UNAVAILABLE. */
@@ -56,7 +56,6 @@ export class ModelProcess {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    this.#isOpen = false
     await this.#current?.then((running) => running.end(closed())).catch(() => {})
   }
 

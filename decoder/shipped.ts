@@ -3,8 +3,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { exists, placeOf } from '../engine/folder.js'
 
+/** What captions where no other bundle is asked for. */
+export const DEFAULT_BUNDLE = 'showtell-base'
+
 /** The folder of a bundle that comes with the package. */
-export function shippedBundle(name = 'showtell-base'): string {
+export function shippedBundle(name = DEFAULT_BUNDLE): string {
   return join(shippedFolder(), name)
 }
 

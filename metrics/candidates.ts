@@ -41,8 +41,7 @@ const entrySchema = z
  * @throws ShowtellError INVALID_DATA naming the entry or line
  */
 export function parseCandidates(text: string, where: string, warn: (warning: string) => void): Candidate[] {
-  const whole = text.replace(/^\uFEFF/, '')
-  const entries = /^\s*\[/.test(whole) ? jsonEntries(whole, where) : lineEntries(whole, where)
+  const entries = /^\s*\[/.test(text) ? jsonEntries(text, where) : lineEntries(text, where)
   if (entries.length === 0) throw expected('captions', where, 'none', 'INVALID_DATA')
   return entries.flatMap(([place, value]) => {
     const parsed = entrySchema.safeParse(value)

@@ -30,9 +30,11 @@ const ALLOWED: Partial<Record<Flag, string>> = {
 }
 
 /** What a command calls the caption options. */
-export const CAPTION_OPTIONS: readonly string[] = Object.values(FLAGS).map((flag) =>
-  new Option(flag).attributeName(),
-)
+export const CAPTION_OPTIONS: readonly string[] = Object.values(FLAGS).map(attributeOf)
+
+function attributeOf(flag: string): string {
+  return new Option(flag).attributeName()
+}
 
 /** Adds the caption options to a command. */
 export function addCaptionOptions(command: Command): Command {
@@ -58,7 +60,7 @@ export function bundleOption(): Option {
 export function captionRequest(options: Readonly<Record<string, unknown>>): CaptionRequest {
   const request: Record<string, unknown> = {}
   for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
-    const given = options[new Option(flag).attributeName()]
+    const given = options[attributeOf(flag)]
     if (given === undefined) continue
     request[name] = name in ALLOWED ? given !== true : given
   }

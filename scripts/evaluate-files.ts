@@ -54,11 +54,12 @@ export async function frequencies(file: string): Promise<DocumentFrequencies> {
   }
 }
 
-/** A text file, gzipped or not. */
+/** A text file, gzipped or not, without a byte order mark. */
 export async function textOf(file: string): Promise<string> {
   try {
     const bytes = await readFile(file)
-    return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8')
+    const whole = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes
+    return whole.toString('utf8').replace(/^\uFEFF/, '')
   } catch (cause) {
     throw new ShowtellError('NOT_FOUND', `Expected a whole file at ${file}: ${messageOf(cause)}`, {
       where: file,

@@ -4,6 +4,7 @@ import { type Bundle, readBundle } from '../decoder/bundle.js'
 import { Captioning } from '../decoder/captioning.js'
 import { captionOptionsSchema } from '../decoder/options.js'
 import type { Runtime } from '../decoder/runtime.js'
+import { DEFAULT_BUNDLE } from '../decoder/shipped.js'
 import { tensorFlowRuntime } from '../decoder/tensorflow-runtime.js'
 import { decodeImage } from '../encoder/image.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
@@ -32,7 +33,7 @@ export function register(program: Command): void {
     .command('hidden-states')
     .description('a page of captions coloured by what units of the decoder do, and a picture of the clearest')
     .argument('<photos...>', 'photo files')
-    .option('--bundle <folder>', 'captioner', 'showtell-base')
+    .option('--bundle <folder>', 'captioner', DEFAULT_BUNDLE)
     .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
     .action(hiddenStates)

@@ -99,7 +99,7 @@ export interface Photos {
 export function storedPhotos(store: FeatureStore): Photos {
   return {
     path: store.path,
-    keyOf: (file) => [basename(file)].find((key) => store.has(key)),
+    keyOf: (file) => (store.has(basename(file)) ? basename(file) : undefined),
   }
 }
 
@@ -109,10 +109,9 @@ export function storedPhotos(store: FeatureStore): Photos {
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const sets = (await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))).map((set) => {
-    const [train, validation] = [set.train, set.validation].map((images) =>
-      examplesOf(images, set.style, photos),
-    )
-    const missing = set.train.length + set.validation.length - train!.length - validation!.length
+    const train = examplesOf(set.train, set.style, photos)
+    const validation = examplesOf(set.validation, set.style, photos)
+    const missing = set.train.length + set.validation.length - train.length - validation.length
     if (missing > 0) {
       const problem = expected(
         'every photo that has captions',
@@ -120,10 +119,10 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
         `${missing} of ${set.style} less`,
         'INVALID_DATA',
       )
-      if (train!.length === 0) throw problem
+      if (train.length === 0) throw problem
       leftOut(problem)
     }
-    return { style: set.style, train: train!, validation: validation! }
+    return { style: set.style, train, validation }
   })
   return {
     styles: sets.map(({ style }) => style),

@@ -30,7 +30,7 @@ function requestSchemas(allowUrls: boolean) {
   const options = captionOptionsSchema.optional()
   const one = z.strictObject({ image: photo, options })
   const several = z.strictObject({ images: z.array(photo).min(1), options })
-  return { one, several, any: z.union([one, several]) }
+  return { one, several, either: z.union([one, several]) }
 }
 const WITH_URLS = requestSchemas(true)
 const WITHOUT_URLS = requestSchemas(false)
@@ -48,16 +48,19 @@ export async function readJson(
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
   const body = await readJsonBody(res, Math.min(limits.maxJsonBytes, limits.maxBodyBytes))
-  const request = validate(captionsRequestSchemas(limits).any, body, 'the body')
+  const request = validate(captionsRequestSchemas(limits).either, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
   const turn = inTurns()
+  const gone = new AbortController()
+  res.once('close', () => gone.abort())
   const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
     const given = typeof photo === 'string' ? { base64: photo } : photo
     const where = given.file ?? `images.${i}`
     const named = given.file === undefined ? {} : { file: given.file }
-    if ('url' in given) return { ...named, content: await fetched(given.url, where, res, limits) }
+    if ('url' in given)
+      return { ...named, content: await fetched(given.url, where, res, limits, gone.signal) }
     return { ...named, content: await turn(() => decodeBase64(given.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
@@ -73,13 +76,11 @@ async function fetched(
   where: string,
   res: Response,
   limits: ServiceOptions,
+  gone: AbortSignal,
 ): Promise<Uint8Array | ShowtellError> {
-  const answered = new AbortController()
-  const abort = (): void => answered.abort()
-  res.once('close', abort)
   try {
     return await fetchUrl(url, where, {
-      gone: answered.signal,
+      gone,
       bytes: limits.maxImageBytes,
       timeout: limits.urlTimeout,
       hold: (bytes) => hold(res, bytes),
@@ -87,8 +88,6 @@ async function fetched(
   } catch (error) {
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
     throw error
-  } finally {
-    res.off('close', abort)
   }
 }
 

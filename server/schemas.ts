@@ -63,8 +63,8 @@ export function ref(name: SchemaName): { $ref: string } {
 
 /** The schemas that validate, as JSON Schema. Takes tens of milliseconds. */
 export function jsonSchemas(options: ServiceOptions): Record<SchemaName, JsonSchema> {
-  const { one, several, any } = captionsRequestSchemas(options)
-  const photos = { PhotoRequest: one, PhotosRequest: several, CaptionsRequest: any }
+  const { one, several, either } = captionsRequestSchemas(options)
+  const photos = { PhotoRequest: one, PhotosRequest: several, CaptionsRequest: either }
   const requests = { ...REQUESTS, ...photos }
   return {
     ...converted(options.allowUrls ? { ...requests, UrlPhoto: urlPhotoSchema } : requests, 'input'),
