@@ -260,11 +260,11 @@ describe('writeBundle', () => {
 it('rewriteConfidence changes the calibration and nothing else', async () => {
   const path = join(folder, 'calibrated')
   await cp(whole, path, { recursive: true })
-  await rewriteConfidence(path, { weights: [1, 2, 3, 4, 5], calibration: 'on ten photos' })
+  await rewriteConfidence(path, { weights: [1, 2, 3, 4], objects: { dog: 5 }, calibration: 'on ten photos' })
   const { config, weights } = await readBundle(path)
   expect(config).toEqual({
     ...(await readBundle(whole)).config,
-    confidence: { weights: [1, 2, 3, 4, 5], calibration: 'on ten photos' },
+    confidence: { weights: [1, 2, 3, 4], objects: { dog: 5 }, calibration: 'on ten photos' },
   })
   expect(weights.entries.size).toBeGreaterThan(0)
   expect(await readFile(join(path, 'README.md'), 'utf8')).toContain('on ten photos')

@@ -51,7 +51,8 @@ const configSchema = z.strictObject({
   /** Logistic regression of an object being named rightly, see `confidence.ts`. */
   confidence: z
     .strictObject({
-      weights: z.tuple([z.number(), z.number(), z.number(), z.number(), z.number()]),
+      weights: z.tuple([z.number(), z.number(), z.number(), z.number()]),
+      objects: z.record(z.string(), z.number()),
       calibration: z.string(),
     })
     .optional(),
@@ -145,7 +146,7 @@ function encoderOf({ encoder }: Pick<BundleConfig, 'encoder'>): Encoder | GraphS
 export async function rewriteConfidence(place: string, confidence: Confidence): Promise<void> {
   const { scores } = (await readBundle(place)).config
   await rewriteBundle(place, {
-    confidence: { ...confidence, weights: [...confidence.weights] },
+    confidence: { ...confidence, weights: [...confidence.weights], objects: { ...confidence.objects } },
     ...(scores === undefined
       ? {}
       : { scores: scores.map(({ calibration: _, failures, ...rest }) => ({ ...rest, failures: [] })) }),

@@ -63,7 +63,7 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
 
     await rewriteBundle(path, { scores: scores.slice(0, 1) })
     expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual(['reliability-one-set.svg'])
-    await rewriteConfidence(path, { weights: [1, 2, 3, 4, 5], calibration: 'anew' })
+    await rewriteConfidence(path, { weights: [1, 2, 3, 4], objects: {}, calibration: 'anew' })
     const anew = (await readBundle(path)).config
     expect(anew.scores![0]).not.toHaveProperty('calibration')
     expect(anew.scores![0]!.corpus).toEqual(scores[0]!.corpus)

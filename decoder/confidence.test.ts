@@ -8,7 +8,11 @@ import {
   isRight,
 } from './confidence.js'
 
-const TRUE: Confidence = { weights: [2, 1.5, 0.8, 1, -0.5], calibration: 'drawn' }
+const TRUE: Confidence = {
+  weights: [1, 2, 0.5, -0.4],
+  objects: { person: 1.5, dog: 0, frisbee: -1, bench: -0.5 },
+  calibration: 'drawn',
+}
 const THINGS = ['man', 'dog', 'frisbee', 'bench']
 
 /** Captions whose objects stand in the reference as often as the model of `TRUE` says. */
@@ -19,11 +23,11 @@ function simulated(count: number, seed: string): ConfidenceExample[] {
     const tokens = [...named, ...Array.from({ length: 1 + random.below(9) }, () => 'with')]
     const wordLogProbs = tokens.map(() => -3 * random.uniform())
     const logProb = wordLogProbs.reduce((sum, value) => sum + value, -random.uniform())
-    // Written out once more: intercept, person, word, mean, tens of words.
+    // Written out once more: intercept, probability of the word, mean, other objects, the object itself.
     const reference = named.filter((thing, at) => {
       const mean = logProb / (tokens.length + 1)
-      const odds =
-        2 + (thing === 'man' ? 1.5 : 0) + 0.8 * wordLogProbs[at]! + mean - 0.5 * (tokens.length / 10)
+      const own = { man: 1.5, dog: 0, frisbee: -1, bench: -0.5 }[thing]!
+      const odds = 1 + 2 * Math.exp(wordLogProbs[at]!) + 0.5 * mean - 0.4 * (named.length - 1) + own
       return random.uniform() < 1 / (1 + Math.exp(-odds))
     })
     return { tokens, wordLogProbs, logProb, references: [reference] }
@@ -32,12 +36,30 @@ function simulated(count: number, seed: string): ConfidenceExample[] {
 
 describe('fitConfidence', () => {
   it('finds the weights that examples were drawn with', () => {
-    const weights = fitConfidence(simulated(20_000, 'many'))
+    const { weights, objects } = fitConfidence(simulated(20_000, 'many'))
     for (const [i, weight] of weights.entries()) expect(Math.abs(weight - TRUE.weights[i]!)).toBeLessThan(0.3)
+    expect(Object.keys(objects).sort()).toEqual(Object.keys(TRUE.objects).sort())
+    for (const [object, own] of Object.entries(objects))
+      expect(Math.abs(own - TRUE.objects[object]!)).toBeLessThan(0.3)
+  })
+
+  it('trusts an object that was seen twice less than one that was seen often', () => {
+    const said = (token: string, right: boolean): ConfidenceExample => ({
+      tokens: [token],
+      wordLogProbs: [-1],
+      logProb: -2,
+      references: [[right ? token : '']],
+    })
+    const examples = Array.from({ length: 200 }, (_, i) => said('man', i % 2 === 0))
+    for (let i = 0; i < 100; i++) examples.push(said('dog', true))
+    for (let i = 0; i < 2; i++) examples.push(said('bench', true))
+    const { objects } = fitConfidence(examples)
+    expect(objects.bench).toBeGreaterThan(objects.person!)
+    expect(objects.dog).toBeGreaterThan(objects.bench! + 1)
   })
 
   it('gives confidences as high as captions are right', () => {
-    const fitted = { weights: fitConfidence(simulated(4000, 'one half')), calibration: '' }
+    const fitted = { ...fitConfidence(simulated(4000, 'one half')), calibration: '' }
     const others = simulated(4000, 'the other').filter(({ tokens }) => tokens.some((t) => THINGS.includes(t)))
     for (const [low, high] of [
       [0, 0.3],
@@ -59,8 +81,8 @@ describe('fitConfidence', () => {
       ...example,
       references: [right ? example.tokens : ['']],
     }))
-    const fitted = { weights: fitConfidence(examples), calibration: '' }
-    expect(fitted.weights.every(Number.isFinite)).toBe(true)
+    const fitted = { ...fitConfidence(examples), calibration: '' }
+    expect([...fitted.weights, ...Object.values(fitted.objects)].every(Number.isFinite)).toBe(true)
     for (const example of examples.filter(({ tokens }) => THINGS.includes(tokens[0]!))) {
       const p = confidenceOf(fitted, example)
       expect(right ? p : 1 - p).toBeGreaterThan(0.8)
@@ -68,7 +90,7 @@ describe('fitConfidence', () => {
   })
 
   it('knows nothing without examples', () => {
-    expect(fitConfidence([])).toEqual([0, 0, 0, 0, 0])
+    expect(fitConfidence([])).toEqual({ weights: [0, 0, 0, 0], objects: {} })
   })
 })
 
@@ -81,9 +103,9 @@ describe('confidenceOf', () => {
   const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x))
 
   it('is the product of the logistics of the objects', () => {
-    const shared = 2 - 3 - 0.5 * 0.5
+    const shared = 1 + 0.5 * -3 - 0.4
     expect(confidenceOf(TRUE, said)).toBeCloseTo(
-      sigmoid(shared + 1.5 + 0.8 * -2) * sigmoid(shared + 0.8 * -5),
+      sigmoid(shared + 2 * Math.exp(-2) + 1.5) * sigmoid(shared + 2 * Math.exp(-5) - 1),
       12,
     )
   })
@@ -95,11 +117,16 @@ describe('confidenceOf', () => {
     expect(of('a', 'dog', 'and', 'it')).toBe(of('a', 'dog', 'and', 'dog'))
   })
 
+  it('adds nothing for an object that it was not fitted with', () => {
+    const of = (token: string) => confidenceOf(TRUE, { tokens: [token], wordLogProbs: [-1], logProb: -2 })
+    expect(of('giraffe')).toBe(of('dog'))
+  })
+
   it('is that of one object where none is known, and a number for a caption without words', () => {
     const vague = { tokens: ['something', 'red'], wordLogProbs: [-1, -1], logProb: -3 }
-    expect(confidenceOf(TRUE, vague)).toBeCloseTo(sigmoid(2 - 0.8 - 1 - 0.1), 12)
+    expect(confidenceOf(TRUE, vague)).toBeCloseTo(sigmoid(1 + 2 * Math.exp(-1) - 0.5), 12)
     expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: -1 })).toBeCloseTo(
-      sigmoid(2 - 1.8),
+      sigmoid(1 + 2 * Math.exp(-1) - 0.5),
       12,
     )
     expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: Number.NEGATIVE_INFINITY })).toBe(0)

@@ -1,10 +1,13 @@
 import { mentionsIn, scoreObjects } from '../metrics/objects.js'
 
-type Five = readonly [number, number, number, number, number]
+type Four = readonly [number, number, number, number]
 
-/** Logistic regression of an object being named rightly; `weights` of the features below. */
+/** Logistic regression of an object being named rightly. */
 export interface Confidence {
-  readonly weights: Five
+  /** Of what all objects share, see `featuresOf`. */
+  readonly weights: Four
+  /** What is added for an object itself, by its name: how rightly it is named on the whole. 0 where it is absent. */
+  readonly objects: Readonly<Record<string, number>>
   /** How it was fitted and how well it does, for the model card. */
   readonly calibration: string
 }
@@ -23,59 +26,78 @@ export interface ConfidenceExample extends Said {
   readonly references: readonly (readonly string[])[]
 }
 
-/**
- * Of an object: 1, whether it is a person, who is named most and most rightly, the log-probability of its word, the mean
- * of the caption's, and the caption's length in tens of words.
- */
-function featuresOf({ tokens, wordLogProbs, logProb }: Said, object: string, at: number): Five {
+/** An object that a caption names: 1, the probability of its word, the mean log-probability of the caption's, and how many others are named. */
+interface Named {
+  readonly object: string
+  readonly features: Four
+}
+
+function namedIn({ tokens, wordLogProbs, logProb }: Said): readonly Named[] {
+  const mentions = mentionsIn(tokens)
   const mean = logProb / (tokens.length + 1)
-  return [1, object === 'person' ? 1 : 0, wordLogProbs[at] ?? mean, mean, tokens.length / 10]
+  // A caption that names none of the known objects counts as naming one, so that nobody is sure of what cannot be checked.
+  if (mentions.size === 0) return [{ object: '', features: [1, Math.exp(mean), mean, 0] }]
+  return [...mentions].map(([object, at]) => ({
+    object,
+    features: [1, Math.exp(wordLogProbs[at]!), mean, mentions.size - 1],
+  }))
 }
 
-function objectsOf(said: Said): readonly Five[] {
-  return [...mentionsIn(said.tokens)].map(([object, at]) => featuresOf(said, object, at))
-}
-
-/**
- * Calibrated probability that every object that a caption names stands in some reference: the product over its objects.
- * A caption that names none of the known objects counts as naming one, so that nobody is sure of what cannot be
- * checked. ½ without calibration.
- */
+/** Calibrated probability that every object that a caption names stands in some reference: the product over its objects. ½ without calibration. */
 export function confidenceOf(confidence: Confidence | undefined, said: Said): number {
   if (confidence === undefined) return 0.5
-  const named = objectsOf(said)
-  const objects = named.length === 0 ? [featuresOf(said, '', -1)] : named
-  return objects.reduce((product, x) => product * sigmoid(dot(confidence.weights, x)), 1)
+  const { weights, objects } = confidence
+  return product(
+    namedIn(said).map(({ object, features }) => sigmoid(dot(weights, features) + (objects[object] ?? 0))),
+  )
 }
 
 /**
  * Fits the logistic by the likelihood of whole captions being right, not of single objects, which are right and wrong
- * together: Fisher scoring (iteratively reweighted least squares), with a little ridge.
+ * together: Fisher scoring (iteratively reweighted least squares). What an object adds is held to be drawn from a
+ * standard normal distribution, so that one that was named twice adds little.
  */
-export function fitConfidence(examples: readonly ConfidenceExample[]): Five {
+export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Confidence, 'calibration'> {
   const captions = examples
-    .map((example) => ({ objects: objectsOf(example), right: isRight(example) }))
-    .filter(({ objects }) => objects.length > 0)
-  let weights: Five = [0, 0, 0, 0, 0]
+    .map((example) => ({ named: namedIn(example), right: isRight(example) }))
+    .filter(({ named }) => named[0]!.object !== '')
+  const objects = [...new Set(captions.flatMap(({ named }) => named.map(({ object }) => object)))].sort()
+  const columnOf = new Map(objects.map((object, i) => [object, 4 + i]))
+  const rows = captions.map(({ named, right }) => ({
+    right,
+    // Of each object the columns that are not 0: the shared ones, and its own.
+    objects: named.map(({ object, features }) => [
+      ...features.entries(),
+      [columnOf.get(object)!, 1] as const,
+    ]),
+  }))
+  const ridge = [...Array<number>(4).fill(RIDGE), ...objects.map(() => 1)]
+  const fitted = ridge.map(() => 0)
   for (let iteration = 0; iteration < 50; iteration++) {
-    const gradient = weights.map((weight) => -RIDGE * weight)
-    const information = weights.map((_, i) => weights.map((_, j) => (i === j ? RIDGE : 0)))
-    for (const { objects, right } of captions) {
-      const sure = objects.map((x) => sigmoid(dot(weights, x)))
-      const p = sure.reduce((product, one) => product * one, 1)
+    const gradient = fitted.map((weight, i) => -ridge[i]! * weight)
+    const information = ridge.map((value, i) => ridge.map((_, j) => (i === j ? value : 0)))
+    for (const { objects, right } of rows) {
+      const sure = objects.map((x) => sigmoid(x.reduce((sum, [i, value]) => sum + fitted[i]! * value, 0)))
+      const p = product(sure)
       // The derivative of p, divided by p.
-      const slope = weights.map((_, i) => objects.reduce((sum, x, k) => sum + (1 - sure[k]!) * x[i]!, 0))
+      const slope = new Map<number, number>()
+      for (const [k, x] of objects.entries())
+        for (const [i, value] of x) slope.set(i, (slope.get(i) ?? 0) + (1 - sure[k]!) * value)
       const odds = p / Math.max(1 - p, LEAST)
-      for (const [i, value] of slope.entries()) {
+      for (const [i, value] of slope) {
         gradient[i]! += (right ? 1 : -odds) * value
-        for (const [j, other] of slope.entries()) information[i]![j]! += odds * value * other
+        for (const [j, other] of slope) information[i]![j]! += odds * value * other
       }
     }
     const step = solve(information, gradient)
-    weights = weights.map((weight, i) => weight + step[i]!) as [number, number, number, number, number]
+    for (const [i, value] of step.entries()) fitted[i]! += value
     if (Math.max(...step.map(Math.abs)) < 1e-9) break
   }
-  return weights
+  const [bias, word, mean, others, ...own] = fitted as [number, number, number, number, ...number[]]
+  return {
+    weights: [bias, word, mean, others],
+    objects: Object.fromEntries(objects.map((object, i) => [object, own[i]!])),
+  }
 }
 
 /** Whether every object that a caption names stands in some reference. */
@@ -89,6 +111,10 @@ const LEAST = 1e-9
 
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x))
+}
+
+function product(factors: readonly number[]): number {
+  return factors.reduce((all, factor) => all * factor, 1)
 }
 
 function dot(a: readonly number[], b: readonly number[]): number {

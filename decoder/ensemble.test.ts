@@ -109,7 +109,8 @@ describe('openEnsemble', () => {
 
   it('has all names and no confidence', async () => {
     const confidence = {
-      weights: [1, 2, 3, 4, 5] as [number, number, number, number, number],
+      weights: [1, 2, 3, 4] as [number, number, number, number],
+      objects: {},
       calibration: '',
     }
     const sure = { ...bundle, config: { ...bundle.config, confidence } }

@@ -44,7 +44,7 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   if (examples.length === 0) throw expected('photos that can be read', '--images', 'none', 'INVALID_DATA')
   // Each half is measured by the fit of the other; the bundle then gets the fit of all.
   const fits = [1, 0].map((half) => ({
-    weights: fitConfidence(examples.filter((_, i) => i % 2 === half)),
+    ...fitConfidence(examples.filter((_, i) => i % 2 === half)),
     calibration: '',
   }))
   const { right, error, auroc } = scoreConfidence(
@@ -54,7 +54,7 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   const calibration =
     `probability that every object named stands in some reference; ${examples.length} validation photos, ` +
     `${(100 * right).toFixed(1)} % of captions right; each half by the fit of the other: expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
-  await rewriteConfidence(options.bundle, { weights: fitConfidence(examples), calibration })
+  await rewriteConfidence(options.bundle, { ...fitConfidence(examples), calibration })
   process.stdout.write(`${calibration}\n`)
 }
 
