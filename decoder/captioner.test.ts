@@ -7,8 +7,10 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
+import type { CaptionedBatch } from './captioning.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
-import type { CaptionRequest } from './options.js'
+import { ModelProcess } from './model-process.js'
+import { type CaptionRequest, captionOptionsSchema } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 
 /** Processes of models, in the order they were started. */
@@ -237,6 +239,27 @@ describe('an end', () => {
     expect(await captions([CAT], {}, other)).toEqual([before])
     await other.close()
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  it('comes to a process that hangs', async () => {
+    const hanging = new ModelProcess({ bundles: [path], engine: 'onnx', threads: 1 }, 2000)
+    const { imageSize } = await hanging.open()
+    const pixels = new Uint8Array(imageSize * imageSize * 3)
+    const options = captionOptionsSchema.parse({ style: 'plain' })
+    // Longer together than its patience, but each within it.
+    const begin = performance.now()
+    const ask = async (): Promise<CaptionedBatch> => {
+      const answer = await hanging.caption(pixels, 1, options)
+      return performance.now() - begin < 2500 ? ask() : answer
+    }
+    const [{ captions: before }] = (await Promise.all([ask(), ask()])) as [CaptionedBatch, CaptionedBatch]
+    whenAsked(1, (child) => child.kill('SIGSTOP'))
+    await expect(hanging.caption(pixels, 1, options)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('no answer within 2000 ms'),
+    })
+    expect((await hanging.caption(pixels, 1, options)).captions).toEqual(before)
+    await hanging.close()
   })
 
   it('of an idle process is made good before anybody asks', async () => {

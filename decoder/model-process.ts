@@ -18,6 +18,14 @@ export interface OpenModel {
 /** From a process that could not be replaced to the next try, ms. */
 const RETRY = 10_000
 
+/**
+ * Longest time for a bundle to open, and from one answer to the next while there is work: a process that takes longer
+ * hangs. Many times what a batch takes with the slowest engine, ms.
+ */
+const PATIENCE = 600_000
+/** Looks in that time: time in which this process was stopped itself is one look, however long it was. */
+const LOOKS = 20
+
 interface Waiting {
   resolve(batch: CaptionedBatch): void
   reject(error: Error): void
@@ -34,7 +42,11 @@ export class ModelProcess {
   #isClosed = false
   #isOpen = false
 
-  constructor(private readonly settings: WorkerSettings) {}
+  constructor(
+    private readonly settings: WorkerSettings,
+    /** Longest time from one answer to the next, ms. */
+    private readonly patience = PATIENCE,
+  ) {}
 
   /** Whether a process has opened the bundle: not while one that died is being replaced. */
   get isOpen(): boolean {
@@ -73,11 +85,12 @@ export class ModelProcess {
 
   async #start(): Promise<RunningModel> {
     try {
-      const running = await RunningModel.start(this.settings, () => {
+      const onEnd = (): void => {
         this.#current = undefined
         this.#isOpen = false
         void this.#replace()
-      })
+      }
+      const running = await RunningModel.start(this.settings, onEnd, this.patience)
       this.#model ??= running.model
       if (JSON.stringify(running.model) === JSON.stringify(this.#model)) {
         this.#isOpen = true
@@ -109,11 +122,13 @@ class RunningModel {
   readonly #waiting = new Map<number, Waiting>()
   #next = 0
   #ended: Error | undefined
+  #watch: NodeJS.Timeout | undefined
 
   private constructor(
     private readonly child: ChildProcess,
     readonly model: OpenModel,
     private readonly onEnd: () => void,
+    private readonly patience: number,
   ) {
     child.on('message', (answer: WorkerAnswer) => this.#take(answer))
     child.on('error', (error) => this.#die(error))
@@ -122,8 +137,9 @@ class RunningModel {
   }
 
   /** @param onEnd called when the process dies by itself. */
-  static async start(settings: WorkerSettings, onEnd: () => void): Promise<RunningModel> {
+  static async start(settings: WorkerSettings, onEnd: () => void, patience: number): Promise<RunningModel> {
     const child = forkModule(new URL('./worker.js', import.meta.url), [JSON.stringify(settings)])
+    const watch = watchdog(PATIENCE, () => child.kill('SIGKILL'))
     try {
       const model = await new Promise<OpenModel>((resolve, reject) => {
         child.once('message', (answer: WorkerAnswer) => {
@@ -133,10 +149,12 @@ class RunningModel {
         child.once('error', (error) => reject(death(error)))
         child.once('exit', (code, signal) => reject(death(endOf(code, signal))))
       })
-      return new RunningModel(child, model, onEnd)
+      return new RunningModel(child, model, onEnd, patience)
     } catch (error) {
       await kill(child)
       throw error
+    } finally {
+      clearInterval(watch)
     }
   }
 
@@ -144,13 +162,16 @@ class RunningModel {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     const request: WorkerRequest = { id: this.#next++, pixels, images, options }
     return new Promise<CaptionedBatch>((resolve, reject) => {
+      if (this.#waiting.size === 0) this.#wait()
       this.#waiting.set(request.id, { resolve, reject })
       this.#keepAlive(true)
       this.child.send(request, (error) => {
         if (error !== null) this.#die(error)
       })
     }).finally(() => {
-      if (this.#waiting.size === 0) this.#keepAlive(false)
+      if (this.#waiting.size > 0) return
+      this.#keepAlive(false)
+      clearInterval(this.#watch)
     })
   }
 
@@ -172,8 +193,15 @@ class RunningModel {
     if (answer.kind === 'ready' || answer.id === undefined) return
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
+    if (this.#waiting.size > 0) this.#wait()
     if (answer.kind === 'captions') waiting?.resolve(answer.batch)
     else waiting?.reject(fromPlain(answer.error))
+  }
+
+  /** For an answer, from now on. */
+  #wait(): void {
+    clearInterval(this.#watch)
+    this.#watch = watchdog(this.patience, () => this.#die(`no answer within ${this.patience} ms`))
   }
 
   #die(cause: unknown): void {
@@ -198,6 +226,15 @@ function death(cause: unknown): ShowtellError {
   return new ShowtellError('INTERNAL', `Expected the model's process to run but it ended: ${String(cause)}`, {
     cause,
   })
+}
+
+/** Calls back once when this process has run for so many ms. */
+function watchdog(patience: number, bark: () => void): NodeJS.Timeout {
+  let looks = 0
+  const watch = setInterval(() => {
+    if (++looks === LOOKS) bark()
+  }, patience / LOOKS)
+  return watch.unref()
 }
 
 /** At once: it holds nothing that would have to be saved. */

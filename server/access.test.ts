@@ -27,6 +27,8 @@ describe('keys', () => {
       { Authorization: `Bearer ${KEY}` },
       { authorization: `bearer ${OTHER}` },
       { 'X-API-Key': KEY },
+      // A token for somebody in between.
+      { Authorization: 'Bearer of-a-proxy', 'X-API-Key': KEY },
     ])
       expect((await post(form({ 'a.jpg': 'cat' }), undefined, headers)).status).toBe(200)
   })

@@ -36,6 +36,7 @@ export const serviceOptionsSchema = z.strictObject({
     .default(256 * 2 ** 20)
     .describe('Most bytes of requests held at once, over all of them; beyond it requests are refused'),
   uploadTimeout: time(1).default(60_000).describe('Longest time for a client to send its body, ms'),
+  downloadTimeout: time(1).default(60_000).describe('Longest time for a client to take its answer, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(256).default(16).describe('Most photos captioned together'),
@@ -192,8 +193,10 @@ export function readConfig(
   const texts: Record<string, string> = {}
   for (const { name, variable } of settings()) {
     const fallback = name === 'port' ? environment.PORT : undefined
-    const text = flags[name] ?? environment[variable] ?? fallback
-    if (text !== undefined && text !== '') texts[name] = String(text)
+    const text = [flags[name], environment[variable], fallback].find(
+      (given) => given !== undefined && given !== '',
+    )
+    if (text !== undefined) texts[name] = String(text)
   }
   const { [FILE.name]: file, ...given } = texts
   const problems: ShowtellError[] = []

@@ -1,8 +1,14 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ShowtellError } from '../errors.js'
 import { type FetchLimits, fetchUrl, isPublic } from './fetch-url.js'
+
+vi.mock('node:os', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:os')>()
+  return { ...original, networkInterfaces: vi.fn(original.networkInterfaces) }
+})
 
 interface Address {
   readonly address: string
@@ -100,6 +106,14 @@ describe('isPublic', () => {
     ['no address', '', 'localhost', '1.2.3', '::g'],
   ])('is none of %s', (_kind, ...addresses) => {
     expect(addresses.filter(isPublic)).toEqual([])
+  })
+
+  it('is none of this machine itself, in whatever network it stands', () => {
+    const address = '8.8.4.4'
+    const family = { address, netmask: '255.255.255.0', family: 'IPv4', mac: '', internal: false } as const
+    expect(isPublic(address)).toBe(true)
+    vi.mocked(networkInterfaces).mockReturnValueOnce({ eth0: [{ ...family, cidr: `${address}/24` }] })
+    expect(isPublic(address)).toBe(false)
   })
 
   it('is what anybody can reach', () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import ipaddr from 'ipaddr.js'
 import { expected, ShowtellError } from '../errors.js'
 import { tooLarge } from './body.js'
@@ -69,8 +70,15 @@ export function isPublic(address: string): boolean {
   if (isIP(address) === 0 || address === AZURE_METADATA) return false
   const parsed = ipaddr.parse(address)
   // Of IPv6, 2000::/3 alone has been given out (RFC 4291, section 2.4), tunnels and documentation excepted.
+  if (ownAddresses().has(parsed.toNormalizedString())) return false
   const isGiven = parsed instanceof ipaddr.IPv4 || parsed.match(ipaddr.IPv6.parseCIDR('2000::/3'))
   return isGiven && parsed.range() === 'unicast'
+}
+
+/** Those of this machine: what is connected to by them never leaves it, so that no firewall stands before it. */
+function ownAddresses(): Set<string> {
+  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? [])
+  return new Set(own.map(({ address }) => ipaddr.parse(address).toNormalizedString()))
 }
 
 function webAddress(address: string, where: string, base?: URL): URL {

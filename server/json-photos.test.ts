@@ -1,6 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
+import { fetchUrl } from './fetch-url.js'
 import { failure, listen } from './fixtures/service.js'
+
+vi.mock('./fetch-url.js', async (importOriginal) => {
+  const original = await importOriginal<typeof import('./fetch-url.js')>()
+  return { ...original, fetchUrl: vi.fn(original.fetchUrl) }
+})
 
 const TYPE = { 'Content-Type': 'application/json' }
 
@@ -74,6 +80,28 @@ describe('photos in JSON', () => {
         { error: { code: 'INVALID_ARGUMENT' } },
         { captions: [{ text: 'A cat.' }] },
       ],
+    })
+  })
+
+  it('may be as large together as a body by their address too', async () => {
+    const { post } = await listen({ allowUrls: true, maxBodyBytes: 1000 })
+    const fetched = async (_url: string, _where: string, { hold }: { hold: (bytes: number) => void }) => {
+      hold(400)
+      return Buffer.from('cat')
+    }
+    for (let photo = 0; photo < 3; photo++) vi.mocked(fetchUrl).mockImplementationOnce(fetched)
+    const images = Array(3).fill({ url: 'http://example.org/cat.jpg' })
+    const response = await post(JSON.stringify({ images }), '/v1/captions', TYPE)
+    const cat = { captions: [{ text: 'A cat.' }] }
+    expect((await response.json()).results).toMatchObject([cat, cat, { error: { code: 'IMAGE_TOO_LARGE' } }])
+  })
+
+  it('are not fetched where too many wait to be', async () => {
+    const { post } = await listen({ allowUrls: true, maxImages: 300, queueSize: 300 })
+    const images = Array(300).fill({ url: 'http://127.0.0.1:1/cat.jpg' })
+    expect(await failure(await post(JSON.stringify({ images }), '/v1/captions', TYPE))).toMatchObject({
+      status: 503,
+      code: 'OVERLOADED',
     })
   })
 })

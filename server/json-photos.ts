@@ -1,4 +1,5 @@
 import type { Response } from 'express'
+import pLimit from 'p-limit'
 import { z } from 'zod'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { validate } from '../decoder/validate.js'
@@ -10,6 +11,11 @@ import { inTurns } from './turns.js'
 
 /** Errors that are not of the photo being fetched but of the request. */
 const WHOLE: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'ABORTED'])
+
+/** Photos fetched at once, over all requests, and those that may wait for it: each is a connection to somebody else. */
+const FETCHES = 32
+const MOST_WAITING = 256
+const fetches = pLimit(FETCHES)
 
 /** Looked at when it is decoded: a pattern would go through megabytes once more. */
 export const base64Schema = z
@@ -52,7 +58,16 @@ export async function readJson(
   const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
+  const addresses = images.filter((photo) => typeof photo === 'object' && 'url' in photo).length
+  if (fetches.pendingCount + addresses > MOST_WAITING)
+    throw expected('fewer', 'photos to fetch', fetches.pendingCount + addresses, 'OVERLOADED')
   const turn = inTurns()
+  let fetchedBytes = 0
+  const take = (bytes: number): void => {
+    fetchedBytes += bytes
+    if (fetchedBytes > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes, 'the photos fetched', 'more')
+    hold(res, bytes)
+  }
   const gone = new AbortController()
   res.once('close', () => gone.abort())
   const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
@@ -60,7 +75,10 @@ export async function readJson(
     const where = given.file ?? `images.${i}`
     const named = given.file === undefined ? {} : { file: given.file }
     if ('url' in given)
-      return { ...named, content: await fetched(given.url, where, res, limits, gone.signal) }
+      return {
+        ...named,
+        content: await fetches(() => fetched(given.url, where, limits, take, gone.signal)),
+      }
     return { ...named, content: await turn(() => decodeBase64(given.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
@@ -74,8 +92,8 @@ export async function readJson(
 async function fetched(
   url: string,
   where: string,
-  res: Response,
   limits: ServiceOptions,
+  hold: (bytes: number) => void,
   gone: AbortSignal,
 ): Promise<Uint8Array | ShowtellError> {
   try {
@@ -83,7 +101,7 @@ async function fetched(
       gone,
       bytes: limits.maxImageBytes,
       timeout: limits.urlTimeout,
-      hold: (bytes) => hold(res, bytes),
+      hold,
     })
   } catch (error) {
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error

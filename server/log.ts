@@ -4,7 +4,8 @@ import type { Logger } from 'pino'
 import { pinoHttp } from 'pino-http'
 
 /** Asked for every few seconds by whoever watches the service. */
-const QUIET = new Set(['/livez', '/readyz', '/metrics', '/v2/health/live', '/v2/health/ready'])
+const QUIET =
+  /^\/(livez|readyz|metrics|v2\/health\/(live|ready)|v2\/models\/[^/]+(\/versions\/[^/]+)?\/ready)$/
 
 /**
  * A structured line a request, without body, headers or query: no photo and no key gets into a log. Takes the request
@@ -19,17 +20,21 @@ export function logRequests(logger: Logger): RequestHandler {
       res.setHeader('X-Request-Id', id)
       return id
     },
-    autoLogging: { ignore: (req) => QUIET.has(req.url ?? '') },
+    autoLogging: { ignore: (req) => QUIET.test(pathOf(req.url)) },
     customLogLevel: (_req, res) => (res.statusCode >= 500 ? 'error' : 'info'),
     quietReqLogger: true,
     customSuccessObject: (_req, res, line) => ({ ...line, code: (res as Response).locals.code }),
     serializers: {
       req: ({ method, url, remoteAddress }) => ({
         method,
-        path: String(url).split('?')[0],
+        path: pathOf(url),
         remoteAddress,
       }),
       res: ({ statusCode }) => ({ statusCode }),
     },
   })
+}
+
+function pathOf(url: string | undefined): string {
+  return String(url).split('?')[0]!
 }

@@ -108,6 +108,25 @@ describe('startService', () => {
     await stopping
   })
 
+  it('ends a connection whose client does not take its answer', async () => {
+    const captioner = new FakeCaptioner()
+    const config = readConfig({ port: '0', drainDelay: '0', downloadTimeout: '300' }, {})
+    const service = await startService(captioner, config, logger)
+    const asked = request(`${service.url}/v1/captions`, { method: 'POST' })
+    asked.end(Buffer.alloc(8 * 2 ** 20, 'x'))
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    response.pause()
+    await expect
+      .poll(
+        async () =>
+          (await (await fetch(`${service.url}/metrics`)).text()).match(/^showtell_held_bytes (\d+)/m)?.[1],
+        SOON,
+      )
+      .toBe('0')
+    await expect(json(response)).rejects.toThrow()
+    await service.stop()
+  })
+
   it('is not ready while the model is not there', async () => {
     const captioner = new FakeCaptioner()
     const service = await startService(captioner, readConfig({ port: '0', drainDelay: '0' }, {}), logger)

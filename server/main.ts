@@ -62,6 +62,11 @@ export async function startService(
     if (stopping) res.setHeader('Connection', 'close')
     open.add(res)
     res.once('close', () => open.delete(res))
+    // What the request holds is held until its client has the answer.
+    res.once('prefinish', () => {
+      const late = setTimeout(() => res.destroy(), config.downloadTimeout)
+      res.once('close', () => clearTimeout(late))
+    })
     app(req, res)
   })
   server.listen(config.port, config.host)
@@ -115,6 +120,13 @@ export async function serve(config: ServeConfig): Promise<void> {
       decodeMemory: config.maxDecodeBytes,
       ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
+  // So is SIGHUP; what it asks for while the bundle is loaded is done after that.
+  let isWanted = false
+  let onHangUp = (): void => {
+    isWanted = true
+  }
+  const hangUp = (): void => onHangUp()
+  process.on('SIGHUP', hangUp)
   const captioner = new ReplaceableCaptioner(await load(), load, config.batchSize)
   const reload = async (): ReturnType<ReplaceableCaptioner['reload']> => {
     const before = captioner.model
@@ -128,8 +140,8 @@ export async function serve(config: ServeConfig): Promise<void> {
     }
   }
   // Logged already; the model before goes on.
-  const onHangUp = (): void => void reload().catch(() => {})
-  process.on('SIGHUP', onHangUp)
+  onHangUp = () => void reload().catch(() => {})
+  if (isWanted) onHangUp()
   try {
     const service = await startService(captioner, config, logger, reload).catch(
       (error: NodeJS.ErrnoException) => {
@@ -147,7 +159,7 @@ export async function serve(config: ServeConfig): Promise<void> {
     logger.info({ signal }, 'draining')
     await service.stop()
   } finally {
-    process.off('SIGHUP', onHangUp)
+    process.off('SIGHUP', hangUp)
     await captioner.close()
   }
 }

@@ -79,13 +79,38 @@ describe('ReplaceableCaptioner', () => {
     expect([captioner.model.version, closed()]).toEqual(['v0', [0, 1]])
   })
 
-  it('replaces one after the other when asked twice', async () => {
-    const { captioner, closed } = await replaceable()
-    const models = await Promise.all([captioner.reload(), captioner.reload()])
-    expect(models.map(({ version }) => version)).toEqual(['v1', 'v2'])
+  it('replaces one after the other; who asks while one waits gets that one', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    const { shut, open } = gate()
+    loads.prepare = (next) => {
+      next.gate = shut
+    }
+    const first = captioner.reload()
+    await expect.poll(() => loads.made.length).toBe(2)
+    const later = [captioner.reload(), captioner.reload(), captioner.reload()]
+    open()
+    const models = await Promise.all([first, ...later])
+    expect(models.map(({ version }) => version)).toEqual(['v1', 'v2', 'v2', 'v2'])
     expect(closed()).toEqual([1, 1, 0])
     await captioner.close()
     expect(closed()).toEqual([1, 1, 1])
+  })
+
+  it('begins none any more once it is closed', async () => {
+    const { captioner, loads, closed } = await replaceable()
+    const { shut, open } = gate()
+    loads.prepare = (next) => {
+      next.gate = shut
+    }
+    const first = captioner.reload()
+    await expect.poll(() => loads.made.length).toBe(2)
+    const refused = expect(captioner.reload()).rejects.toMatchObject({ code: 'ABORTED' })
+    const closing = captioner.close()
+    open()
+    expect((await first).version).toBe('v1')
+    await refused
+    await closing
+    expect(closed()).toEqual([1, 1])
   })
 })
 

@@ -21,6 +21,9 @@ export class ReplaceableCaptioner implements Captioner {
   /** Captioners in use, with the batches they have under way. */
   readonly #busy = new Map<Captioner, number>()
   #last: Promise<unknown> = Promise.resolve()
+  /** A replacement that waits for the one before. */
+  #next: Promise<ModelDescription> | undefined
+  #isClosed = false
 
   /**
    * @param load makes the next one, from where the first came from.
@@ -61,16 +64,21 @@ export class ReplaceableCaptioner implements Captioner {
   }
 
   /**
-   * Loads the bundle again and puts it in the place of the one before, one call after the other.
-   * @throws ShowtellError INVALID_BUNDLE, or why it does not work; the one before stays then.
+   * Loads the bundle again and puts it in the place of the one before, one after the other; who asks while another
+   * waits for its turn gets that one.
+   * @throws ShowtellError INVALID_BUNDLE, or why it does not work; the one before stays then. ABORTED after `close`.
    */
   reload(): Promise<ModelDescription> {
-    const next = this.#last.then(() => this.#replace())
-    this.#last = next.catch(() => {})
-    return next
+    this.#next ??= this.#last.then(() => {
+      this.#next = undefined
+      return this.#replace()
+    })
+    this.#last = this.#next.catch(() => {})
+    return this.#next
   }
 
   async #replace(): Promise<ModelDescription> {
+    if (this.#isClosed) throw new ShowtellError('ABORTED', 'Expected an open captioner but it was closed')
     const next = await this.load().catch((error) => {
       // That there is none is no news about the path of a request.
       if (!(error instanceof ShowtellError) || error.code !== 'NOT_FOUND') throw error
@@ -89,6 +97,7 @@ export class ReplaceableCaptioner implements Captioner {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#last
     await Promise.all([this.#current, ...this.#busy.keys()].map((captioner) => captioner.close()))
   }

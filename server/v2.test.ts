@@ -78,6 +78,17 @@ describe('the Open Inference Protocol', () => {
     })
   })
 
+  it('gives no output twice', async () => {
+    const { post, captioner } = await listen()
+    const outputs = Array(2).fill({ name: 'caption' })
+    const response = await post(...json({ inputs: [image([btoa('cat')], [1])], outputs }))
+    expect([response.status, (await response.json()).error]).toEqual([
+      400,
+      expect.stringContaining('Expected each name once'),
+    ])
+    expect(captioner.calls).toEqual([])
+  })
+
   it('takes and gives binary tensors', async () => {
     const { post } = await listen()
     const tail = tensor('cat', 'snow leopard')

@@ -49,7 +49,7 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
       if (response.ok) {
         const result = ((await response.json()) as CaptionsAnswer).results[0]!
         if ('error' in result) return result
-        return { captions: result.captions, grid: (await describeModel()).grid }
+        return { captions: result.captions, grid: await gridOf(result.captions) }
       }
       const busy = response.status === 503 || response.status === 429
       if (!busy || attempt === MOST_TRIES) return (await response.json()) as ErrorAnswer
@@ -59,6 +59,15 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
   } catch (error) {
     return { error: { code: 'UNREACHABLE', message: String(error) } }
   }
+}
+
+/** Of the model that made the captions; a page may be open while another takes the place of the one that it knows. */
+async function gridOf(captions: CaptionedPhoto['captions']): Promise<ModelDescription['grid']> {
+  const { grid } = await describeModel()
+  const regions = captions[0]?.attention?.[0]?.length
+  if (regions === undefined || regions === grid[0] * grid[1]) return grid
+  description = undefined
+  return (await describeModel()).grid
 }
 
 /** What a code means to the person whose photo it is; other codes speak for themselves. */

@@ -29,7 +29,9 @@ export function captions({ captioner, desk, options }: Service): Router {
         results: results.map((result) => result.answer),
       }
       const isWhole = results.every(({ failure }) => failure === undefined)
-      if (tag !== undefined && isWhole) res.set('ETag', tag)
+      // While a model is replaced another may have answered than the one whose tag this is.
+      const isSame = captioner.model.version === fingerprints.model
+      if (tag !== undefined && isWhole && isSame) res.set('ETag', tag)
       res.json(answer)
     })
     .all(only('POST'))
