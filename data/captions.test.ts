@@ -165,21 +165,24 @@ describe('readCaptions', () => {
     const lines = [
       '{"file": "a.jpg", "caption": "A."}',
       '{"file": "b/a.png", "caption": "Another."}',
+      '{"file": "b/a.png", "caption": "The same again."}',
+      '{"file": "a.jpg", "caption": "The first again."}',
       '{"file": "c.jpg"}',
       '{"file": "d.jpg", "captions": ["", "D."]}',
       '{"file": "e.jpg", "capt',
     ]
     expect(await readAround(written('lines.jsonl', lines.join('\n')))).toMatchObject({
-      ids: ['a', 'd'],
+      ids: ['a', 'b/a.png', 'd'],
       problems: [
-        'Expected an id that line 1 does not have for FILE:2 but received "a"',
-        'Expected a JSON object with file (or image) and captions for FILE:3 but received "{\\"file\\": \\"c.jpg\\"}"',
-        'Expected a caption with words for FILE:4 but received ""',
-        'Expected a JSON object with file (or image) and captions for FILE:5 but received "{\\"file\\": \\"e.jpg\\", \\"capt"',
+        'Expected an id that line 2 does not have for FILE:3 but received "b/a.png"',
+        'Expected an id that line 1 does not have for FILE:4 but received "a.jpg"',
+        'Expected a JSON object with file (or image) and captions for FILE:5 but received "{\\"file\\": \\"c.jpg\\"}"',
+        'Expected a caption with words for FILE:6 but received ""',
+        'Expected a JSON object with file (or image) and captions for FILE:7 but received "{\\"file\\": \\"e.jpg\\", \\"capt"',
       ],
     })
     const all = readCaptions(join(folder, 'lines.jsonl'))
-    await expect(all).rejects.toThrow(/^4 problems: Expected an id that line 1 .*; Expected a JSON object/)
+    await expect(all).rejects.toThrow(/^5 problems: Expected an id that line 2 .*; Expected a JSON object/)
   })
 
   it('refuses captions that are not gunzipped whole', async () => {

@@ -1,16 +1,14 @@
-import { readFile } from 'node:fs/promises'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 import { coco } from './readers/coco.js'
 import { flickr8k } from './readers/flickr8k.js'
 import { jsonl } from './readers/jsonl.js'
 import { karpathy } from './readers/karpathy.js'
 import type { Reader, Source } from './readers/reader.js'
+import { readText } from './text-file.js'
 
 /** A photo with what people wrote about it. */
 export interface CaptionedImage {
-  /** Unique within its file: the COCO number without leading zeros, or the file name without its ending. */
+  /** Unique within its file: the COCO number without leading zeros, or the file name without folder and ending, whole where a photo before has that. */
   readonly id: string
   /** As the caption file names it. */
   readonly file: string
@@ -59,26 +57,7 @@ export async function readCaptions(
 }
 
 async function readSource(path: string): Promise<Source> {
-  let bytes: Buffer
-  try {
-    bytes = await readFile(path)
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected captions at ${path}: ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
-  }
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-    try {
-      bytes = await promisify(gunzip)(bytes)
-    } catch (cause) {
-      throw new ShowtellError('INVALID_DATA', `Expected a whole gzip file at ${path}: ${messageOf(cause)}`, {
-        where: path,
-        cause,
-      })
-    }
-  }
-  const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
+  const text = await readText(path, 'captions')
   let json: unknown
   if (/^\s*\{/.test(text)) {
     try {

@@ -65,6 +65,18 @@ it('holds photos out of a file without splits, each photo on one side', async ()
   expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(60)
 })
 
+it('holds photos out of those marked train where none are marked for validation', async () => {
+  const path = await file([
+    { file: '13.jpg', caption: 'a dog', split: 'train' },
+    { file: '14.jpg', caption: 'a cat', split: 'train' },
+    { file: '26.jpg', caption: 'a cow', split: 'test' },
+    { file: '39.jpg', caption: 'a hen' },
+  ])
+  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const names = [train, validation].map((images) => images.map((image) => image.file))
+  expect(names).toEqual([['14.jpg'], ['13.jpg']])
+})
+
 it('says what an option without a style should have been', async () => {
   await expect(readTrainingSet('captions.json', ignore)).rejects.toThrow(
     'Expected style=file for --data but received "captions.json"',

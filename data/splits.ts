@@ -10,7 +10,7 @@ export interface TrainingSet {
 
 /**
  * Reads `style=captions`. To train on are the photos of `train` and `restval`, or where there are none those of no split;
- * to validate with those of `val` or `dev`, or where there are none of any of these some that are held out.
+ * to validate with those of `val` or `dev`, or where there are none some of those to train on, which are held out.
  * @throws ShowtellError as `readCaptions` does.
  */
 export async function readTrainingSet(
@@ -24,9 +24,9 @@ export async function readTrainingSet(
   const train = [...ofSplit('train'), ...ofSplit('restval')]
   const [val, free] = [ofSplit('val'), ofSplit(undefined)]
   const validation = val.length > 0 ? val : ofSplit('dev')
-  if (train.length > 0) return { style, train, validation }
-  if (validation.length > 0) return { style, train: free, validation }
-  return { style, train: free.filter((image) => !isHeldOut(image)), validation: free.filter(isHeldOut) }
+  const pool = train.length > 0 ? train : free
+  if (validation.length > 0) return { style, train: pool, validation }
+  return { style, train: pool.filter((image) => !isHeldOut(image)), validation: pool.filter(isHeldOut) }
 }
 
 /** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */
@@ -37,7 +37,7 @@ export function namedPath(given: string, form: string, option: string): [name: s
 }
 
 /**
- * Whether a photo of a set without splits of its own is held out for validation: its number divides by 13, or, where
+ * Whether a photo of a set without any for validation is held out for validation: its number divides by 13, or, where
  * its id is no number, a hash of it (FNV-1a) does. The rule needs no list and stays the same when photos are added.
  */
 export function isHeldOut(image: { readonly id: string }): boolean {

@@ -3,7 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { decodeModel } from '../engine/onnx-model.js'
+import { decodeModel } from '../engine/fixtures/onnx-model.js'
 import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from '../engine/safetensors.js'
 import { type BundleContent, readBundle, rewriteConfidence, weightsOf, writeBundle } from './bundle.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
@@ -147,6 +147,11 @@ describe('readBundle', () => {
       'an unknown cell',
       ({ decoder, ...value }) => ({ ...value, decoder: { ...(decoder as object), cell: 'x' } }),
       /decoder\.cell/,
+    ],
+    [
+      'a connection of nothing',
+      ({ decoder, ...value }) => ({ ...value, decoder: { ...(decoder as object), connection: 'highway' } }),
+      /2 layers or more/,
     ],
     [
       'a file without sum',

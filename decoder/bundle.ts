@@ -188,14 +188,16 @@ export async function readBundle(place: string): Promise<Bundle> {
     throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {
       where: place,
     })
-  const config = await readJson(configFile, (value) => configSchema.parse(value))
+  const { config, decoder } = await readJson(configFile, (value) => {
+    const config = configSchema.parse(value)
+    return { config, decoder: new Decoder(config.decoder) }
+  })
   const encoder = encoderOf(config)
   for (const file of isGraph(encoder) ? GRAPH_FILES : FILES)
     if (config.files[file] === undefined)
       throw expected('its sha256', `files.${file} in ${configFile}`, undefined, 'INVALID_BUNDLE')
   await verifySums(path, config.files)
   const vocabulary = await readJson(join(path, VOCABULARY), (value) => Vocabulary.fromJSON(value))
-  const decoder = new Decoder(config.decoder)
   const { vocabularySize, regions, channels } = config.decoder
   const fits = (what: string, where: string, found: unknown, wanted: unknown): void => {
     if (String(found) !== String(wanted)) throw expected(what, where, found, 'INVALID_BUNDLE')

@@ -10,12 +10,14 @@ import { Constraints } from '../search/constraints.js'
 import { enumerate, ToyModel } from '../search/toy.test.model.js'
 import type { Bundle } from './bundle.js'
 import { Captioning } from './captioning.js'
+import { openRuntime } from './engines.js'
 import { averaged, openEnsemble } from './ensemble.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
 import { importedWeights, smallEncoder } from './fixtures/encoders.js'
 import { captionOptionsSchema } from './options.js'
-import type { PhotoModel } from './runtime.js'
+import type { PhotoModel, Runtime } from './runtime.js'
 
+vi.mock('./engines.js', { spy: true })
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
@@ -118,6 +120,30 @@ describe('openEnsemble', () => {
     expect(both.config.name).toBe('loose + loose')
     expect(both.config).not.toHaveProperty('confidence')
     await runtime.close()
+  })
+
+  it('has the terms of all, each once, and none where none were stated', async () => {
+    const termsOf = async (...terms: (string | undefined)[]) => {
+      const bundles = terms.map((one): Bundle => {
+        const { terms: _, ...config } = bundle.config
+        return { ...bundle, config: one === undefined ? config : { ...config, terms: one } }
+      })
+      const { bundle: both, runtime } = await open(...bundles)
+      await runtime.close()
+      return both.config
+    }
+    expect(await termsOf(undefined, 'For research.', 'No sale.', 'For research.')).toHaveProperty(
+      'terms',
+      'For research. No sale.',
+    )
+    expect(await termsOf(undefined, undefined)).not.toHaveProperty('terms')
+  })
+
+  it('names each engine once, whichever bundle it runs', async () => {
+    const none = { close: async () => {} } as Runtime
+    for (const engine of ['TensorFlow.js wasm, because it is a graph', 'onnx', 'onnx'])
+      vi.mocked(openRuntime).mockResolvedValueOnce({ runtime: none, engine })
+    expect((await open(bundle, other, bundle)).engine).toBe('TensorFlow.js wasm, because it is a graph; onnx')
   })
 
   it('refuses another vocabulary and another grid, and names the bundle', async () => {

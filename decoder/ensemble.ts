@@ -14,8 +14,8 @@ export interface Ensemble {
 /**
  * Opens bundles on an engine, as one captioner: at every word the mean of their probabilities (Sutskever, Vinyals and Le
  * 2014, section 3.6; in the space of probabilities). Vocabulary, size of photos and grid have to be the same.
- * The first says which style is spoken when none is asked for. Confidences of a single one do not hold for several,
- * which are not calibrated.
+ * The first says which style is spoken when none is asked for; the terms of all hold. Confidences of a single one do not
+ * hold for several, which are not calibrated.
  * @throws ShowtellError INVALID_ARGUMENT naming the bundle that does not fit, ENGINE_UNAVAILABLE, INVALID_BUNDLE
  */
 export async function openEnsemble(
@@ -33,15 +33,20 @@ export async function openEnsemble(
     for (const runtime of runtimes) await runtime.close()
   }
   try {
-    let engine = ''
+    const engines = new Set<string>()
     for (const bundle of bundles) {
       const opened = await openRuntime(bundle, settings)
       runtimes.push(opened.runtime)
-      engine = opened.engine
+      engines.add(opened.engine)
     }
     const { confidence: _, ...config } = first.config
     const name = bundles.map((bundle) => bundle.config.name).join(' + ')
-    return { bundle: { ...first, config: { ...config, name } }, runtime: together(runtimes, close), engine }
+    const terms = [...new Set(bundles.flatMap((bundle) => bundle.config.terms ?? []))].join(' ')
+    return {
+      bundle: { ...first, config: { ...config, name, ...(terms === '' ? {} : { terms }) } },
+      runtime: together(runtimes, close),
+      engine: [...engines].join('; '),
+    }
   } catch (error) {
     await close()
     throw error

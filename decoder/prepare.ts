@@ -38,6 +38,7 @@ export async function prepareFeatures(
   )
   const missing = wanted.filter(({ key }) => !store.has(key))
   const skipped: { file: string; reason: string }[] = []
+  const failed = new Set<string>()
   const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
   const decode = async (batch: typeof missing) => ({
@@ -60,10 +61,11 @@ export async function prepareFeatures(
   for await (const { batch, images } of ahead(batches, decode)) {
     if (signal?.aborted) break
     const good = batch.filter((_, i) => images[i] instanceof Uint8Array)
-    batch.forEach(({ file, view }, i) => {
+    batch.forEach(({ file }, i) => {
       // Once a photo, not once a view.
-      if (!(images[i] instanceof Uint8Array) && view === undefined)
-        skipped.push({ file, reason: messageOf(images[i]) })
+      if (images[i] instanceof Uint8Array || failed.has(file)) return
+      failed.add(file)
+      skipped.push({ file, reason: messageOf(images[i]) })
     })
     if (good.length > 0) {
       const pixels = new Uint8Array(good.length * pixelsOf)

@@ -258,6 +258,8 @@ describe('Training on the CIDEr-D of its own captions', () => {
       events.reduce((sum, { reward }) => sum + reward!, 0) / events.length
     expect(undisturbed).toHaveLength(steps)
     expect(mean(undisturbed.slice(-6))).toBeGreaterThan(3 * mean(undisturbed.slice(0, 6)))
+    const scores = undisturbed.flatMap(({ validationCider }) => validationCider ?? [])
+    expect(scores.at(-1)).toBeGreaterThan(1.5 * scores[0]!)
   })
 
   it('goes on after an interruption as if there had been none', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { decodeModel, ELEMENT_TYPES, encodeModel, type ModelProto } from './onnx-model.js'
+import { decodeModel } from './fixtures/onnx-model.js'
+import { ELEMENT_TYPES, encodeModel, type ModelProto } from './onnx-model.js'
 
 const model: ModelProto = {
   ir_version: 8,
@@ -96,9 +97,5 @@ describe('the ONNX format', () => {
       raw_data: [255],
     })
     expect(outside).toMatchObject(model.graph.initializer[1]!)
-  })
-
-  it('refuses bytes that are no model', () => {
-    expect(() => decodeModel(new Uint8Array([58, 200, 1, 7]))).toThrow('Expected an ONNX model but received')
   })
 })

@@ -1,5 +1,4 @@
 import protobuf from 'protobufjs/light.js'
-import { messageOf, ShowtellError } from '../errors.js'
 
 /*
  * The part of the Open Neural Network Exchange format that a recorded graph needs. Names and numbers of messages and
@@ -109,7 +108,8 @@ const MESSAGES: Readonly<Record<string, Readonly<Record<string, readonly [type: 
 
 const REPEATED = 'repeated '
 
-function modelType(): protobuf.Type {
+/** The outermost message. */
+export function modelType(): protobuf.Type {
   const nested = Object.entries(MESSAGES).map(([message, fields]) => [
     message,
     {
@@ -132,19 +132,4 @@ function modelType(): protobuf.Type {
 export function encodeModel(model: ModelProto): Uint8Array {
   const type = modelType()
   return type.encode(type.fromObject(model)).finish()
-}
-
-/**
- * Fields that `encodeModel` does not write are passed over.
- * @throws ShowtellError INVALID_BUNDLE when the bytes are no such message.
- */
-export function decodeModel(bytes: Uint8Array): ModelProto {
-  const type = modelType()
-  try {
-    return type.toObject(type.decode(bytes), { longs: Number, arrays: true }) as ModelProto
-  } catch (cause) {
-    throw new ShowtellError('INVALID_BUNDLE', `Expected an ONNX model but received ${messageOf(cause)}`, {
-      cause,
-    })
-  }
 }

@@ -126,7 +126,7 @@ describe('AdamW', () => {
       expect(() => optimiser.update(gradientsOf({ w: [1, value] }))).toThrow(
         expect.objectContaining({
           code: 'NUMERIC',
-          message: expect.stringMatching(/^Expected a finite gradient for step 0 but received/),
+          message: expect.stringMatching(/^Expected a finite gradient for step 1 but received/),
         }),
       )
       expect([...optimiser.weights.w!]).toEqual([1, 2])
@@ -134,7 +134,7 @@ describe('AdamW', () => {
     },
   )
 
-  it('averages from the first weights on, a plain mean first', () => {
+  it('averages from the first weights on, and follows them closely at first', () => {
     const optimiser = optimise({ averageDecay: 0.5, weightDecay: 0 }, { w: [1] })
     expect([...optimiser.averages.w!]).toEqual([1])
     optimiser.update(gradientsOf({ w: [1] }))

@@ -58,14 +58,14 @@ export class AdamW {
   /** Changes the weights in place. Returns the norm of the gradient before clipping. */
   update(gradients: Readonly<Record<string, Float32Array>>): number {
     const { norm, scale } = clipping(gradients, this.options.clipNorm)
-    if (!Number.isFinite(norm)) throw expected('a finite gradient', `step ${this.step}`, norm, 'NUMERIC')
+    if (!Number.isFinite(norm)) throw expected('a finite gradient', `step ${this.step + 1}`, norm, 'NUMERIC')
     const { betas, weightDecay, averageDecay } = this.options
     const [beta1, beta2] = betas
     const { learningRate } = this
     this.step++
     const correction1 = 1 - beta1 ** this.step
     const correction2 = 1 - beta2 ** this.step
-    // The average starts as a plain mean, so that early weights do not linger in it.
+    // The average follows the weights closely at first, by 10 / (step + 10), so that early ones do not linger in it.
     const follow = 1 - Math.min(averageDecay, this.step / (this.step + 10))
     for (const [name, gradient] of Object.entries(gradients)) {
       const weight = this.weights[name]!

@@ -74,12 +74,15 @@ export async function readLanguageBundle<M>(
     })
   const config = await readJson(file, (value) => configSchema.parse(value))
   if (config.kind !== kind) throw expected(kind, `kind in ${file}`, config.kind, 'INVALID_BUNDLE')
-  const model = await readJson(file, () => schema.parse(config.model))
+  const { model, parameters } = await readJson(file, () => {
+    const model = schema.parse(config.model)
+    return { model, parameters: parametersOf(model) }
+  })
   if (config.files[WEIGHTS] === undefined)
     throw expected('its sha256', `files.${WEIGHTS} in ${file}`, undefined, 'INVALID_BUNDLE')
   await verifySums(path, config.files)
   const weights = await readSafetensors(join(path, WEIGHTS))
-  for (const { name, shape } of parametersOf(model))
+  for (const { name, shape } of parameters)
     if (String(weights.entry(name).shape) !== String(shape))
       throw expected(
         `shape [${shape}]`,

@@ -9,7 +9,7 @@ import { type CharacterBundle, readCharacterBundle, writeCharacterBundle } from 
 import { CharacterModel, characterConfigSchema, MODELS } from './character-model.js'
 import { type CharacterRuntime, openCharacterRuntime } from './character-runtime.js'
 import { Characters } from './characters.js'
-import { read, write } from './reading.js'
+import { natsOf, read, write } from './reading.js'
 
 const characters = Characters.of(['\n abc'])
 let folder: string
@@ -79,12 +79,37 @@ describe('a character bundle', () => {
     })
     await writeFile(config, text.replace('"vocabularySize": 5', '"vocabularySize": 6'))
     await expect(readCharacterBundle(path)).rejects.toMatchObject(given)
+    for (const [from, to, message] of [
+      ['"layers": 2', '"layers": 1, "connection": "highway"', /2 layers or more/],
+      ['"a"', '"b"', /characters: every character may come once/],
+    ] as const) {
+      const changed = text.replace('"connection": "plain",', '').replace(from, to)
+      await writeFile(config, changed)
+      const error = await readCharacterBundle(path).catch((thrown) => thrown)
+      expect(error).toMatchObject({ ...given, where: config })
+      expect(error.message).toMatch(message)
+    }
     await writeFile(config, text)
     await writeFile(join(path, 'step.onnx'), 'other')
     await expect(readCharacterBundle(path)).rejects.toMatchObject({
       ...given,
       message: expect.stringContaining('step.onnx'),
     })
+  })
+})
+
+describe('nats a character', () => {
+  it('are those of all characters but the first; a text of fewer than two has none', async () => {
+    const bundle = await bundleOf('lstm')
+    const runtime = await openCharacterRuntime(bundle, 'onnx')
+    const of = (text: string) => natsOf(runtime, bundle.model, characters.encode(text))
+    expect(await of(TEXT)).toBeCloseTo((await nats(runtime, bundle, TEXT)) / (TEXT.length - 1), 10)
+    for (const text of ['', 'a'])
+      await expect(of(text)).rejects.toMatchObject({
+        code: 'INVALID_DATA',
+        message: `Expected 2 characters or more for the text but received ${text.length}`,
+      })
+    await runtime.close()
   })
 })
 

@@ -1,16 +1,16 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { OnnxOps } from '../engine/onnx.js'
 import { OnnxGraph } from '../engine/onnx-graph.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
 import { expected } from '../errors.js'
 import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
 import { CharacterModel, characterConfigSchema } from './character-model.js'
-import { Characters } from './characters.js'
+import { Characters, charactersSchema } from './characters.js'
 
 const KIND = 'characters'
 export const STEP_GRAPH = 'step.onnx'
 
-const modelSchema = characterConfigSchema.extend({ characters: z.array(z.string().min(1)) })
+const modelSchema = characterConfigSchema.extend({ characters: charactersSchema })
 
 /** A character model on disk, verified. */
 export interface CharacterBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {

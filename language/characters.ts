@@ -1,4 +1,10 @@
+import { z } from 'zod'
 import { expected } from '../errors.js'
+
+/** Characters as the `config.json` of a bundle lists them. */
+export const charactersSchema = z
+  .array(z.string().min(1))
+  .refine((list) => new Set(list).size === list.length, 'every character may come once')
 
 /** The characters (Unicode code points) of a text and their token ids, which follow from the order. */
 export class Characters {

@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { numberedLines } from '../data/readers/reader.js'
 import { isHeldOut, readTrainingSet } from '../data/splits.js'
+import { readText } from '../data/text-file.js'
 import { tokenize } from '../data/tokenizer.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 
 /** Words after these are not read. */
 export const MOST_WORDS = 60
@@ -38,17 +38,9 @@ export function wordsOf(text: string, where: string): string[] {
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is wrong.
  */
 export async function readLabelled(path: string): Promise<LabelledTexts> {
-  let file: string
-  try {
-    file = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected labelled texts at ${path} but ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
-  }
+  const file = await readText(path, 'labelled texts')
   const texts = { train: [] as LabelledText[], held: [] as LabelledText[] }
-  for (const [number, line] of numberedLines(file.replace(/^\uFEFF/, ''))) {
+  for (const [number, line] of numberedLines(file)) {
     const where = `${path} line ${number}`
     const { text, label, split } = parsed(line, where)
     const held = split === undefined ? isHeldOut({ id: text }) : split !== 'train'

@@ -16,6 +16,9 @@ describe('what a unit may follow', () => {
       ['Said “yes”\n', '00000111110'],
       ['a "b\n\nc" d', '0000000000'],
       ['"a\nb." c', '11111100'],
+      [`She said "get 'em now." Go`, '00000000011111111111111000'],
+      ['He read "1984" today', '00000000111111000000'],
+      [`"A 'b.' c." d`, '11111111111'.padEnd(13, '0')],
     ]
     for (const [text, inside] of cases) expect(signal(text, 'inside quotes'), text).toBe(inside)
   })

@@ -39,24 +39,30 @@ export function tracesOf(states: readonly Readonly<Record<string, ArrayLike<numb
 
 /**
  * What a unit of a character model may follow: whether a quotation is open, how long the line is already, how far into a
- * word the character is (0 between words). A quotation opens with a mark before a letter and after a space, and closes
- * with one after punctuation; one that does not close in its paragraph is an apostrophe.
+ * word the character is (0 between words). A quotation opens with a mark between a space (or a bracket) and something
+ * that is none, and closes with its partner after punctuation, a letter or a digit and before a space or punctuation; a
+ * straight single mark, which may be an apostrophe there, closes after punctuation alone. An opening that has not closed
+ * when one before it does, or at the end of its paragraph, was an apostrophe.
  */
 export function textSignals(characters: readonly string[]): Signal[] {
   const quotes = new Float32Array(characters.length)
   const lines = new Float32Array(characters.length)
   const words = new Float32Array(characters.length)
-  let opened: number | undefined
+  /** Where the quotations began that are open. */
+  let opened: number[] = []
   for (const [i, character] of characters.entries()) {
     const before = characters[i - 1] ?? '\n'
     const after = characters[i + 1] ?? '\n'
     lines[i] = character === '\n' ? 0 : (lines[i - 1] ?? 0) + 1
     words[i] = /[\p{L}\p{N}']/u.test(character) ? (words[i - 1] ?? 0) + 1 : 0
-    if (character === '\n' && before === '\n') opened = undefined
-    else if (/["'“‘]/.test(character) && /[\s([]/.test(before) && /\S/.test(after)) opened = i
-    else if (opened !== undefined && closes(characters[opened]!, character, before, after)) {
-      quotes.fill(1, opened, i + 1)
-      opened = undefined
+    if (character === '\n' && before === '\n') opened = []
+    else if (/["'“‘]/.test(character) && /[\s([]/.test(before) && /\S/.test(after)) opened.push(i)
+    else {
+      const closed = opened.findLastIndex((at) => closes(characters[at]!, character, before, after))
+      if (closed >= 0) {
+        quotes.fill(1, opened[closed]!, i + 1)
+        opened = opened.slice(0, closed)
+      }
     }
   }
   return [
@@ -71,7 +77,9 @@ const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '
 function closes(opening: string, character: string, before: string, after: string): boolean {
   if (character !== CLOSING[opening]) return false
   return (
-    /[\p{P}\p{L}]/u.test(before) && /[\s\p{P}]/u.test(after) && (opening !== "'" || /\p{P}/u.test(before))
+    /[\p{P}\p{L}\p{N}]/u.test(before) &&
+    /[\s\p{P}]/u.test(after) &&
+    (opening !== "'" || /\p{P}/u.test(before))
   )
 }
 

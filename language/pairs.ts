@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises'
 import { numberedLines } from '../data/readers/reader.js'
 import { isHeldOut } from '../data/splits.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { readText } from '../data/text-file.js'
+import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import { drawDate, drawDates, type Pair } from './dates.js'
 
@@ -71,16 +71,8 @@ export function bySourceLength<P extends Pick<Pair, 'source'>>(pairs: readonly P
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is no pair.
  */
 export async function readPairs(path: string): Promise<Pair[]> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected pairs at ${path} but ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
-  }
-  const pairs = Array.from(numberedLines(text.replace(/^\uFEFF/, '')), ([number, line]) => {
+  const text = await readText(path, 'pairs')
+  const pairs = Array.from(numberedLines(text), ([number, line]) => {
     const [source, target] = line.split('\t')
     if (!source || !target)
       throw expected('source, tab, target', `${path} line ${number}`, line, 'INVALID_DATA')

@@ -32,6 +32,7 @@ export async function* read(
 /**
  * Nats a character, each but the first predicted from all before.
  * @param report hears every so often how many were read and what they took so far; it may stop the reading by an error.
+ * @throws ShowtellError INVALID_DATA for a text without a character to predict.
  */
 export async function natsOf(
   runtime: Pick<CharacterRuntime, 'step'>,
@@ -39,6 +40,7 @@ export async function natsOf(
   text: Int32Array,
   report: (count: number, nats: number) => void = () => {},
 ): Promise<number> {
+  if (text.length < 2) throw expected('2 characters or more', 'the text', text.length, 'INVALID_DATA')
   let [sum, count] = [0, 0]
   for await (const { logProb } of read(runtime, model, text)) {
     if (logProb === undefined) break

@@ -98,6 +98,11 @@ describe.each(backends)('a translator on %s', (backend) => {
       const held = tensors(ops, weights)
       const texts = ['abcd', 'da', 'ccab', 'b']
       const found = await translate(ops, model, alphabets, held, texts, { beamSize: 3, maxLength: 6 })
+      for (const wrong of [
+        { beamSize: 0, maxLength: 6 },
+        { beamSize: 1.5, maxLength: 6 },
+      ])
+        await expect(translate(ops, model, alphabets, held, texts, wrong)).rejects.toThrow('for beamSize')
       ops.dispose(Object.values(held))
       expect(tensorCount(), 'tensors alive').toBe(before)
       for (const [i, { text, logProb, alignment }] of found.entries()) {
@@ -150,6 +155,30 @@ describe('without attention', () => {
       translationLoss(ops, model, alphabets, held, PAIRS),
     )
     expect(gradients['decoder.w']!.some((value) => value !== 0)).toBe(true)
+  })
+})
+
+describe('validation', () => {
+  it('takes no more than 256 pairs at once, and each token counts alike', async () => {
+    await useBackend('cpu')
+    const rows: number[] = []
+    class Watched extends TensorFlowOps {
+      override input(data: Float32Array | Int32Array, shape: readonly number[]): Tensor {
+        if (shape.length === 2) rows.push(shape[0]!)
+        return super.input(data, shape)
+      }
+    }
+    const pairs = Array.from({ length: 300 }, (_, i) => PAIRS[i < 256 ? i % 2 : 2]!)
+    const model = tiny({})
+    const weights = weightsOf(model)
+    const ops = new Watched()
+    const held = tensors(ops, weights)
+    const lessons = { batch: () => pairs, validation: pairs, test: pairs }
+    const loss = new TranslationTask(model, alphabets, lessons, { dropout: 0, seed: 1 }).validate(ops, held)
+    ops.dispose(Object.values(held))
+    expect(Math.max(...rows)).toBe(256)
+    const whole = evaluate(weights, (o, w) => translationLoss(o, model, alphabets, w, pairs))
+    expect(loss).toBeCloseTo(whole, 4)
   })
 })
 
@@ -246,6 +275,8 @@ describe('on disk', () => {
     const { model: stored } = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as {
       model: { characters: { source: string[] } }
     }
+    const twice = structuredClone(stored)
+    twice.characters.source[1] = 'a'
     stored.characters.source.push('x')
     const config = JSON.parse(await readFile(join(path, 'config.json'), 'utf8')) as object
     await writeFile(join(path, 'config.json'), JSON.stringify({ ...config, model: stored }))
@@ -254,6 +285,12 @@ describe('on disk', () => {
       message: expect.stringContaining(
         `Expected ${model.config.sources} and ${model.config.targets} characters for ${path}`,
       ),
+    })
+    await writeFile(join(path, 'config.json'), JSON.stringify({ ...config, model: twice }))
+    await expect(readTranslatorBundle(path)).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      where: join(path, 'config.json'),
+      message: expect.stringContaining('characters.source: every character may come once'),
     })
   })
 })

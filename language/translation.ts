@@ -18,6 +18,8 @@ import type { Reading, Translator } from './translator.js'
 export const SOURCE_SPECIALS = 1
 export const TARGET_SPECIALS = 2
 const [UNKNOWN, END, START] = [0, 0, 1]
+/** Pairs that are validated at once, so that memory does not grow with their number. */
+const VALIDATED = 256
 
 /** The characters of both sides. */
 export interface Alphabets {
@@ -106,7 +108,7 @@ export class TranslationTask implements Task {
 
   validate(ops: TensorFlowOps, weights: Weights<Tensor>): number {
     let [sum, tokens] = [0, 0]
-    for (const pairs of bySourceLength(this.lessons.validation).values()) {
+    for (const pairs of partsOf(bySourceLength(this.lessons.validation).values(), VALIDATED)) {
       const loss = ops.scope(() => translationLoss(ops, this.model, this.alphabets, weights, pairs))
       const count = pairs.reduce((total, { target }) => total + Array.from(target).length + 1, 0)
       sum += ops.read(loss)[0]! * count
@@ -115,6 +117,12 @@ export class TranslationTask implements Task {
     }
     return sum / tokens
   }
+}
+
+/** Lists cut into parts of at most `size`. */
+function* partsOf<T>(lists: Iterable<readonly T[]>, size: number): Generator<readonly T[]> {
+  for (const list of lists)
+    for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size)
 }
 
 export interface Translation {
@@ -157,9 +165,13 @@ export async function translate(
     const { reading, state } = ops.scope(() =>
       model.start(ops, weights, ops.input(ids, [alike.length, length]), length),
     )
-    const best = await beamSearch(searched(ops, model, weights, alike.length, reading, state), options)
-    ops.dispose(Object.values(reading))
-    for (const [row, { place }] of alike.entries()) found[place] = translationOf(best[row]![0]!, target)
+    try {
+      const best = await beamSearch(searched(ops, model, weights, alike.length, reading, state), options)
+      for (const [row, { place }] of alike.entries()) found[place] = translationOf(best[row]![0]!, target)
+    } finally {
+      // A search that refuses its options has not released the state; disposing of one twice does nothing.
+      ops.dispose([...Object.values(reading), ...Object.values(state)])
+    }
   }
   return found
 }

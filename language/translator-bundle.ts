@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { expected } from '../errors.js'
 import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
-import { Characters } from './characters.js'
+import { Characters, charactersSchema } from './characters.js'
 import type { Alphabets } from './translation.js'
 import { SOURCE_SPECIALS, TARGET_SPECIALS } from './translation.js'
 import { Translator, translatorConfigSchema } from './translator.js'
@@ -9,7 +9,7 @@ import { Translator, translatorConfigSchema } from './translator.js'
 const KIND = 'translator'
 
 const modelSchema = translatorConfigSchema.extend({
-  characters: z.strictObject({ source: z.array(z.string().min(1)), target: z.array(z.string().min(1)) }),
+  characters: z.strictObject({ source: charactersSchema, target: charactersSchema }),
   /** Most characters of a target. */
   maxLength: z.int().min(1),
   /** What it learnt from: dates made on the fly, or pairs of a file. */

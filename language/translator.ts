@@ -44,7 +44,7 @@ export interface Reading<T> {
  * network reads the source; what it gives at both ends begins the decoder, which at each token looks over all that
  * was read with its state before. Without attention, that beginning is all it knows of the source.
  *
- * `start` and `step` are the only definition of it: teacher forcing and search call them.
+ * `start`, `embed` and `advance` are the only definition of it: teacher forcing and search call them.
  */
 export class Translator {
   private readonly encoder: Bidirectional

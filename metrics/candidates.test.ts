@@ -29,6 +29,19 @@ test('COCO results and JSON lines, by id or by file name', () => {
   expect(read(lines).scored).toEqual(answer)
 })
 
+test('photos of one name, in two folders or with two endings, are told apart by their whole names', () => {
+  const photos = ['a/1.jpg', 'b/1.jpg', 'dog.jpg', 'dog.png'].map((file) => ({ file, captions: ['x'] }))
+  const images = photos.map((photo, i) => ({ ...photo, id: ['1', 'b/1.jpg', 'dog', 'dog.png'][i]! }))
+  const text = photos.map(({ file }) => JSON.stringify({ file, caption: `of ${file}` })).join('\n')
+  const ignore = (): void => {}
+  const scored = joinReferences(parseCandidates(text, 'r', ignore), images, 'r', ignore)
+  expect(scored.map(({ file, candidate }) => [file, candidate])).toEqual(
+    photos.map(({ file }) => [file, `of ${file}`]),
+  )
+  const unclear = parseCandidates('{"file":"c/1.jpg","caption":"x"}', 'r', ignore)
+  expect(() => joinReferences(unclear, images, 'r', ignore)).toThrow('Expected a name of one image for r')
+})
+
 test('a confidence goes along; one that is no probability is refused', () => {
   const scoredOf = (text: string) =>
     joinReferences(

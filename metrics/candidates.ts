@@ -60,7 +60,7 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
 
 /**
  * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
- * the id of the references, or by file name with or without folder, ending and leading zeros.
+ * the id of the references, or by file name, whole or without folder, ending and leading zeros.
  * @param warn takes, by kind, the images that cannot be scored, and captions without words, which are scored
  * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
  */
@@ -142,16 +142,24 @@ export function ofImages(
   return candidates.filter(({ image }) => isWanted.has(find(image)))
 }
 
-/** Finds the image that an id means, or a file name with or without folder, ending and leading zeros. */
+/** Finds the image that an id means, or a file name: whole, or without folder, ending and leading zeros. */
 function imageFinder(
   images: readonly CaptionedImage[],
 ): (name: string) => CaptionedImage | 'several' | undefined {
-  const named = new Map<string, CaptionedImage | 'several'>()
-  for (const image of images)
-    for (const name of new Set([plainName(image.file), plainName(image.id)]))
-      named.set(name, named.has(name) ? 'several' : image)
   const byId = new Map(images.map((image) => [image.id, image]))
-  return (name) => byId.get(name) ?? named.get(plainName(name))
+  const byFile = imagesBy(images, ({ file }) => [file])
+  const named = imagesBy(images, ({ file, id }) => [plainName(file), plainName(id)])
+  return (name) => byId.get(name) ?? byFile.get(name) ?? named.get(plainName(name))
+}
+
+function imagesBy(
+  images: readonly CaptionedImage[],
+  namesOf: (image: CaptionedImage) => readonly string[],
+): Map<string, CaptionedImage | 'several'> {
+  const found = new Map<string, CaptionedImage | 'several'>()
+  for (const image of images)
+    for (const name of new Set(namesOf(image))) found.set(name, found.has(name) ? 'several' : image)
+  return found
 }
 
 function plainName(name: string): string {

@@ -21,10 +21,17 @@ test('what no reference names is unsupported, what most name and the caption doe
     ],
   )
   expect(scores.perImage).toEqual([
-    { found: ['person', 'dog'], unsupported: ['kite'], missed: ['beach'] },
-    { found: ['cat'], unsupported: [], missed: ['bed'] },
+    { found: ['person', 'dog'], agreed: ['person', 'dog'], unsupported: ['kite'], missed: ['beach'] },
+    { found: ['cat'], agreed: ['cat'], unsupported: [], missed: ['bed'] },
   ])
   expect(scores).toMatchObject({ unsupportedObjects: 1 / 4, unsupportedCaptions: 1 / 2, found: 3 / 5 })
+})
+
+test('what one of five names is supported, but not what most name', () => {
+  const references = ['a dog with a ball', 'a dog', 'a dog runs', 'the dog', 'a dog on grass'].map(words)
+  const scores = scoreObjects([words('a ball')], [references])
+  expect(scores.perImage).toEqual([{ found: ['ball'], agreed: [], unsupported: [], missed: ['dog'] }])
+  expect(scores).toMatchObject({ unsupportedObjects: 0, unsupportedCaptions: 0, found: 0 })
 })
 
 test('nothing named, nothing to share', () => {

@@ -6,6 +6,8 @@ export interface ObjectMention {
   readonly unsupported: readonly string[]
   /** Objects of the caption that some reference names. */
   readonly found: readonly string[]
+  /** Of these, those that at least half of the references name. */
+  readonly agreed: readonly string[]
   /** Objects that at least half of the references name and the caption does not. */
   readonly missed: readonly string[]
 }
@@ -35,14 +37,14 @@ export function scoreObjects(
     perImage.reduce((sum, mention) => sum + of(mention), 0)
   const unsupported = count((mention) => mention.unsupported.length)
   const found = count((mention) => mention.found.length)
-  const common = count((mention) => mention.missed.length) + found
+  const agreed = count((mention) => mention.agreed.length)
   return {
     unsupportedObjects: share(unsupported, unsupported + found),
     unsupportedCaptions: share(
       count((mention) => Math.min(1, mention.unsupported.length)),
       perImage.length,
     ),
-    found: share(found, common),
+    found: share(agreed, agreed + count((mention) => mention.missed.length)),
     perImage,
   }
 }
@@ -76,6 +78,7 @@ function compare(candidate: readonly string[], references: readonly (readonly st
   return {
     unsupported: named.filter((object) => !times.has(object)),
     found: named.filter((object) => times.has(object)),
+    agreed: named.filter((object) => common.includes(object)),
     missed: common.filter((object) => !named.includes(object)),
   }
 }

@@ -119,10 +119,6 @@ describe.each(Object.keys(ATTENTIONS))('attention %s', (name) => {
       .map((parameter) => [parameter.name, scaled(0.5, floats(...parameter.shape))]),
   )
 
-  it('is called what its row is called', () => {
-    expect(attention.name).toBe(name)
-  })
-
   it.each(backends)(
     'of many hypotheses has gradients that central differences confirm on %s',
     async (backend) => {

@@ -5,7 +5,6 @@ import type { Ops, Parameter, Weights } from '../engine/ops.js'
  * `regions` [images, regions, channels]; query [images, hypotheses, units].
  */
 export interface Attention {
-  readonly name: string
   parameters(channels: number, units: number, attentionUnits: number): readonly Parameter[]
   /** → whatever `align` compares the query with, [images, …, attention units]. */
   keys<T>(ops: Ops<T>, weights: Weights<T>, regions: T): T
@@ -15,7 +14,6 @@ export interface Attention {
 
 /** alignment = softmax(v · tanh(query·w_query + regions·w_key + b)) (Bahdanau et al. 2015, section A.1.2). */
 export const additive: Attention = {
-  name: 'additive',
   parameters: (channels, units, attentionUnits) => [
     { name: 'w_query', shape: [units, attentionUnits], initializer: 'glorot' },
     { name: 'w_key', shape: [channels, attentionUnits], initializer: 'glorot' },
@@ -39,7 +37,6 @@ export const additive: Attention = {
  * section 3.2.1; unscaled and with one matrix Luong et al. 2015, section 3.1, "general").
  */
 export const dot: Attention = {
-  name: 'dot',
   parameters: (channels, units, attentionUnits) => [
     { name: 'w_query', shape: [units, attentionUnits], initializer: 'glorot' },
     { name: 'w_key', shape: [channels, attentionUnits], initializer: 'glorot' },

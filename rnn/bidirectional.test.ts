@@ -11,7 +11,7 @@ import { atTime, expectClose, type Reference, readReference } from './fixtures/r
 import { probed, within } from './fixtures/tensors.js'
 
 /** The reference is the network of the lecture: its cell squashes by σ. */
-const sigmoidal = elmanWith('sigmoidal', (ops, sum) => ops.sigmoid(sum))
+const sigmoidal = elmanWith((ops, sum) => ops.sigmoid(sum))
 const ofReference = new Bidirectional({ cell: sigmoidal, inputs: 5, units: 7, outputs: 4 })
 const STEPS = 6
 

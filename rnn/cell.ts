@@ -8,7 +8,6 @@ export type CellState<T> = Readonly<Record<string, T>>
  * `hidden` is the state that others see as the output.
  */
 export interface Cell {
-  readonly name: string
   /** Names of the state values; `hidden` is the first. */
   readonly states: readonly string[]
   /** @param forgetBias what the bias of a learnt forget gate starts at, 1 when absent; cells without one ignore it. */

@@ -3,7 +3,6 @@ import { affine } from './cell.js'
 
 /** How a layer of a stack and its input make what the next layer gets, all [images, hypotheses, units]. */
 export interface Connection {
-  readonly name: string
   parameters(units: number): readonly Parameter[]
   /** The input x of a layer and its output H(x) → y. */
   join<T>(ops: Ops<T>, weights: Weights<T>, x: T, layer: T): T
@@ -11,14 +10,12 @@ export interface Connection {
 
 /** y = H(x). */
 const plain: Connection = {
-  name: 'plain',
   parameters: () => [],
   join: (_ops, _weights, _x, layer) => layer,
 }
 
 /** y = H(x) + x (He et al. 2016; between recurrent layers Wu et al. 2016, section 3.1). */
 const residual: Connection = {
-  name: 'residual',
   parameters: () => [],
   join: (ops, _weights, x, layer) => ops.add(layer, x),
 }
@@ -28,7 +25,6 @@ const residual: Connection = {
  * −2, so that at first most of x goes through.
  */
 const highway: Connection = {
-  name: 'highway',
   parameters: (units) => affine(units, units, [-2]),
   join(ops, { w, b }, x, layer) {
     const gate = ops.sigmoid(ops.linear(x, w!, b!))

@@ -2,9 +2,8 @@ import type { Ops } from '../engine/ops.js'
 import { affine, type Cell } from './cell.js'
 
 /** The plain recurrent network with any activation: h = activation([x, h]·w + b), the rows of the input first. */
-export function elmanWith(name: string, activation: <T>(ops: Ops<T>, sum: T) => T): Cell {
+export function elmanWith(activation: <T>(ops: Ops<T>, sum: T) => T): Cell {
   return {
-    name,
     states: ['hidden'],
     parameters: (inputs, units) => affine(inputs + units, units),
     step(ops, weights, x, state) {
@@ -16,4 +15,4 @@ export function elmanWith(name: string, activation: <T>(ops: Ops<T>, sum: T) => 
 }
 
 /** The plain recurrent network (Elman 1990): h = tanh([x, h]·w + b). */
-export const elman = elmanWith('rnn', (ops, sum) => ops.tanh(sum))
+export const elman = elmanWith((ops, sum) => ops.tanh(sum))

@@ -7,7 +7,7 @@ import { Stack } from './stack.js'
 import { unroll } from './unroll.js'
 
 /** The plain network without squashing, h = [x, h]·w + b: its gradient over n steps has the norm ρⁿ exactly. */
-export const linearCell = elmanWith('linear', (_ops, sum) => sum)
+export const linearCell = elmanWith((_ops, sum) => sum)
 
 export interface FlowSetting {
   /** A name of `CELLS`, or a cell of one's own. */

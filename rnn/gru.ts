@@ -5,7 +5,6 @@ import { affine, type Cell, part, prefixed } from './cell.js'
  * a new state n = tanh([x, r·h]·w + b), reset before the product; h = z·h + (1 − z)·n.
  */
 export const gru: Cell = {
-  name: 'gru',
   states: ['hidden'],
   parameters: (inputs, units) => [
     ...affine(inputs + units, 2 * units),

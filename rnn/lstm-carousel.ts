@@ -6,7 +6,6 @@ import { affine, type Cell } from './cell.js'
  * side by side in the order i, g, o.
  */
 export const lstmCarousel: Cell = {
-  name: 'lstm-carousel',
   states: ['hidden', 'cell'],
   parameters: (inputs, units) => affine(inputs + units, 3 * units),
   step(ops, weights, x, state) {

@@ -7,7 +7,6 @@ import { lstm } from './lstm.js'
  * see the cell *before* the step, c(t−1); in that paper the output gate sees c(t). The peepholes start at 0, as an LSTM.
  */
 export const lstmPeephole: Cell = {
-  name: 'lstm-peephole',
   states: lstm.states,
   parameters: (inputs, units, forgetBias) => [
     ...lstm.parameters(inputs, units, forgetBias),

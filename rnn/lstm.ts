@@ -7,7 +7,6 @@ import { affine, type Cell } from './cell.js'
  * than two small ones).
  */
 export const lstm: Cell = {
-  name: 'lstm',
   states: ['hidden', 'cell'],
   parameters: (inputs, units, forgetBias = 1) => affine(inputs + units, 4 * units, [0, forgetBias, 0, 0]),
   step(ops, weights, x, state) {

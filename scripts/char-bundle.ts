@@ -1,23 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import type { Engine } from '../engine/backends.js'
-import { messageOf, ShowtellError } from '../errors.js'
 import { type CharacterBundle, readCharacterBundle } from '../language/character-bundle.js'
 import { type CharacterRuntime, openCharacterRuntime } from '../language/character-runtime.js'
 import { splitText } from '../language/characters.js'
 import { natsOf } from '../language/reading.js'
 import { progressBar } from './progress.js'
-
-/** @throws ShowtellError NOT_FOUND. */
-export async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected a text at ${path} but ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
-  }
-}
 
 /** A bundle with what runs it, for as long as `use` takes. */
 export async function withBundle<R>(

@@ -1,9 +1,10 @@
+import { readText } from '../data/text-file.js'
 import type { Engine } from '../engine/backends.js'
 import type { TextState } from '../language/character-runtime.js'
 import { followers, textSignals, tracesOf } from '../language/hidden.js'
 import { read, write } from '../language/reading.js'
 import { Random } from '../random.js'
-import { textOf, withBundle } from './char-bundle.js'
+import { withBundle } from './char-bundle.js'
 import { hiddenPage, hiddenPicture } from './hidden-page.js'
 import { writeWhole } from './whole-file.js'
 
@@ -22,7 +23,7 @@ export async function visualise(
       const prime = characters.encode('\n', 0)
       return write(runtime, model, { prime, length: options.length, temperature: 0.8, topP: 1, random })
     }
-    const ids = path === undefined ? await own() : characters.encode(await textOf(path))
+    const ids = path === undefined ? await own() : characters.encode(await readText(path, 'a text'))
     const text = ids.subarray(0, options.length)
     const states: TextState[] = []
     for await (const { state } of read(runtime, model, text)) states.push(state)

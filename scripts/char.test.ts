@@ -54,6 +54,8 @@ describe('showtell char', () => {
       )
       await writeFile(at('text.txt'), text)
       await run(['char', 'evaluate', at('whole/bundle'), at('text.txt')])
+      await writeFile(at('marked.txt'), `\uFEFF${text}`)
+      await run(['char', 'evaluate', at('whole/bundle'), at('marked.txt'), '--all'])
       await run(['char', 'sample', at('whole/bundle'), '--length', '20', '--prime', 'the cat'])
       expect(await run(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'], [1])).toContain(
         'INVALID_DATA: Expected one of the',

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { readText } from '../data/text-file.js'
 import { BACKENDS, type Backend, ENGINES, type Engine } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
@@ -9,7 +10,7 @@ import { Characters } from '../language/characters.js'
 import { write } from '../language/reading.js'
 import { recipeSchema } from '../language/training.js'
 import { Random } from '../random.js'
-import { evaluateText, textOf, withBundle } from './char-bundle.js'
+import { evaluateText, withBundle } from './char-bundle.js'
 import { compareModels } from './char-compare.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { visualise } from './char-visualise.js'
@@ -90,7 +91,7 @@ async function trainingOf(
   path: string,
   options: { out: string; engine: Backend | 'auto'; [name: string]: unknown },
 ): Promise<CharacterTraining> {
-  const text = await textOf(path)
+  const text = await readText(path, 'a text')
   const characters = Characters.of([text])
   const vocabularySize = characters.size
   const model = new CharacterModel(fromOptions(characterConfigSchema, options, { vocabularySize }))
@@ -102,7 +103,12 @@ async function trainingOf(
 }
 
 async function evaluate(place: string, path: string, options: { all?: boolean; engine: Engine }) {
-  const { nats, characters } = await evaluateText(place, await textOf(path), options, interruptible())
+  const { nats, characters } = await evaluateText(
+    place,
+    await readText(path, 'a text'),
+    options,
+    interruptible(),
+  )
   process.stdout.write(
     `${nats.toFixed(4)} nats a character over ${characters} characters (${(nats / Math.LN2).toFixed(4)} bits, perplexity ${Math.exp(nats).toFixed(3)})\n`,
   )

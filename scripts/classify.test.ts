@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { interruptAtWork, killAtWork, run } from './fixtures/commands.js'
+import { interruptAtWork, killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
 
@@ -54,6 +54,8 @@ it(
       expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
     await run(['classify', 'evaluate', at('whole/bundle'), at('texts.jsonl')])
     await run(['classify', 'predict', at('whole/bundle'), 'the red cat'])
+    const judged = await outputOf(['classify', 'predict', at('whole/bundle')], 'the red cat\na dog\n')
+    expect(judged).toMatch(/^the red cat\tcolour\t[\d.]+\na dog\tnone\t[\d.]+\n$/)
     expect(await run(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
       'left out: Expected a text with words for text 2 but received "!"',
     )

@@ -148,9 +148,12 @@ async function evaluate(
 
 async function predict(place: string, given: string[], { engine }: Source): Promise<void> {
   const bundle = await readClassifierBundle(place)
-  const lines =
-    given.length > 0 ? given : createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
   await withWeights(bundle, engine, async (ops, weights) => {
+    // Not before: what comes while nobody asks for it is lost.
+    const lines =
+      given.length > 0
+        ? given
+        : createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
     let waiting: { text: string; words: string[] }[] = []
     const judge = (): void => {
       const judgements = classify(ops, bundle.model, bundle.vocabulary, weights, waiting)

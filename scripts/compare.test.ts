@@ -165,6 +165,7 @@ describe('showtell compare', () => {
 
   it.each([
     [['--seed', '2'], /INVALID_DATA: Expected seed 1, as it was begun, for .*settings\.json but received 2/],
+    [['--minimum-count', '100'], /INVALID_DATA: Expected the \d+ words .*, as it was begun, for --data and/],
     [['--steps', '0'], /INVALID_ARGUMENT: Expected an integer from 1 for steps but received 0/],
     [['--photo', 'nowhere.jpg'], /NOT_FOUND: .*nowhere\.jpg/],
     [['--cell', 'grue'], /INVALID_ARGUMENT: Expected one of rnn, .* for cell but received "grue"/],

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -20,7 +21,7 @@ import { VARIANTS, variantsOf } from './compare/variants.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import {
   addTrainingOptions,
-  begunVocabulary,
+  keepVocabulary,
   openEncoder,
   readSets,
   recipeOf,
@@ -84,13 +85,14 @@ async function compare(options: Options): Promise<void> {
   const features = FeatureStore.open(options.features)
   const encoder = await openEncoder(features, options, engine)
   const { styles, train, validation, summary } = await readSets(options.data, storedPhotos(features))
-  await mkdir(options.out, { recursive: true })
-  const vocabulary = await begunVocabulary(join(options.out, 'vocabulary.json'), () =>
-    Vocabulary.build(
-      train.flatMap(({ captions }) => captions),
-      { minimumCount: options.minimumCount, styles },
-    ),
+  const vocabulary = Vocabulary.build(
+    train.flatMap(({ captions }) => captions),
+    { minimumCount: options.minimumCount, styles },
   )
+  await mkdir(options.out, { recursive: true })
+  const folders = await readdir(options.out)
+  const begun = folders.some((name) => existsSync(join(options.out, name, 'settings.json')))
+  await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, begun)
   const { regions, channels } = features.header
   const fixed = { vocabularySize: vocabulary.size, regions, channels }
   const candidates = variants.map(({ name, changes }): Candidate => {

@@ -1,8 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
-import { gunzipSync } from 'node:zlib'
 import { placeIn } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
+import { readText } from '../data/text-file.js'
 import { tokenize } from '../data/tokenizer.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import type { ScoredImage } from '../metrics/candidates.js'
@@ -10,6 +10,7 @@ import { DocumentFrequencies } from '../metrics/cider.js'
 import type { Evaluation } from '../metrics/evaluation.js'
 import { extremes } from '../metrics/report.js'
 import { words } from '../metrics/score.js'
+import { writeWhole } from './whole-file.js'
 
 const PICTURE_TYPES: Readonly<Record<string, string>> = {
   '.png': 'png',
@@ -37,31 +38,17 @@ export async function saveFrequencies(
   const counted = DocumentFrequencies.of(
     images.map(({ captions }) => captions.map((caption) => words(tokenize(caption)))),
   )
-  await writeFile(file, JSON.stringify(counted))
+  await writeWhole(file, JSON.stringify(counted))
 }
 
 /** Reads what `saveFrequencies` wrote. @throws ShowtellError NOT_FOUND, INVALID_DATA. */
 export async function frequencies(file: string): Promise<DocumentFrequencies> {
-  const text = await textOf(file)
+  const text = await readText(file, 'document frequencies')
   try {
     return DocumentFrequencies.fromJSON(JSON.parse(text), file)
   } catch (cause) {
     if (cause instanceof ShowtellError) throw cause
     throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${file}: ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
-}
-
-/** A text file, gzipped or not, without a byte order mark. */
-export async function textOf(file: string): Promise<string> {
-  try {
-    const bytes = await readFile(file)
-    const whole = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes
-    return whole.toString('utf8').replace(/^\uFEFF/, '')
-  } catch (cause) {
-    throw new ShowtellError('NOT_FOUND', `Expected a whole file at ${file}: ${messageOf(cause)}`, {
       where: file,
       cause,
     })
@@ -95,7 +82,8 @@ export function extremeCaptions(evaluation: Evaluation, images: readonly ScoredI
   const { best, worst } = extremes(evaluation, images)
   const lines = [...best, ...worst].map(({ id, candidate }) =>
     JSON.stringify({
-      image_id: /^\d+$/.test(id) ? Number(id) : id,
+      // Past 2^53 a number would name another image.
+      image_id: String(Number(id)) === id ? Number(id) : id,
       caption: candidate,
       CIDEr: Number(evaluation.perImage[id]!.CIDEr!.toFixed(4)),
     }),

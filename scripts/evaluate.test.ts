@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -256,8 +256,23 @@ test('another file without a caption of some image cannot be compared', async ()
   )
   const b = await write('b.json', [{ image_id: 1, caption: 'x' }])
   await expect(showtell('evaluate', '--references', refs, '--candidates', a, '--compare', b)).rejects.toThrow(
-    'image 2',
+    `Expected a caption of image 2, as of ${a}, for ${b} but received "none"`,
   )
+})
+
+test('places of results are made, and what cannot be written or read shows before photos are captioned', async () => {
+  const refs = await write('refs.json', references)
+  const command = ['evaluate', '--references', refs, '--images', folder, '--bundle', join(folder, 'none')]
+  await mkdir(join(folder, 'taken'))
+  await expect(showtell(...command, '--html', join(folder, 'taken'))).rejects.toThrow(
+    `Expected a file that can be written for ${join(folder, 'taken')} but received "a folder"`,
+  )
+  await expect(showtell(...command, '--paraphrases', join(folder, 'none.gz'))).rejects.toThrow(
+    `Expected paraphrases at ${join(folder, 'none.gz')}: ENOENT`,
+  )
+  const frequencies = join(folder, 'new/place/df.json')
+  await showtell('evaluate', '--references', refs, '--save-document-frequencies', frequencies)
+  expect(JSON.parse(await readFile(frequencies, 'utf8')).images).toBe(3)
 })
 
 test('tokenize prints the tokens of each line, empty lines included', async () => {

@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { access, constants } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
 import { placeIn } from '../data/photo-files.js'
-import { expected } from '../errors.js'
+import { readText } from '../data/text-file.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import {
   type Candidate,
   joinReferences,
@@ -24,11 +25,11 @@ import {
   frequencies,
   picturesOf,
   saveFrequencies,
-  textOf,
   trainingCaptions,
 } from './evaluate-files.js'
 import { progressBar } from './progress.js'
 import { positive } from './schema-options.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 interface Options {
   references: string
@@ -118,20 +119,24 @@ async function run(options: Options): Promise<void> {
     ...(format === undefined ? {} : { format }),
     ...(split === undefined ? {} : { split }),
   })
-  const wanted = onlyIds === undefined ? all : parseImageList(await textOf(onlyIds), all, onlyIds)
+  // Before photos are captioned, which takes long: a place that cannot be written, or a file that is not there, shows now.
+  await checkPlaces(options)
+  const wanted =
+    onlyIds === undefined ? all : parseImageList(await readText(onlyIds, 'a list of images'), all, onlyIds)
   if (options.candidates === undefined && options.images === undefined && options.saveDocumentFrequencies) {
     await saveFrequencies(options.saveDocumentFrequencies, wanted.slice(0, limit))
     return
   }
   /** A file's captions of the wanted images. */
   const candidatesIn = async (file: string): Promise<Candidate[]> =>
-    ofImages(parseCandidates(await textOf(file), file, warn), wanted, all)
+    ofImages(parseCandidates(await readText(file, 'captions'), file, warn), wanted, all)
   const references = options.candidates === undefined ? wanted.slice(0, limit) : wanted
-  // Before photos are captioned, which takes long: a file that is not there shows now.
   const others = options.compare === undefined ? undefined : await candidatesIn(options.compare)
   const known = {
     ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
-    ...(options.subjects === undefined ? {} : { subjects: parseGroups(await textOf(options.subjects)) }),
+    ...(options.subjects === undefined
+      ? {}
+      : { subjects: parseGroups(await readText(options.subjects, 'subjects')) }),
     ...(options.documentFrequencies === undefined
       ? {}
       : { documentFrequencies: await frequencies(options.documentFrequencies) }),
@@ -147,7 +152,7 @@ async function run(options: Options): Promise<void> {
   const compared =
     others === undefined
       ? undefined
-      : otherCaptions(joinReferences(others, wanted, options.compare!, warn), images, options.compare!)
+      : otherCaptions(joinReferences(others, wanted, options.compare!, warn), images, options.compare!, where)
   const { paraphrases } = options
   const evaluation = await evaluate(images, {
     meteor: startMeteor(paraphrases === undefined ? {} : { paraphrases }),
@@ -163,21 +168,34 @@ async function run(options: Options): Promise<void> {
       images.map((image) => ({ captions: image.references })),
     )
   if (options.json !== undefined)
-    await writeFile(
+    await writeWhole(
       options.json,
       `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
     )
-  if (options.extremes !== undefined) await writeFile(options.extremes, extremeCaptions(evaluation, images))
+  if (options.extremes !== undefined) await writeWhole(options.extremes, extremeCaptions(evaluation, images))
   if (options.reliability !== undefined && evaluation.calibration !== undefined)
-    await writeFile(options.reliability, reliabilityDiagram(evaluation.calibration))
+    await writeWhole(options.reliability, reliabilityDiagram(evaluation.calibration))
   if (options.html !== undefined) {
     const pictures = await picturesOf(evaluation, images, options.images, warn)
     const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
       .flat()
       .map((path) => basename(path))
       .join(' + ')}`
-    await writeFile(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
+    await writeWhole(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
   }
+}
+
+async function checkPlaces(options: Options): Promise<void> {
+  const { json, html, reliability, extremes, saveDocumentFrequencies, paraphrases } = options
+  for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
+    if (place !== undefined) await makePlace(place)
+  if (paraphrases === undefined) return
+  await access(paraphrases, constants.R_OK).catch((cause) => {
+    throw new ShowtellError('NOT_FOUND', `Expected paraphrases at ${paraphrases}: ${messageOf(cause)}`, {
+      where: paraphrases,
+      cause,
+    })
+  })
 }
 
 /** The captioner's captions of the photos of the references. */
@@ -221,12 +239,14 @@ function otherCaptions(
   others: readonly ScoredImage[],
   images: readonly ScoredImage[],
   file: string,
+  /** What the images have captions of. */
+  where: string,
 ): string[] {
   const captions = new Map(others.map(({ id, candidate }) => [id, candidate]))
   return images.map(({ id }) => {
     const caption = captions.get(id)
     if (caption === undefined)
-      throw expected(`a caption of image ${id}, as in --candidates,`, file, 'none', 'INVALID_DATA')
+      throw expected(`a caption of image ${id}, as of ${where},`, file, 'none', 'INVALID_DATA')
     return caption
   })
 }

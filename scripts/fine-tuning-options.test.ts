@@ -128,6 +128,10 @@ describe('--fine-tune-encoder', () => {
       'Expected style=folder for --images but received "photos"',
     ],
     [
+      ['--fine-tune-encoder', '1', '--images', 'plain=photos', 'plain=more'],
+      'Expected one folder a style for --images but received "two of plain"',
+    ],
+    [
       ['--fine-tune-encoder', '1', '--images', 'plain=photos', '--encoder', ENCODER],
       `Expected --encoder-weights, --from, or --fine-tune-encoder 13 for ${ENCODER}`,
     ],

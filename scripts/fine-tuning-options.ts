@@ -46,7 +46,10 @@ export class PhotoFolders implements Photos {
   readonly folders: Readonly<Record<string, string>>
 
   constructor(images: readonly string[]) {
-    this.folders = Object.fromEntries(images.map((option) => namedPath(option, 'style=folder', '--images')))
+    const named = images.map((option) => namedPath(option, 'style=folder', '--images'))
+    this.folders = Object.fromEntries(named)
+    const twice = named.find(([style, folder]) => this.folders[style] !== folder)
+    if (twice !== undefined) throw expected('one folder a style', '--images', `two of ${twice[0]}`)
   }
 
   get path(): string {

@@ -14,7 +14,7 @@ import type { CellState } from '../rnn/cell.js'
 import { hiddenPage, hiddenPicture } from './hidden-page.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
-import { writeWhole } from './whole-file.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 interface Options {
   bundle: string
@@ -42,6 +42,7 @@ export function register(program: Command): void {
 async function hiddenStates(photos: string[], { bundle: place, out, engine }: Options): Promise<void> {
   const signal = interruptible()
   const bundle = await readBundle(place)
+  for (const ending of ['html', 'svg']) await makePlace(`${out}.${ending}`)
   const runtime = await tensorFlowRuntime(bundle, engine)
   const bar = progressBar('caption', photos.length)
   const captions: { words: readonly string[]; states: States[] }[] = []

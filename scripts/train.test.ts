@@ -3,7 +3,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { readBundle } from '../decoder/bundle.js'
+import { readBundle, rewriteConfidence } from '../decoder/bundle.js'
 import { readArrays, writeArrays } from '../engine/training-state.js'
 import { interruptAtWork, run } from './fixtures/commands.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
@@ -63,6 +63,56 @@ it('does not go on with other captions, nor with another bundle to begin with', 
   expect(await run(train('begun', '--epochs', '1'))).toContain('going on at step 12')
 })
 
+it('run again, keeps a bundle of that training with what was put into it, and writes one of other options', async () => {
+  const path = at('whole/bundle')
+  const confidence = { weights: [0, 1, 2, 3], objects: { dog: 1 }, calibration: 'by the test' } as const
+  await rewriteConfidence(path, confidence)
+  const before = await readFile(join(path, 'config.json'), 'utf8')
+  expect(await run(train('whole', '--epochs', '1'))).toContain(
+    `${path} is of this training and stays as it is\n`,
+  )
+  expect(await readFile(join(path, 'config.json'), 'utf8')).toBe(before)
+  expect(await run(train('whole', '--epochs', '1', '--name', 'other'))).toContain(`wrote ${path}\n`)
+  expect((await readBundle(path)).config.name).toBe('other')
+  expect(await run(train('whole', '--epochs', '1'))).toContain(`wrote ${path}\n`)
+})
+
+it('begins with the words that are asked for now, and goes on with no others', async () => {
+  await mkdir(at('words'))
+  await writeFile(at('words/vocabulary.json'), '{"version":1,"styles":["old"],"words":["old"]}')
+  await run(train('words', '--epochs', '1'))
+  const { words } = JSON.parse(await readFile(at('words/vocabulary.json'), 'utf8'))
+  expect(words.sort()).toEqual(['a', 'cat', 'dog', 'grass', 'on', 'runs', 'sits', 'snow'])
+  const before = await readFile(at('words/vocabulary.json'), 'utf8')
+  expect(await run(train('words', '--epochs', '1', '--minimum-count', '50'), [1])).toMatch(
+    new RegExp(
+      `^INVALID_DATA: Expected the 12 words and styles of ${at('words/vocabulary.json')}, as it was begun, for --data and --minimum-count`,
+      'm',
+    ),
+  )
+  expect(await readFile(at('words/vocabulary.json'), 'utf8')).toBe(before)
+})
+
+it('takes several files of one style', async () => {
+  const [captions, more] = [at('set/captions.jsonl'), at('set/more.jsonl')]
+  const lines = (await readFile(captions, 'utf8')).split('\n')
+  await writeFile(more, lines.slice(0, 2).join('\n'))
+  const command = train('several', '--epochs', '1')
+  command.splice(command.indexOf(`plain=${captions}`), 0, `plain=${more}`)
+  expect(await run(command)).toContain('26 photos to train')
+  expect((await readBundle(at('several/bundle'))).vocabulary.styles).toEqual(['plain'])
+})
+
+it('refuses captions of two photos of which the features can have one', async () => {
+  const captions = at('set/captions.jsonl')
+  const before = await readFile(captions, 'utf8')
+  await writeFile(captions, `${before}{"file":"other/1.jpg","captions":["a dog runs"]}\n`)
+  expect(await run(train('two', '--epochs', '1'), [1])).toContain(
+    `INVALID_DATA: Expected 1.jpg and other/1.jpg as two photos for ${at('set/features')} but received "1.jpg alone"`,
+  )
+  await writeFile(captions, before)
+})
+
 it('says what is the matter with a state of an earlier version, and with a broken vocabulary', async () => {
   await cp(at('whole'), at('earlier'), { recursive: true })
   const state = at('earlier/training/state.safetensors')
@@ -91,8 +141,10 @@ it('is named after its folder, and goes on from a bundle with that one’s encod
 })
 
 it('refuses a style that there is not before it begins', async () => {
-  expect(await run(train('styled', '--default-style', 'fancy'), [1])).toContain('"fancy"')
-  expect(existsSync(at('styled/log.jsonl'))).toBe(false)
+  expect(await run(train('styled', '--default-style', 'fancy'), [1])).toContain(
+    'INVALID_ARGUMENT: Expected one of plain for --default-style but received "fancy"',
+  )
+  expect(existsSync(at('styled'))).toBe(false)
 })
 
 it('leaves out photos that the features have not, and ends where they have none', async () => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
@@ -30,10 +31,11 @@ import {
   PhotoFolders,
 } from './fine-tuning-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
+import { isBundleOf } from './kept-bundle.js'
 import { TrainingLog } from './train-log.js'
 import {
   addTrainingOptions,
-  begunVocabulary,
+  keepVocabulary,
   openEncoder,
   type Photos,
   readSets,
@@ -100,17 +102,19 @@ async function learn(
   const signal = interruptible()
   const { features } = source
   const { styles, train, validation, summary } = await readSets(options.data, source.photos)
-  await mkdir(options.out, { recursive: true })
   const captions = train.flatMap((example) => example.captions)
   const { minimumCount } = options
-  const vocabulary = await begunVocabulary(join(options.out, 'vocabulary.json'), () =>
+  const vocabulary =
     from === undefined
       ? Vocabulary.build(captions, { minimumCount, styles })
-      : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles }),
-  )
+      : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles })
   const defaultStyle = options.defaultStyle ?? styles.at(-1)!
-  // Refuses one that is none now, not after hours.
-  vocabulary.startOf(defaultStyle)
+  // Now, not after hours.
+  if (!vocabulary.styles.includes(defaultStyle))
+    throw expected(`one of ${vocabulary.styles.join(', ')}`, '--default-style', defaultStyle)
+  await mkdir(options.out, { recursive: true })
+  const begun = existsSync(join(options.out, 'training', 'state.safetensors'))
+  await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, begun)
   const { regions, channels } = features
   const shape = {
     ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),
@@ -132,6 +136,7 @@ async function learn(
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
+  const done = training.step === training.totalSteps
   const log = new TrainingLog(options.out)
   await log.rewind(training.step)
   try {
@@ -143,7 +148,7 @@ async function learn(
   const path = join(options.out, 'bundle')
   const best = await training.best()
   const terms = options.terms ?? from?.config.terms
-  await writeBundle(path, {
+  const content: BundleContent = {
     config: {
       name: options.name ?? basename(resolve(options.out)),
       encoder: source.config,
@@ -162,8 +167,14 @@ async function learn(
     vocabulary,
     ...source.content(best.weights),
     decoderWeights: best.weights,
-  })
-  process.stderr.write(`wrote ${path}\n`)
+  }
+  // What calibrate and card have put into it since would be lost.
+  if (done && (await isBundleOf(content, path)))
+    process.stderr.write(`${path} is of this training and stays as it is\n`)
+  else {
+    await writeBundle(path, content)
+    process.stderr.write(`wrote ${path}\n`)
+  }
 }
 
 /** Photos to train on, their features, and the encoder behind them as it goes into the bundle. */

@@ -109,6 +109,7 @@ export function storedPhotos(store: FeatureStore): Photos {
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const sets = (await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))).map((set) => {
+    checkNames([...set.train, ...set.validation], set.style, photos)
     const train = examplesOf(set.train, set.style, photos)
     const validation = examplesOf(set.validation, set.style, photos)
     const missing = set.train.length + set.validation.length - train.length - validation.length
@@ -125,10 +126,23 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     return { style: set.style, train, validation }
   })
   return {
-    styles: sets.map(({ style }) => style),
+    // One of several files comes once, where it is last.
+    styles: [...new Set(sets.map(({ style }) => style).reverse())].reverse(),
     train: sets.flatMap(({ train }) => train),
     validation: sets.flatMap(({ validation }) => validation),
     summary: sets.map(({ style, train }) => `${style}: ${train.length} photos`).join('; '),
+  }
+}
+
+/** Two photos that a feature store can know one of would both be trained on as that one. */
+function checkNames(images: readonly CaptionedImage[], style: string, photos: Photos): void {
+  const files = new Map<string, string>()
+  for (const { file } of images) {
+    const key = photos.keyOf(file, style) ?? file
+    const other = files.get(key) ?? file
+    if (other !== file)
+      throw expected(`${other} and ${file} as two photos`, photos.path, `${key} alone`, 'INVALID_DATA')
+    files.set(key, file)
   }
 }
 
@@ -146,12 +160,21 @@ function examplesOf(images: readonly CaptionedImage[], style: string, photos: Ph
   })
 }
 
-/** The vocabulary that a training was begun with; a new one is on disk before the first step. */
-export async function begunVocabulary(file: string, build: () => Vocabulary): Promise<Vocabulary> {
-  if (existsSync(file)) return readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
-  const vocabulary = build()
-  await writeWhole(file, JSON.stringify(vocabulary))
-  return vocabulary
+/**
+ * Puts a vocabulary on disk before the first step.
+ * @param begun whether there is a training that goes on, which does so with the words it has.
+ * @throws ShowtellError INVALID_DATA where that has others.
+ */
+export async function keepVocabulary(file: string, vocabulary: Vocabulary, begun: boolean): Promise<void> {
+  if (!begun || !existsSync(file)) return writeWhole(file, JSON.stringify(vocabulary))
+  const before = await readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
+  if (JSON.stringify(before) !== JSON.stringify(vocabulary))
+    throw expected(
+      `the ${before.size} words and styles of ${file}, as it was begun,`,
+      '--data and --minimum-count',
+      `${vocabulary.size} that are not the same`,
+      'INVALID_DATA',
+    )
 }
 
 /** The encoder whose features are trained on, as it goes into a bundle. */

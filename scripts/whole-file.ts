@@ -1,7 +1,22 @@
-import { rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { expected } from '../errors.js'
 
 /** Writes a file aside and renames it: a kill leaves it as it was or as it is to be, and the next writer uses what lies aside. */
 export async function writeWhole(path: string, text: string): Promise<void> {
+  const there = await stat(path).catch(() => undefined)
+  // A pipe or a terminal, as /dev/stdout is, has no place beside it.
+  if (there !== undefined && !there.isFile()) return writeFile(path, text)
   await writeFile(`${path}.part`, text)
   await rename(`${path}.part`, path)
+}
+
+/**
+ * Makes the folder that a file is to be written into, so that a wrong path shows before long work and not after it.
+ * @throws ShowtellError INVALID_ARGUMENT for a path that is a folder.
+ */
+export async function makePlace(path: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true })
+  if ((await stat(path).catch(() => undefined))?.isDirectory())
+    throw expected('a file that can be written', path, 'a folder')
 }

@@ -97,6 +97,14 @@ test('the first is that of the beam search, and photos do not meddle with each o
   expect(together.map(([first]) => first)).toEqual(alone.map(([first]) => first))
 })
 
+test.each([0, -1, 2.5, Number.NaN])('refuses a count of %s before the model begins', async (count) => {
+  const model = new ToyModel([1], 6)
+  await expect(diverseBeamSearch(model, { ...options({ count }), reuse: 1 })).rejects.toThrow(
+    `Expected an integer of 1 or more for count but received ${count}`,
+  )
+  expect(model.unreleased).toBe(0)
+})
+
 test('where contents run out, other captions of the same fill the list; none comes twice', async () => {
   const only = { ...toy, banned: [START, 3, 4], maxLength: 2 }
   const same = (tokens: Int32Array): string => tokens.join()

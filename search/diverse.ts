@@ -1,3 +1,4 @@
+import { expected } from '../errors.js'
 import { type BeamOptions, beamSearch } from './beam.js'
 import type { SequenceModel } from './model.js'
 import type { Hypothesis } from './ranking.js'
@@ -26,6 +27,9 @@ export async function diverseBeamSearch<State>(
   model: SequenceModel<State>,
   options: DiverseOptions,
 ): Promise<Hypothesis[][]> {
+  const { count } = options
+  // The searches below have counts of their own.
+  if (!Number.isInteger(count) || count < 1) throw expected('an integer of 1 or more', 'count', count)
   const started = await model.start()
   try {
     return await searchAgain(startedAt(model, started), options)

@@ -70,6 +70,22 @@ test('archives become folders of what is wanted of them, and are gone', async ()
   expect(server.asked).toHaveLength(2)
 })
 
+test('an archive that a kill left beside what became of it is gone after the next call', async () => {
+  await fetchMade(flickr)
+  await writeFile(join(folder, 'made.zip'), zip)
+  await fetchMade(flickr)
+  expect((await readdir(folder)).sort()).toEqual(['photos', 'text'])
+})
+
+test('stopped while it unpacks, it ends with what it was stopped with', async () => {
+  const stop = new AbortController()
+  const reason = new Error('stopped by the test')
+  const onProgress = ({ what }: FetchProgress): void => {
+    if (what.startsWith('unpack')) stop.abort(reason)
+  }
+  await expect(fetchMade(flickr, { signal: stop.signal, onProgress })).rejects.toBe(reason)
+})
+
 test('of a COCO captions file the images of the list are kept, with their captions and licences', async () => {
   const keep = { captions: 'annotations/captions_val2014.json', images: [1, 3] }
   await fetchMade(source([archive('captions.json', keep)]))

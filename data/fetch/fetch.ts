@@ -51,6 +51,8 @@ export async function fetchSource(
     for (const archive of source.archives) await fetchArchive(archive, folder, options)
     return await fetchFiles(source.files, folder, options)
   } catch (error) {
+    // Streams have an error of their own for it.
+    options.signal?.throwIfAborted()
     const { code, syscall } = error as NodeJS.ErrnoException
     if (syscall === undefined) throw error
     const problem = code === 'ENOSPC' ? 'a full disk' : messageOf(error)
@@ -63,9 +65,10 @@ export async function fetchSource(
 async function fetchArchive(archive: Archive, folder: string, options: FetchOptions): Promise<void> {
   const { keep, becomes } = archive
   const target = join(folder, becomes)
-  if (await isThere(target)) return
   const name = basename(archive.url)
   const path = join(folder, name)
+  // One that was killed just before its end leaves the archive too.
+  if (await isThere(target)) return rm(path, { force: true })
   if (!(await isThere(path))) {
     const onBytes = (done: number, total = Number.NaN): void =>
       options.onProgress?.({ what: name, unit: 'MB', done: done / 1e6, total: total / 1e6 })

@@ -35,13 +35,16 @@ export const jsonl: Reader = {
       }
       const { data } = parsed
       const file = data.file ?? data.image ?? ''
-      const id = String(data.id ?? nameWithoutEnding(file))
+      const short = nameWithoutEnding(file)
+      // Photos of one name, in two folders or with two endings, are told apart by all of it.
+      const id = String(data.id ?? (seen.has(short) ? file : short))
       const before = seen.get(id)
       if (before !== undefined) {
         report(expected(`an id that line ${before} does not have`, where, id, 'INVALID_DATA'))
         continue
       }
       seen.set(id, number)
+      if (data.id === undefined) seen.set(file, number)
       const texts = data.captions ?? [data.caption ?? '']
       const captions = texts.flatMap((caption) => checkedCaption(caption, where, report) ?? [])
       if (captions.length === 0) continue

@@ -1,0 +1,30 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { run } from './fixtures/commands.js'
+
+const PHOTO = fileURLToPath(new URL('../examples/cat.jpg', import.meta.url))
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'hidden-states-'))
+  await writeBundle(at('bundle'), tinyContent())
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+const shown = (out: string, codes = [0]): Promise<string> =>
+  run(['hidden-states', PHOTO, '--bundle', at('bundle'), '--engine', 'cpu', '--out', at(out)], codes)
+
+it('writes page and picture into a folder of its own, and refuses a place that is taken before it captions', async () => {
+  await shown('new/place/states')
+  expect((await readdir(at('new/place'))).sort()).toEqual(['states.html', 'states.svg'])
+  await mkdir(at('taken.svg'))
+  expect(await shown('taken', [1])).toContain(
+    `INVALID_ARGUMENT: Expected a file that can be written for ${at('taken.svg')} but received "a folder"`,
+  )
+}, 60_000)

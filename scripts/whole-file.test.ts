@@ -1,0 +1,28 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { makePlace, writeWhole } from './whole-file.js'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'whole-file-'))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it('writes into a folder that was made for it, and leaves nothing beside', async () => {
+  const file = join(folder, 'new/place/a.txt')
+  await makePlace(file)
+  for (const text of ['one', 'two']) await writeWhole(file, text)
+  expect(await readFile(file, 'utf8')).toBe('two')
+  expect(await readdir(join(folder, 'new/place'))).toEqual(['a.txt'])
+  await expect(makePlace(join(folder, 'new'))).rejects.toThrow(
+    `Expected a file that can be written for ${join(folder, 'new')} but received "a folder"`,
+  )
+})
+
+it('writes to what is no file without a file beside it', async () => {
+  await makePlace('/dev/null')
+  await writeWhole('/dev/null', 'gone')
+  expect(await readdir('/dev')).not.toContain('null.part')
+})
