@@ -66,14 +66,8 @@ export const requestedOutputSchema = z.object({
 const request = {
   id: z.string().max(255).optional(),
   parameters: inferParametersSchema.optional(),
-  // Each once: an answer has no limit of its own.
-  outputs: z
-    .array(requestedOutputSchema)
-    .max(OUTPUTS.length)
-    .refine((outputs) => new Set(outputs.map(({ name }) => name)).size === outputs.length, {
-      message: 'Expected each name once',
-    })
-    .optional(),
+  // An answer has no limit of its own.
+  outputs: z.array(requestedOutputSchema).max(OUTPUTS.length).optional(),
 }
 /** A request that is JSON alone. */
 export const inferRequestSchema = z.object({ ...request, inputs: z.array(dataInputSchema).min(1).max(1) })
