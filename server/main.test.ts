@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { pino } from 'pino'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
@@ -125,6 +125,29 @@ describe('startService', () => {
       .toBe('0')
     await expect(json(response)).rejects.toThrow()
     await service.stop()
+  })
+
+  it('waits for nobody who went away before the answer', async () => {
+    const captioner = new FakeCaptioner()
+    const service = await startService(
+      captioner,
+      readConfig({ port: '0', drainDelay: '0', downloadTimeout: '54321' }, {}),
+      logger,
+    )
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const gone = new AbortController()
+    const asked = fetch(`${service.url}/v1/captions`, { ...photo, signal: gone.signal })
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    const timers = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => void vi.restoreAllMocks())
+    gone.abort()
+    await expect(asked).rejects.toThrow()
+    // Until the service has seen it.
+    await wait(300)
+    open()
+    await service.stop()
+    expect(timers.mock.calls.map(([, time]) => time)).not.toContain(54321)
   })
 
   it('is not ready while the model is not there', async () => {

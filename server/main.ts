@@ -64,6 +64,8 @@ export async function startService(
     res.once('close', () => open.delete(res))
     // What the request holds is held until its client has the answer.
     res.once('prefinish', () => {
+      // It is answered, too, where the client went away before.
+      if (res.closed) return
       const late = setTimeout(() => res.destroy(), config.downloadTimeout)
       res.once('close', () => clearTimeout(late))
     })
