@@ -35,6 +35,18 @@ async function replaceable() {
   return { loads, captioner, closed: () => loads.made.map(({ closed }) => closed) }
 }
 
+/** One that is being replaced, until it is told to be done. */
+async function replacing() {
+  const { loads, ...rest } = await replaceable()
+  const { shut, open } = gate()
+  loads.prepare = (next) => {
+    next.gate = shut
+  }
+  const first = rest.captioner.reload()
+  await expect.poll(() => loads.made.length).toBe(2)
+  return { ...rest, first, open }
+}
+
 describe('ReplaceableCaptioner', () => {
   it('captions with the new one after a reload, and closes the old one', async () => {
     const { captioner, loads, closed } = await replaceable()
@@ -80,13 +92,7 @@ describe('ReplaceableCaptioner', () => {
   })
 
   it('replaces one after the other; who asks while one waits gets that one', async () => {
-    const { captioner, loads, closed } = await replaceable()
-    const { shut, open } = gate()
-    loads.prepare = (next) => {
-      next.gate = shut
-    }
-    const first = captioner.reload()
-    await expect.poll(() => loads.made.length).toBe(2)
+    const { captioner, closed, first, open } = await replacing()
     const later = [captioner.reload(), captioner.reload(), captioner.reload()]
     open()
     const models = await Promise.all([first, ...later])
@@ -97,13 +103,7 @@ describe('ReplaceableCaptioner', () => {
   })
 
   it('begins none any more once it is closed', async () => {
-    const { captioner, loads, closed } = await replaceable()
-    const { shut, open } = gate()
-    loads.prepare = (next) => {
-      next.gate = shut
-    }
-    const first = captioner.reload()
-    await expect.poll(() => loads.made.length).toBe(2)
+    const { captioner, closed, first, open } = await replacing()
     const refused = expect(captioner.reload()).rejects.toMatchObject({ code: 'ABORTED' })
     const closing = captioner.close()
     open()
