@@ -1,7 +1,7 @@
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
 import { fetchUrl } from './fetch-url.js'
-import { failure, listen } from './fixtures/service.js'
+import { failure, gate, listen, SOON } from './fixtures/service.js'
 
 vi.mock('./fetch-url.js', async (importOriginal) => {
   const original = await importOriginal<typeof import('./fetch-url.js')>()
@@ -98,10 +98,18 @@ describe('photos in JSON', () => {
 
   it('are not fetched where too many wait to be', async () => {
     const { post } = await listen({ allowUrls: true, maxImages: 300, queueSize: 300 })
-    const images = Array(300).fill({ url: 'http://127.0.0.1:1/cat.jpg' })
-    expect(await failure(await post(JSON.stringify({ images }), '/v1/captions', TYPE))).toMatchObject({
-      status: 503,
-      code: 'OVERLOADED',
-    })
+    const { shut, open } = gate()
+    vi.mocked(fetchUrl).mockImplementation(() => shut.then(() => Buffer.from('cat')))
+    onTestFinished(() => void vi.mocked(fetchUrl).mockReset())
+    const send = (count: number): Promise<Response> => {
+      const images = Array(count).fill({ url: 'http://example.org/cat.jpg' })
+      return post(JSON.stringify({ images }), '/v1/captions', TYPE)
+    }
+    const many = send(300)
+    await expect.poll(() => vi.mocked(fetchUrl).mock.calls.length, SOON).toBeGreaterThanOrEqual(32)
+    expect(await failure(await send(1))).toMatchObject({ status: 503, code: 'OVERLOADED' })
+    open()
+    expect((await many).status).toBe(200)
+    expect((await send(1)).status).toBe(200)
   })
 })

@@ -59,7 +59,8 @@ export async function readJson(
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
   const addresses = images.filter((photo) => typeof photo === 'object' && 'url' in photo).length
-  if (fetches.pendingCount + addresses > MOST_WAITING)
+  // One request alone may be larger, or it could never be taken.
+  if (fetches.pendingCount > 0 && fetches.pendingCount + addresses > MOST_WAITING)
     throw expected('fewer', 'photos to fetch', fetches.pendingCount + addresses, 'OVERLOADED')
   const turn = inTurns()
   let fetchedBytes = 0
