@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AdamW } from '../engine/optimiser.js'
 import { readArrays, restoreState, saveState, writeArrays } from '../engine/training-state.js'
@@ -9,6 +10,8 @@ export interface Best {
   readonly cider: number
 }
 
+const STATE = 'state.safetensors'
+
 /** What a training leaves on disk: the last state, to go on with, and the best weights. */
 export class Checkpoint {
   private readonly last: string
@@ -19,8 +22,13 @@ export class Checkpoint {
     /** What a state belongs to: another configuration does not go on with it. */
     private readonly config: Readonly<Record<string, unknown>>,
   ) {
-    this.last = join(folder, 'state.safetensors')
+    this.last = join(folder, STATE)
     this.best = join(folder, 'best.safetensors')
+  }
+
+  /** Whether a training has left a state in a folder. */
+  static isIn(folder: string): boolean {
+    return existsSync(join(folder, STATE))
   }
 
   async save(optimiser: AdamW): Promise<void> {

@@ -4,7 +4,7 @@ type Four = readonly [number, number, number, number]
 
 /** Logistic regression of an object being named rightly. */
 export interface Confidence {
-  /** Of what all objects share, see `featuresOf`. */
+  /** Of the `features` that all objects have. */
   readonly weights: Four
   /** What is added for an object itself, by its name: how rightly it is named on the whole. 0 where it is absent. */
   readonly objects: Readonly<Record<string, number>>
@@ -26,9 +26,10 @@ export interface ConfidenceExample extends Said {
   readonly references: readonly (readonly string[])[]
 }
 
-/** An object that a caption names: 1, the probability of its word, the mean log-probability of the caption's, and how many others are named. */
+/** An object that a caption names. */
 interface Named {
   readonly object: string
+  /** 1, the probability of its word, the mean log-probability of the caption's, and how many others are named. */
   readonly features: Four
 }
 

@@ -38,7 +38,6 @@ export async function prepareFeatures(
   )
   const missing = wanted.filter(({ key }) => !store.has(key))
   const skipped: { file: string; reason: string }[] = []
-  const failed = new Set<string>()
   const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
   const decode = async (batch: typeof missing) => ({
@@ -62,10 +61,9 @@ export async function prepareFeatures(
     if (signal?.aborted) break
     const good = batch.filter((_, i) => images[i] instanceof Uint8Array)
     batch.forEach(({ file }, i) => {
-      // Once a photo, not once a view.
-      if (images[i] instanceof Uint8Array || failed.has(file)) return
-      failed.add(file)
-      skipped.push({ file, reason: messageOf(images[i]) })
+      // Once a photo, not once a view: those of a photo come one after the other.
+      if (!(images[i] instanceof Uint8Array) && skipped.at(-1)?.file !== file)
+        skipped.push({ file, reason: messageOf(images[i]) })
     })
     if (good.length > 0) {
       const pixels = new Uint8Array(good.length * pixelsOf)

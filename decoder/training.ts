@@ -47,6 +47,9 @@ interface Lesson {
   readonly reward?: number
 }
 
+/** Where, in the folder of a training, its states are. */
+const STATES = 'training'
+
 /**
  * Trains a decoder, and of the encoder what `data.features` lists as parameters, by teacher forcing or on the CIDEr-D of
  * captions that the decoder draws itself. The state is in `folder/training`; a training that finds one there goes on with
@@ -62,6 +65,11 @@ export class Training {
   private bestCider = Number.NEGATIVE_INFINITY
   private readonly schedule: Schedule
   private readonly content: Uint8Array
+
+  /** Whether a training has begun in a folder: one that goes on there begins with its state. */
+  static isBegun(folder: string): boolean {
+    return Checkpoint.isIn(join(folder, STATES))
+  }
 
   constructor(
     readonly decoder: Decoder,
@@ -92,7 +100,7 @@ export class Training {
       )
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-    this.checkpoint = new Checkpoint(join(folder, 'training'), {
+    this.checkpoint = new Checkpoint(join(folder, STATES), {
       ...config,
       decoder: decoder.config,
       encoder: data.features.weightsSum,

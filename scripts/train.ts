@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
@@ -113,8 +112,7 @@ async function learn(
   if (!vocabulary.styles.includes(defaultStyle))
     throw expected(`one of ${vocabulary.styles.join(', ')}`, '--default-style', defaultStyle)
   await mkdir(options.out, { recursive: true })
-  const begun = existsSync(join(options.out, 'training', 'state.safetensors'))
-  await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, begun)
+  await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, Training.isBegun(options.out))
   const { regions, channels } = features
   const shape = {
     ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),

@@ -1,7 +1,6 @@
-import { expected } from '../errors.js'
 import { type BeamOptions, beamSearch } from './beam.js'
 import type { SequenceModel } from './model.js'
-import type { Hypothesis } from './ranking.js'
+import { checkRanking, type Hypothesis } from './ranking.js'
 
 export interface DiverseOptions extends BeamOptions {
   /** What a word of content costs a hypothesis for each earlier one of its image that says it, nats. */
@@ -27,9 +26,8 @@ export async function diverseBeamSearch<State>(
   model: SequenceModel<State>,
   options: DiverseOptions,
 ): Promise<Hypothesis[][]> {
-  const { count } = options
   // The searches below have counts of their own.
-  if (!Number.isInteger(count) || count < 1) throw expected('an integer of 1 or more', 'count', count)
+  checkRanking(options)
   const started = await model.start()
   try {
     return await searchAgain(startedAt(model, started), options)

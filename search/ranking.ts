@@ -25,6 +25,14 @@ export interface RankingOptions {
   readonly same?: (tokens: Int32Array) => string
 }
 
+/** @throws ShowtellError INVALID_ARGUMENT for a count or length penalty out of range */
+export function checkRanking({ count, lengthPenalty }: RankingOptions): void {
+  if (!Number.isInteger(count) || count < 1) throw expected('an integer of 1 or more', 'count', count)
+  // Below 0 a longer hypothesis would lose more than its probability, and `closes` would bound nothing.
+  if (!(lengthPenalty >= 0 && lengthPenalty < Number.POSITIVE_INFINITY))
+    throw expected('a number of 0 or more', 'lengthPenalty', lengthPenalty)
+}
+
 interface Entry {
   readonly path: Path
   readonly logProb: number
@@ -40,13 +48,9 @@ export class Ranking {
   private readonly finished: Entry[] = []
   private readonly unfinished: Entry[] = []
 
-  /** @throws ShowtellError INVALID_ARGUMENT for a count or length penalty out of range */
+  /** @throws ShowtellError as `checkRanking` */
   constructor(private readonly options: RankingOptions) {
-    const { count, lengthPenalty } = options
-    if (!Number.isInteger(count) || count < 1) throw expected('an integer of 1 or more', 'count', count)
-    // Below 0 a longer hypothesis would lose more than its probability, and `closes` would bound nothing.
-    if (!(lengthPenalty >= 0 && lengthPenalty < Number.POSITIVE_INFINITY))
-      throw expected('a number of 0 or more', 'lengthPenalty', lengthPenalty)
+    checkRanking(options)
   }
 
   /** A hypothesis that said end, with the log-probability of end included. */

@@ -70,9 +70,8 @@ export function isPublic(address: string): boolean {
   if (isIP(address) === 0 || address === AZURE_METADATA) return false
   const parsed = ipaddr.parse(address)
   // Of IPv6, 2000::/3 alone has been given out (RFC 4291, section 2.4), tunnels and documentation excepted.
-  if (ownAddresses().has(parsed.toNormalizedString())) return false
   const isGiven = parsed instanceof ipaddr.IPv4 || parsed.match(ipaddr.IPv6.parseCIDR('2000::/3'))
-  return isGiven && parsed.range() === 'unicast'
+  return isGiven && parsed.range() === 'unicast' && !ownAddresses().has(parsed.toNormalizedString())
 }
 
 /** Those of this machine: what is connected to by them never leaves it, so that no firewall stands before it. */

@@ -58,7 +58,8 @@ export async function readJson(
   const images = 'image' in request ? [request.image] : request.images
   if (images.length > limits.maxImages)
     throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
-  const addresses = images.filter((photo) => typeof photo === 'object' && 'url' in photo).length
+  const given = images.map((photo) => (typeof photo === 'string' ? { base64: photo } : photo))
+  const addresses = given.filter((photo) => 'url' in photo).length
   // One request alone may be larger, or it could never be taken.
   if (fetches.pendingCount > 0 && fetches.pendingCount + addresses > MOST_WAITING)
     throw expected('fewer', 'photos to fetch', fetches.pendingCount + addresses, 'OVERLOADED')
@@ -71,16 +72,15 @@ export async function readJson(
   }
   const gone = new AbortController()
   res.once('close', () => gone.abort())
-  const photos = images.map(async (photo, i): Promise<UploadedPhoto> => {
-    const given = typeof photo === 'string' ? { base64: photo } : photo
-    const where = given.file ?? `images.${i}`
-    const named = given.file === undefined ? {} : { file: given.file }
-    if ('url' in given)
+  const photos = given.map(async (photo, i): Promise<UploadedPhoto> => {
+    const where = photo.file ?? `images.${i}`
+    const named = photo.file === undefined ? {} : { file: photo.file }
+    if ('url' in photo)
       return {
         ...named,
-        content: await fetches(() => fetched(given.url, where, limits, take, gone.signal)),
+        content: await fetches(() => fetched(photo.url, where, limits, take, gone.signal)),
       }
-    return { ...named, content: await turn(() => decodeBase64(given.base64, where, limits)) }
+    return { ...named, content: await turn(() => decodeBase64(photo.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
   return {
