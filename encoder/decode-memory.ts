@@ -10,12 +10,12 @@ export interface Picture {
   readonly depth: number
   /** PNG in seven passes (interlaced), JPEG in several scans. */
   readonly isProgressive: boolean
-  /** Of a JPEG, such as `4:2:0`. */
-  readonly chromaSubsampling?: string | undefined
+  /** Of a JPEG: those of a pixel, 3 in colour, less where some of its channels have fewer of them. */
+  readonly coefficients?: number
+  /** Of an AVIF: those of the pictures that it is put together from. */
+  readonly decodedPixels?: number
 }
 
-/** Coefficients of a JPEG beside those of full resolution. */
-const SUBSAMPLED: Readonly<Record<string, number>> = { '4:2:0': 1 / 2, '4:2:2': 2 / 3 }
 /** JPEGs are decoded at a part of their size, if that is still larger than what is wanted. */
 const SHRINKS = [8, 4, 2]
 
@@ -25,14 +25,15 @@ const SHRINKS = [8, 4, 2]
  */
 export function decodeBytes(picture: Picture, size: number): number {
   const { format, width, height, channels, depth, isProgressive } = picture
-  const pixels = width * height
+  const { coefficients = channels, decodedPixels = 0 } = picture
+  const pixels = Math.max(width * height, decodedPixels)
   const scale = Math.max(1, Math.min(width, height) / size)
   switch (format) {
     case 'jpeg': {
-      // Several scans need all coefficients, two bytes each, before the first pixel.
-      const coefficients = 2 * channels * pixels * (SUBSAMPLED[picture.chromaSubsampling ?? ''] ?? 1)
       const shrink = SHRINKS.find((factor) => scale >= factor + 1) ?? 1
-      return (isProgressive ? coefficients : 0) + stripeBytes(width / shrink, height / shrink, channels, size)
+      // Several scans need all coefficients, two bytes each, before the first pixel.
+      const all = isProgressive ? 2 * coefficients * pixels : 0
+      return all + stripeBytes(width / shrink, height / shrink, channels, size)
     }
     case 'png':
       return (

@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { DecodeMemory } from './decode-memory.js'
-import { heic } from './fixtures/heic.js'
+import { grid, heic } from './fixtures/heif.js'
 import { progressiveJpeg } from './fixtures/made-images.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from './image.js'
 
@@ -62,6 +62,16 @@ describe('decodeImage, given what it cannot take,', () => {
     await expect(decodeImage(await noise().jpeg().toBuffer(), SIZE, 'a.jpg', limits)).resolves.toHaveLength(
       SIZE * SIZE * 3,
     )
+  })
+
+  it('refuses an AVIF for the size of what it is put together from', async () => {
+    const tile = await noise().avif({ effort: 0 }).toBuffer()
+    await expect(decodeImage(grid(tile, 2, 64), SIZE)).resolves.toHaveLength(SIZE * SIZE * 3)
+    const limits = { ...DEFAULT_IMAGE_LIMITS, pixels: 4 * 256 * 256 - 1 }
+    await expect(decodeImage(grid(tile, 2, 64), SIZE, 'tiles.avif', limits)).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message: 'Expected at most 262143 pixels in tiles.avif but received more',
+    })
   })
 
   it('refuses what never ends, and what is something else too', async () => {

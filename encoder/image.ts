@@ -113,7 +113,7 @@ async function openPhoto(
   const { bytes, format } = await recognise(image, where)
   const other = otherKind(bytes)
   if (other !== undefined) throw expected('an image and nothing else', where, other, 'UNSUPPORTED_IMAGE')
-  await checkStructure(bytes, format)
+  const found = await checkStructure(bytes, format)
   // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
   const input = sharp(bytes, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
   const head = await input.metadata()
@@ -123,7 +123,8 @@ async function openPhoto(
       where,
       `HEIC (${head.compression ?? 'unknown compression'}), for which this build has no decoder`,
     )
-  const needed = decodeBytes(asPicture(head, format), size)
+  if ((found.decodedPixels ?? 0) > limits.pixels) throw tooManyPixels(where, limits)
+  const needed = decodeBytes({ ...asPicture(head, format), ...found }, size)
   if (needed > limits.memory.bytes)
     throw new ShowtellError(
       'IMAGE_TOO_LARGE',
@@ -159,16 +160,8 @@ function formatIn(head: Uint8Array, where: string): ImageFormat {
 }
 
 function asPicture(head: Metadata, format: ImageFormat): Picture {
-  const { width, height, channels, depth, isProgressive, chromaSubsampling } = head
-  return {
-    format,
-    width,
-    height,
-    channels,
-    depth: depth === 'uchar' ? 1 : 2,
-    isProgressive,
-    chromaSubsampling,
-  }
+  const { width, height, channels, depth, isProgressive } = head
+  return { format, width, height, channels, depth: depth === 'uchar' ? 1 : 2, isProgressive }
 }
 
 function unsupported(where: string, received: string | undefined): ShowtellError {
@@ -177,6 +170,11 @@ function unsupported(where: string, received: string | undefined): ShowtellError
     `Expected a JPEG, PNG, WebP, AVIF or GIF image in ${where} but received ${received ?? 'another'}`,
     { where },
   )
+}
+
+function tooManyPixels(where: string, { pixels }: ImageLimits, cause?: unknown): ShowtellError {
+  const message = `Expected at most ${pixels} pixels in ${where} but received more`
+  return new ShowtellError('IMAGE_TOO_LARGE', message, { where, cause })
 }
 
 function rectangle(view: View, { width, height }: { width: number; height: number }): Region {
@@ -198,15 +196,7 @@ function asImageError(
 ): ShowtellError {
   if (error instanceof ShowtellError) return error
   const message = messageOf(error)
-  if (/exceeds pixel limit/i.test(message))
-    return new ShowtellError(
-      'IMAGE_TOO_LARGE',
-      `Expected at most ${limits.pixels} pixels in ${where} but received more`,
-      {
-        where,
-        cause: error,
-      },
-    )
+  if (/exceeds pixel limit/i.test(message)) return tooManyPixels(where, limits, error)
   if (typeof image === 'string' && (error as NodeJS.ErrnoException).code === 'ENOENT')
     return new ShowtellError('NOT_FOUND', `Expected an image file at ${where} but found none`, {
       where,

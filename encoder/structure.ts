@@ -1,5 +1,7 @@
 import { promisify } from 'node:util'
 import { constants, inflate } from 'node:zlib'
+import { avifPixels, boxesIn } from './avif.js'
+import type { Picture } from './decode-memory.js'
 
 /** What may be opened, by sharp's name for it. */
 export type ImageFormat = 'jpeg' | 'png' | 'webp' | 'heif' | 'gif'
@@ -24,14 +26,17 @@ export function formatOf(head: Uint8Array): ImageFormat | undefined {
   return text(4, 8) === 'ftyp' ? 'heif' : undefined
 }
 
+/** What decoding depends on and the head of a file does not tell. */
+export type Found = Pick<Picture, 'coefficients' | 'decodedPixels'>
+
 /**
  * Walks through the blocks of a file before a decoder sees it, for what decoders take without measure: metadata,
  * scans, blocks without end. In what is inside them the decoders themselves find the errors.
  * @throws Error saying what is wrong.
  */
-export async function checkStructure(bytes: Uint8Array, format: ImageFormat): Promise<void> {
+export async function checkStructure(bytes: Uint8Array, format: ImageFormat): Promise<Found> {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  await WALKS[format](file, new Tally(FREE_BLOCKS + file.length / BYTES_A_BLOCK))
+  return (await WALKS[format](file, new Tally(FREE_BLOCKS + file.length / BYTES_A_BLOCK))) ?? {}
 }
 
 /**
@@ -82,16 +87,17 @@ class Tally {
   }
 }
 
-const WALKS: Readonly<Record<ImageFormat, (file: Buffer, tally: Tally) => void | Promise<void>>> =
+const WALKS: Readonly<Record<ImageFormat, (file: Buffer, tally: Tally) => Found | void | Promise<void>>> =
   Object.freeze({ jpeg: walkJpeg, png: walkPng, gif: walkGif, webp: walkWebp, heif: walkBoxes })
 
 const END_OF_JPEG = Buffer.of(0xff, 0xd9)
 
 /** ITU-T T.81, annex B: segments after markers, and scans up to the next marker. */
-function walkJpeg(file: Buffer, tally: Tally): void {
+function walkJpeg(file: Buffer, tally: Tally): Found {
   let scans = 0
   let isProgressive = false
   let components = 0
+  let coefficients = 0
   for (let at = file.indexOf(0xff, 2); at >= 0 && at + 4 <= file.length; at = file.indexOf(0xff, at)) {
     tally.block()
     const marker = file[at + 1]!
@@ -99,7 +105,7 @@ function walkJpeg(file: Buffer, tally: Tally): void {
     // Stuffing, fill, restarts: nothing follows that has a length.
     if (marker === 0 || marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) at += 2
     else if (marker === 0xff) at += 1
-    else if (marker === 0xd9) return
+    else if (marker === 0xd9) break
     else {
       const length = file.readUInt16BE(at + 2)
       // Tables too: nobody needs more than a few.
@@ -107,17 +113,26 @@ function walkJpeg(file: Buffer, tally: Tally): void {
       if (isFrame) {
         isProgressive = (marker & 3) === 2
         components = file[at + 9] ?? 0
+        coefficients = Math.max(coefficients, coefficientsOf(file.subarray(at + 10, at + 2 + length)))
       }
       // The only scan of a picture is decoded as it comes, once.
       if (marker === 0xda && !isProgressive && file[at + 4] === components) {
         // Whether libjpeg misses a cut end depends on how far its threads got.
         if (!file.includes(END_OF_JPEG, at)) throw new Error('it has no end')
-        return
+        break
       }
       if (marker === 0xda && ++scans > MOST_SCANS) throw new Error(`it has more than ${MOST_SCANS} scans`)
       at += 2 + length
     }
   }
+  return { coefficients }
+}
+
+/** Coefficients of a pixel, by the sampling factors of the components of a frame: three bytes each, the second both. */
+function coefficientsOf(components: Buffer): number {
+  const factors = [...components].filter((_, i) => i % 3 === 1).map((both) => [both >> 4, both & 15] as const)
+  const area = Math.max(...factors.map(([h]) => h)) * Math.max(...factors.map(([, v]) => v))
+  return factors.reduce((sum, [h, v]) => sum + (h * v) / area, 0)
 }
 
 const PNG_PICTURE = new Set(['IHDR', 'PLTE', 'IDAT', 'fdAT', 'fcTL', 'tRNS'])
@@ -200,15 +215,11 @@ function walkWebp(file: Buffer, tally: Tally): void {
   }
 }
 
-/** ISO/IEC 14496-12, section 4.2: the boxes of the file; libheif bounds what is inside them. */
-function walkBoxes(file: Buffer, tally: Tally): void {
-  for (let at = 0; at + 8 <= file.length; ) {
+/** ISO/IEC 14496-12, section 4.2: the boxes of the file. */
+function walkBoxes(file: Buffer, tally: Tally): Found {
+  for (const { type, start, end } of boxesIn(file, 0, file.length)) {
     tally.block()
-    const short = file.readUInt32BE(at)
-    const length = short === 1 && at + 16 <= file.length ? Number(file.readBigUInt64BE(at + 8)) : short
-    if (file.toString('latin1', at + 4, at + 8) !== 'mdat') tally.metadata(length)
-    // 0 is a box up to the end.
-    if (length < 8) return
-    at += length
+    if (type !== 'mdat') tally.metadata(end - start)
   }
+  return { decodedPixels: avifPixels(file) }
 }
