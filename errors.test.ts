@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { expected, messageOf, ShowtellError } from './errors.js'
+import { expected, fromPlain, messageOf, ShowtellError, toPlain } from './errors.js'
 
 describe('expected', () => {
   it('says what, where and what came instead', () => {
@@ -45,6 +45,25 @@ describe('ShowtellError', () => {
     const plain = new ShowtellError('INTERNAL', 'broken')
     expect(plain.where).toBeUndefined()
     expect('cause' in plain).toBe(false)
+  })
+})
+
+describe('an error that crosses to another process', () => {
+  const crossed = (error: unknown) => fromPlain(structuredClone(toPlain(error)))
+
+  it('stays one of ours', () => {
+    const error = expected('a store', 'features', 1, 'INVALID_DATA')
+    const found = crossed(error)
+    expect(found).toBeInstanceOf(ShowtellError)
+    expect(found).toMatchObject({ code: 'INVALID_DATA', message: error.message, where: 'features' })
+  })
+
+  it('that nobody expected does not become one of ours, and keeps its stack', () => {
+    const error = new TypeError('wrong')
+    const found = crossed(error)
+    expect(found).not.toBeInstanceOf(ShowtellError)
+    expect([found.message, found.stack]).toEqual(['wrong', error.stack])
+    expect(crossed('words').message).toBe('words')
   })
 })
 

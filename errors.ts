@@ -30,20 +30,24 @@ export class ShowtellError extends Error {
   }
 }
 
-/** An error as it crosses to another thread or process, where classes are lost. */
-export interface PlainError {
-  readonly code: ErrorCode
-  readonly message: string
-  readonly where: string | undefined
-}
+/** An error as it crosses to another thread or process, where classes are lost: one of ours, or one nobody expected. */
+export type PlainError =
+  | { readonly code: ErrorCode; readonly message: string; readonly where: string | undefined }
+  | { readonly message: string; readonly stack: string | undefined }
 
 export function toPlain(error: unknown): PlainError {
   if (error instanceof ShowtellError) return { code: error.code, message: error.message, where: error.where }
-  return { code: 'INTERNAL', message: messageOf(error), where: undefined }
+  return { message: messageOf(error), stack: error instanceof Error ? error.stack : undefined }
 }
 
-export function fromPlain({ code, message, where }: PlainError): ShowtellError {
-  return new ShowtellError(code, message, where === undefined ? {} : { where })
+/** A ShowtellError where it was one; else an Error with the stack of where it was thrown. */
+export function fromPlain(plain: PlainError): Error {
+  if ('code' in plain) {
+    const { code, message, where } = plain
+    return new ShowtellError(code, message, where === undefined ? {} : { where })
+  }
+  const { message, stack } = plain
+  return Object.assign(new Error(message), stack === undefined ? {} : { stack })
 }
 
 /** `Expected an integer from 1 to 20 for beamSize but received 0`: the grammar of every message about a value. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -84,6 +84,27 @@ describe('readCaptions', () => {
     await expect(readCaptions(path)).rejects.toThrow(
       `Expected the file name of a photo for ${path}:4 but received "c_3.jpg.1"`,
     )
+  })
+
+  it('tells photos of one name and two endings of a token file apart, by the same ids whichever split is read', async () => {
+    const place = join(folder, 'endings')
+    mkdirSync(place)
+    const path = written('endings/tokens.txt', 'cat.jpg#0\tA cat .\ncat.png#0\tA drawn cat .\n')
+    written('endings/Flickr_8k.trainImages.txt', 'cat.jpg\n')
+    written('endings/Flickr_8k.testImages.txt', 'cat.png\n')
+    expect((await readCaptions(path)).map(({ id }) => id)).toEqual(['cat', 'cat.png'])
+    expect((await readCaptions(path, { split: 'test' })).map(({ id }) => id)).toEqual(['cat.png'])
+    const three = written('three.txt', 'cat.png.jpg#0\tA.\ncat.jpg#0\tB.\ncat.png#0\tC.\ncat.png#1\tD.\n')
+    expect(await readAround(three)).toMatchObject({
+      ids: ['cat.png', 'cat'],
+      problems: ['Expected an id that no photo before has for FILE:3 but received "cat.png"'],
+    })
+  })
+
+  it('fills up ids of COCO that are numbers, and no others', async () => {
+    const annotations = ['7', 'kite'].map((image_id) => ({ image_id, caption: 'A kite.' }))
+    const images = await readCaptions(written('ids.json', { annotations }))
+    expect(images.map(({ file }) => file)).toEqual(['000000000007.jpg', 'kite.jpg'])
   })
 
   it("reads JSON lines of one's own", async () => {

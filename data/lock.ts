@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ShowtellError } from '../errors.js'
 
@@ -6,12 +7,14 @@ import { ShowtellError } from '../errors.js'
 const held = new Set<string>()
 
 /**
- * Makes this process the one writer of a folder by a file `lock` that holds its process number; the lock of a process
- * that is gone is taken over. The answer releases it.
+ * Makes this process the one writer of a folder, or of a file, by a lock that holds its process number; the lock of a
+ * process that is gone is taken over. The answer releases it.
+ * @param place what is written, for messages.
+ * @param lock the lock's file; `lock` in the folder when absent.
  * @throws ShowtellError INVALID_DATA naming the process that writes there.
  */
-export function lockForWriting(folder: string): () => void {
-  const file = resolve(join(folder, 'lock'))
+export function lockForWriting(place: string, lock = join(place, 'lock')): () => void {
+  const file = resolve(lock)
   for (;;) {
     try {
       writeFileSync(file, String(process.pid), { flag: 'wx' })
@@ -23,8 +26,8 @@ export function lockForWriting(folder: string): () => void {
     if (owner !== undefined)
       throw new ShowtellError(
         'INVALID_DATA',
-        `Expected no other writer of ${folder} but ${owner} is writing it; if that is not so, delete ${file}`,
-        { where: folder },
+        `Expected no other writer of ${place} but ${owner} is writing it; if that is not so, delete ${file}`,
+        { where: place },
       )
     rmSync(file, { force: true })
   }
@@ -32,6 +35,17 @@ export function lockForWriting(folder: string): () => void {
   return () => {
     held.delete(file)
     rmSync(file, { force: true })
+  }
+}
+
+/** Works as the one writer of a folder, which is made where it is not there. @throws ShowtellError as `lockForWriting`. */
+export async function whileLocked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(folder, { recursive: true })
+  const release = lockForWriting(folder)
+  try {
+    return await work()
+  } finally {
+    release()
   }
 }
 

@@ -33,6 +33,7 @@ it('takes the splits of a file that has them', async () => {
   expect(set.style).toBe('mine')
   expect(set.train.map((image) => image.file)).toEqual(['a.jpg', 'd.jpg'])
   expect(set.validation.map((image) => image.file)).toEqual(['b.jpg'])
+  expect(set.test.map((image) => image.file)).toEqual(['c.jpg'])
 })
 
 it.each(['val', 'dev', 'test'])('does not train on %s where only that is marked', async (split) => {
@@ -75,6 +76,45 @@ it('holds photos out of those marked train where none are marked for validation'
   const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
   const names = [train, validation].map((images) => images.map((image) => image.file))
   expect(names).toEqual([['14.jpg'], ['13.jpg']])
+})
+
+it('takes validation for val, and refuses a split that it does not know', async () => {
+  const lines = [
+    { file: 'a.jpg', caption: 'a dog', split: 'train' },
+    { file: 'b.jpg', caption: 'a cat', split: 'validation' },
+  ]
+  const { train, validation } = await readTrainingSet(`mine=${await file(lines)}`, ignore)
+  expect([train, validation].map((images) => images.map((image) => image.file))).toEqual([
+    ['a.jpg'],
+    ['b.jpg'],
+  ])
+  const path = await file([
+    ...lines,
+    ...['c.jpg', 'd.jpg'].map((name) => ({ file: name, caption: 'a cow', split: 'Train' })),
+    { file: 'e.jpg', caption: 'a hen', split: 'eval' },
+  ])
+  await expect(readTrainingSet(`mine=${path}`, ignore)).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    message: `Expected photos of train, restval, val, validation, dev, test or no split for ${path} but received "2 of Train, 1 of eval"`,
+  })
+})
+
+it('tells how many photos of no split are left out beside those to train on', async () => {
+  const told = async (split: string): Promise<string[]> => {
+    const path = await file([
+      { file: '14.jpg', caption: 'a dog', split },
+      { file: '15.jpg', caption: 'a cat' },
+      { file: '13.jpg', caption: 'a cow' },
+    ])
+    const problems: string[] = []
+    await readTrainingSet(`mine=${path}`, ({ message }) => problems.push(message.replace(path, 'FILE')))
+    return problems
+  }
+  expect(await told('train')).toEqual([
+    'Expected a split of each photo for FILE but received "2 photos without one"',
+  ])
+  expect(await told('val')).toEqual([])
+  expect(await told('test')).toEqual([])
 })
 
 it('says what an option without a style should have been', async () => {

@@ -1,17 +1,43 @@
 import { expected, type ShowtellError } from '../errors.js'
 import { type CaptionedImage, readCaptions } from './captions.js'
 
-/** Photos of one style, to train on and to validate with. */
-export interface TrainingSet {
+/** What of a data set is to train on, to validate with and, of `test`, to be kept apart. */
+export interface Parts<T> {
+  readonly train: readonly T[]
+  readonly validation: readonly T[]
+  readonly test: readonly T[]
+}
+
+/** Photos of one style. */
+export interface TrainingSet extends Parts<CaptionedImage> {
   readonly style: string
-  readonly train: readonly CaptionedImage[]
-  readonly validation: readonly CaptionedImage[]
+}
+
+/** The splits that `partsOf` knows. Karpathy's COCO calls restval what of the photos of val is to be trained on. */
+export const SPLITS = ['train', 'restval', 'val', 'validation', 'dev', 'test'] as const
+
+/**
+ * To train on is what is of `train` and `restval`, or where there is none what is of no split; to validate with what is
+ * of `val`, `validation` or `dev`, or where there is none some of what there is to train on, by `isHeldOut` of its id.
+ */
+export function partsOf<T extends { readonly id: string; readonly split?: string | undefined }>(
+  all: readonly T[],
+): Parts<T> {
+  const ofSplit = (name: (typeof SPLITS)[number] | undefined): T[] =>
+    all.filter(({ split }) => split === name)
+  const train = [...ofSplit('train'), ...ofSplit('restval')]
+  const [free, test] = [ofSplit(undefined), ofSplit('test')]
+  const validations = [ofSplit('val'), ofSplit('validation'), ofSplit('dev')]
+  const validation = validations.find(({ length }) => length > 0) ?? []
+  const pool = train.length > 0 ? train : free
+  if (validation.length > 0) return { train: pool, validation, test }
+  return { train: pool.filter((one) => !isHeldOut(one)), validation: pool.filter(isHeldOut), test }
 }
 
 /**
- * Reads `style=captions`. To train on are the photos of `train` and `restval`, or where there are none those of no split;
- * to validate with those of `val` or `dev`, or where there are none some of those to train on, which are held out.
- * @throws ShowtellError as `readCaptions` does.
+ * Reads `style=captions`, parted as `partsOf` does.
+ * @param onProblem hears of what cannot be used, also of how many photos of no split stand beside photos to train on.
+ * @throws ShowtellError INVALID_DATA naming the splits that are not known, and as `readCaptions` does.
  */
 export async function readTrainingSet(
   option: string,
@@ -19,14 +45,23 @@ export async function readTrainingSet(
 ): Promise<TrainingSet> {
   const [style, path] = namedPath(option, 'style=file', '--data')
   const all = await readCaptions(path, { onProblem })
-  const ofSplit = (name: string | undefined): CaptionedImage[] => all.filter(({ split }) => split === name)
-  // Karpathy's COCO calls restval what of the photos of val is to be trained on.
-  const train = [...ofSplit('train'), ...ofSplit('restval')]
-  const [val, free] = [ofSplit('val'), ofSplit(undefined)]
-  const validation = val.length > 0 ? val : ofSplit('dev')
-  const pool = train.length > 0 ? train : free
-  if (validation.length > 0) return { style, train: pool, validation }
-  return { style, train: pool.filter((image) => !isHeldOut(image)), validation: pool.filter(isHeldOut) }
+  checkSplits(all, path)
+  const parts = partsOf(all)
+  const used = new Set([...parts.train, ...parts.validation])
+  const unmarked = all.filter((image) => image.split === undefined && !used.has(image)).length
+  if (unmarked > 0)
+    onProblem(expected('a split of each photo', path, `${unmarked} photos without one`, 'INVALID_DATA'))
+  return { style, ...parts }
+}
+
+function checkSplits(images: readonly CaptionedImage[], path: string): void {
+  const known: readonly string[] = SPLITS
+  const photos = new Map<string, number>()
+  for (const { split } of images)
+    if (split !== undefined && !known.includes(split)) photos.set(split, (photos.get(split) ?? 0) + 1)
+  if (photos.size === 0) return
+  const unknown = [...photos].map(([split, count]) => `${count} of ${split}`).join(', ')
+  throw expected(`photos of ${SPLITS.join(', ')} or no split`, path, unknown, 'INVALID_DATA')
 }
 
 /** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */
@@ -37,12 +72,12 @@ export function namedPath(given: string, form: string, option: string): [name: s
 }
 
 /**
- * Whether a photo of a set without any for validation is held out for validation: its number divides by 13, or, where
- * its id is no number, a hash of it (FNV-1a) does. The rule needs no list and stays the same when photos are added.
+ * Whether a photo or text of a set without any for validation is held out for validation: its number divides by 13, or,
+ * where its id is no number, a hash of it (FNV-1a) does. The rule needs no list and stays the same when more are added.
  */
-export function isHeldOut(image: { readonly id: string }): boolean {
-  if (/^\d+$/.test(image.id)) return BigInt(image.id) % 13n === 0n
+export function isHeldOut({ id }: { readonly id: string }): boolean {
+  if (/^\d+$/.test(id)) return BigInt(id) % 13n === 0n
   let hash = 0x811c9dc5
-  for (const byte of new TextEncoder().encode(image.id)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
+  for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0
   return hash % 13 === 0
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { tokenize } from './tokenizer.js'
+import { tokenize, words } from './tokenizer.js'
 
 const tokens = (caption: string): string => tokenize(caption).join(' ')
 
@@ -73,3 +73,11 @@ test.each(['a', 'a,', "a'", 'a-', '<a', '(1', 'a@,', '.', '5.a.', '&eacute;', '\
   },
   10_000,
 )
+
+test.each([
+  ['1 1/2 pizzas', ['1', '1/2', 'pizzas']],
+  ['call 555 123 4567', ['call', '555', '123', '4567']],
+  ['a <br  title="a\tb"> dog', ['a', '<br', 'title="a', 'b">', 'dog']],
+])('%s has words without white space inside', (caption, apart) => {
+  expect(words(tokenize(caption))).toEqual(apart)
+})

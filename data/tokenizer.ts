@@ -243,3 +243,13 @@ export function tokenize(caption: string): string[] {
   }
   return found
 }
+
+/**
+ * The words that n-grams and vocabularies are made of: the COCO evaluation counts a token with white space inside
+ * (`1 1/2`, whose space does not break) as several of them.
+ */
+export function words(tokens: readonly string[]): readonly string[] {
+  return tokens.some((token) => /\s/.test(token))
+    ? tokens.flatMap((token) => token.match(/\S+/g) ?? [])
+    : tokens
+}

@@ -21,6 +21,15 @@ describe('Vocabulary', () => {
     )
   })
 
+  it('leaves out words that are called as specials are', () => {
+    const said = [
+      ['<unk>', 'dog', '<pad>'],
+      ['<unk>', 'dog', '<end>', '<start:coco>', '<start:other>'],
+    ]
+    const { words } = Vocabulary.build(said, { minimumCount: 1, styles: ['coco'] }).toJSON()
+    expect(words).toEqual(['dog'])
+  })
+
   it('encodes rare words and the names of specials as unknown', () => {
     expect([...vocabulary.encode(['a', 'dog', '<end>', 'runs'])]).toEqual([5, 2, 2, 7])
   })

@@ -5,6 +5,7 @@ const PAD = 0
 const END = 1
 const UNKNOWN = 2
 const SPECIALS = ['<pad>', '<end>', '<unk>'] as const
+const SPECIAL = new RegExp(`^(?:${SPECIALS.join('|')}|<start:.*>)$`)
 
 const jsonSchema = z.strictObject({
   version: z.literal(1),
@@ -42,7 +43,8 @@ export class Vocabulary {
   }
 
   /**
-   * The words that occur `minimumCount` times or more, by falling frequency, then by code units.
+   * The words that occur `minimumCount` times or more, by falling frequency, then by code units. What is called as a
+   * special is, as in captions that were tokenized before (`a <unk> dog`), is left out and so stays unknown.
    * @param captions the words of each caption
    */
   static build(
@@ -55,7 +57,7 @@ export class Vocabulary {
     const counts = new Map<string, number>()
     for (const words of captions) for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1)
     const words = [...counts]
-      .filter(([, count]) => count >= minimumCount)
+      .filter(([word, count]) => count >= minimumCount && !SPECIAL.test(word))
       .sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))
     return Vocabulary.fromJSON({ version: 1, styles, words: words.map(([word]) => word) })
   }

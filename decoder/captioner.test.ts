@@ -11,7 +11,7 @@ import type { CaptionedBatch } from './captioning.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import { ModelProcess } from './model-process.js'
 import { type CaptionRequest, captionOptionsSchema } from './options.js'
-import type { CaptionedPhoto, Captioner } from './types.js'
+import type { CaptionedPhoto, Captioner, ModelEvent } from './types.js'
 
 /** Processes of models, in the order they were started. */
 const forked = vi.hoisted((): ChildProcess[] => [])
@@ -242,7 +242,7 @@ describe('an end', () => {
   })
 
   it('comes to a process that hangs', async () => {
-    const hanging = new ModelProcess({ bundles: [path], engine: 'onnx', threads: 1 }, 2000)
+    const hanging = new ModelProcess({ bundles: [path], engine: 'onnx', threads: 1 }, undefined, 2000)
     const { imageSize } = await hanging.open()
     const pixels = new Uint8Array(imageSize * imageSize * 3)
     const options = captionOptionsSchema.parse({ style: 'plain' })
@@ -276,7 +276,9 @@ describe('an end', () => {
   })
 
   it('of a process whose bundle is gone tells that until it is there again', async () => {
-    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    const events: ModelEvent[] = []
+    const onEvent = (event: ModelEvent) => events.push(event)
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1, onEvent })
     const [away, config] = [join(folder, 'away'), join(path, 'config.json')]
     whenAsked(1, (child) => child.kill('SIGKILL'))
     await rename(path, away)
@@ -289,5 +291,9 @@ describe('an end', () => {
     await writeFile(config, before)
     expect(await captions([CAT], {}, other)).toHaveLength(1)
     await other.close()
+    const told = events.map((event) => (event.kind === 'replaced' ? event.kind : event))
+    expect([told[0], told.at(-1)]).toMatchObject([{ kind: 'died', error: { code: 'INTERNAL' } }, 'replaced'])
+    for (const code of ['NOT_FOUND', 'INVALID_BUNDLE'])
+      expect(told).toContainEqual({ kind: 'not replaced', error: expect.objectContaining({ code }) })
   })
 })

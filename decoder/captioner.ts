@@ -3,15 +3,18 @@ import pLimit from 'p-limit'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
 import { expected } from '../errors.js'
+import { ahead } from './ahead.js'
 import type { CaptionEngine } from './engines.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
 import { shippedBundle } from './shipped.js'
-import type { CaptionedPhoto, Captioner } from './types.js'
+import type { CaptionedPhoto, Captioner, ImageInput, ModelEvent } from './types.js'
 import { validate } from './validate.js'
 
 /** Photos of a batch that are decoded at once: a core each, and Node.js has four threads for them by default. */
 const DECODED_AT_ONCE = Math.min(4, availableParallelism())
+/** Photos of a call whose pixels are held and sent together. */
+const BATCH = 64
 
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
@@ -22,6 +25,8 @@ export interface CaptionerOptions {
   readonly pixelLimit?: number
   /** Most bytes that decoding takes, over all photos at once: they wait for one another; 1 GiB by default. */
   readonly decodeMemory?: number
+  /** Told when the model's process dies by itself, and how each try to replace it ends. */
+  readonly onEvent?: (event: ModelEvent) => void
 }
 
 /**
@@ -36,7 +41,7 @@ export async function loadCaptioner(
 ): Promise<Captioner> {
   const { engine = 'auto', threads = Math.min(4, availableParallelism()) } = options
   if (!Number.isInteger(threads) || threads < 1) throw expected('a positive integer', 'threads', threads)
-  const running = new ModelProcess({ bundles: [path].flat(), engine, threads })
+  const running = new ModelProcess({ bundles: [path].flat(), engine, threads }, options.onEvent)
   const { pixels, memory } = DEFAULT_IMAGE_LIMITS
   const limits = {
     pixels: options.pixelLimit ?? pixels,
@@ -44,6 +49,17 @@ export async function loadCaptioner(
   }
   const { model, imageSize: size } = await running.open()
   const open = pLimit(DECODED_AT_ONCE)
+  /** @param from how many photos of the call come before. */
+  const decode = async (images: readonly ImageInput[], from: number) => {
+    const began = performance.now()
+    const decoded = await Promise.all(
+      images.map((image, i) => {
+        const name = typeof image === 'string' ? image : `image ${from + i + 1}`
+        return open(decodeImage, image, size, name, limits).catch((error: Error) => error)
+      }),
+    )
+    return { decoded, time: (performance.now() - began) / images.length }
+  }
   return {
     model,
     get isOpen() {
@@ -51,32 +67,28 @@ export async function loadCaptioner(
     },
     async caption(images, request = {}) {
       const captionOptions = validate(captionOptionsSchema, request)
-      const began = performance.now()
-      const decoded = await Promise.all(
-        images.map((image, i) =>
-          open(decodeImage, image, size, typeof image === 'string' ? image : `image ${i + 1}`, limits).catch(
-            (error: Error) => error,
-          ),
-        ),
-      )
-      const decode = performance.now() - began
-      const good = decoded.filter((image) => image instanceof Uint8Array)
-      if (good.length === 0) return decoded as Error[]
-      const pixels = new Uint8Array(good.length * size * size * 3)
-      for (const [i, image] of good.entries()) pixels.set(image, i * size * size * 3)
-      const batch = await running.caption(pixels, good.length, captionOptions)
-      let position = 0
-      return decoded.map((image): CaptionedPhoto | Error => {
-        if (image instanceof Error) return image
-        return {
-          captions: batch.captions[position++]!,
-          timing: {
-            decode: decode / images.length,
-            encode: batch.encode / good.length,
-            search: batch.search / good.length,
-          },
+      const starts = Array.from({ length: Math.ceil(images.length / BATCH) }, (_, i) => i * BATCH)
+      const batches = ahead(starts, (from) => decode(images.slice(from, from + BATCH), from))
+      const results: (CaptionedPhoto | Error)[] = []
+      for await (const { decoded, time } of batches) {
+        const good = decoded.filter((image) => image instanceof Uint8Array)
+        if (good.length === 0) {
+          results.push(...(decoded as Error[]))
+          continue
         }
-      })
+        const pixels = new Uint8Array(good.length * size * size * 3)
+        for (const [i, image] of good.entries()) pixels.set(image, i * size * size * 3)
+        const batch = await running.caption(pixels, good.length, captionOptions)
+        const timing = {
+          decode: time,
+          encode: batch.encode / good.length,
+          search: batch.search / good.length,
+        }
+        let position = 0
+        for (const image of decoded)
+          results.push(image instanceof Error ? image : { captions: batch.captions[position++]!, timing })
+      }
+      return results
     },
     close: () => running.close(),
   }

@@ -8,6 +8,8 @@ export interface Best {
   readonly weights: Readonly<Record<string, Float32Array>>
   readonly step: number
   readonly cider: number
+  /** Nats a word; NaN of one that an earlier version saved, which did not say. */
+  readonly loss: number
 }
 
 const STATE = 'state.safetensors'
@@ -35,8 +37,8 @@ export class Checkpoint {
     await saveState(this.last, optimiser, this.config)
   }
 
-  async saveBest({ weights, step, cider }: Best): Promise<void> {
-    await writeArrays(this.best, weights, { step: String(step), cider: String(cider) })
+  async saveBest({ weights, step, cider, loss }: Best): Promise<void> {
+    await writeArrays(this.best, weights, { step: String(step), cider: String(cider), loss: String(loss) })
   }
 
   /**
@@ -55,6 +57,7 @@ export class Checkpoint {
     const weights = Object.fromEntries(
       [...file.entries.keys()].map((name) => [name, file.float32(name).data]),
     )
-    return { weights, step: Number(file.metadata.step), cider: Number(file.metadata.cider) }
+    const { step, cider, loss } = file.metadata
+    return { weights, step: Number(step), cider: Number(cider), loss: Number(loss) }
   }
 }

@@ -5,7 +5,7 @@ import { fromPlain, ShowtellError } from '../errors.js'
 import { forkModule } from '../fork.js'
 import type { CaptionedBatch } from './captioning.js'
 import type { CaptionOptions } from './options.js'
-import type { ModelDescription } from './types.js'
+import type { ModelDescription, ModelEvent } from './types.js'
 import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './worker.js'
 
 /** What the process says of the bundle that it has opened. */
@@ -44,6 +44,7 @@ export class ModelProcess {
 
   constructor(
     private readonly settings: WorkerSettings,
+    private readonly onEvent: (event: ModelEvent) => void = () => {},
     /** Longest time from one answer to the next, ms. */
     private readonly patience = PATIENCE,
   ) {}
@@ -84,16 +85,19 @@ export class ModelProcess {
   }
 
   async #start(): Promise<RunningModel> {
+    const isFirst = this.#model === undefined
     try {
-      const onEnd = (): void => {
+      const onEnd = (error: Error): void => {
         this.#current = undefined
         this.#isOpen = false
+        this.onEvent({ kind: 'died', error })
         void this.#replace()
       }
       const running = await RunningModel.start(this.settings, onEnd, this.patience)
       this.#model ??= running.model
       if (JSON.stringify(running.model) === JSON.stringify(this.#model)) {
         this.#isOpen = true
+        if (!isFirst) this.onEvent({ kind: 'replaced' })
         return running
       }
       // Photos are decoded, and answers cached, for the one that was there.
@@ -108,6 +112,7 @@ export class ModelProcess {
       throw error
     } catch (error) {
       this.#current = undefined
+      if (!isFirst) this.onEvent({ kind: 'not replaced', error: error as Error })
       throw error
     }
   }
@@ -127,7 +132,7 @@ class RunningModel {
   private constructor(
     private readonly child: ChildProcess,
     readonly model: OpenModel,
-    private readonly onEnd: () => void,
+    private readonly onEnd: (error: Error) => void,
     private readonly patience: number,
   ) {
     child.on('message', (answer: WorkerAnswer) => this.#take(answer))
@@ -137,7 +142,11 @@ class RunningModel {
   }
 
   /** @param onEnd called when the process dies by itself. */
-  static async start(settings: WorkerSettings, onEnd: () => void, patience: number): Promise<RunningModel> {
+  static async start(
+    settings: WorkerSettings,
+    onEnd: (error: Error) => void,
+    patience: number,
+  ): Promise<RunningModel> {
     const child = forkModule(new URL('./worker.js', import.meta.url), [JSON.stringify(settings)])
     const watch = watchdog(PATIENCE, () => child.kill('SIGKILL'))
     try {
@@ -206,8 +215,9 @@ class RunningModel {
 
   #die(cause: unknown): void {
     if (this.#ended !== undefined) return
-    this.#reject(death(cause))
-    this.onEnd()
+    const error = death(cause)
+    this.#reject(error)
+    this.onEnd(error)
     void kill(this.child)
   }
 

@@ -1,100 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { Example } from '../data/batches.js'
-import { FeatureStore } from '../data/feature-store.js'
-import { Vocabulary } from '../data/vocabulary.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
-import { Random } from '../random.js'
-import { Decoder, type DecoderConfig } from './decoder.js'
-import { TINY } from './fixtures/tiny.js'
+import {
+  CONFIG,
+  openTrainings,
+  run,
+  STEPS,
+  TRAIN,
+  type Trainings,
+  VALIDATION,
+  VOCABULARY,
+} from './fixtures/trainings.js'
 import { StoredFeatures } from './photo-features.js'
-import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
+import { trainingConfigSchema } from './recipe.js'
 import { Training, type TrainingEvent } from './training.js'
 
-const WORDS = ['dog', 'cat', 'runs', 'sits', 'on', 'grass']
-const VOCABULARY = Vocabulary.fromJSON({ version: 1, styles: ['plain', 'ornate'], words: WORDS })
-
-const random = new Random(1, 'examples')
-/** Photos with one to four captions of one to five words. */
-const examplesOf = (count: number, name: string): Example[] =>
-  Array.from({ length: count }, (_, i) => ({
-    key: `${name}-${i}`,
-    style: i % 2 === 0 ? 'plain' : 'ornate',
-    captions: Array.from({ length: 1 + random.below(4) }, () =>
-      Array.from({ length: 1 + random.below(5) }, () => WORDS[random.below(WORDS.length)]!),
-    ),
-  }))
-
-const TRAIN = examplesOf(7, 'train')
-const VALIDATION = examplesOf(5, 'validation')
-
-/** Three steps an epoch, three epochs. */
-const CONFIG: TrainingConfig = trainingConfigSchema.parse({
-  epochs: 3,
-  imagesPerBatch: 3,
-  captionsPerImage: 2,
-  maxLength: 4,
-  learningRate: 0.02,
-  warmUpSteps: 2,
-})
-const STEPS = 9
-
-let folder: string
-let features: FeatureStore
+let trainings: Trainings
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'training-'))
-  features = FeatureStore.create(join(folder, 'features'), {
-    encoder: 'random',
-    weights: 'none',
-    regions: TINY.regions,
-    channels: TINY.channels,
-    range: [0, 1],
-  })
-  for (const { key } of [...TRAIN, ...VALIDATION])
-    features.append(
-      key,
-      Float32Array.from({ length: TINY.regions * TINY.channels }, () => random.uniform()),
-    )
+  trainings = await openTrainings()
 })
-afterAll(async () => {
-  features.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => trainings.close())
 
-function trainingIn(
-  name: string,
-  {
-    config = CONFIG,
-    decoder = {},
-    train = TRAIN,
-  }: { config?: TrainingConfig; decoder?: Partial<DecoderConfig>; train?: Example[] } = {},
-): Training {
-  return new Training(
-    new Decoder({ ...TINY, vocabularySize: VOCABULARY.size, ...decoder }),
-    VOCABULARY,
-    { train, validation: VALIDATION, features: new StoredFeatures(features) },
-    config,
-    join(folder, name),
-  )
-}
-
-/** Runs to the end, or until the step is reached. */
-async function run(training: Training, until = STEPS, saveEvery?: number): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
-  const stop = new AbortController()
-  await training.run(
-    (event) => {
-      events.push(event)
-      if (event.step === until) stop.abort()
-    },
-    stop.signal,
-    saveEvery,
-  )
-  return events
-}
+const trainingIn: Trainings['trainingIn'] = (...given) => trainings.trainingIn(...given)
 
 describe('Training on cpu', () => {
   let undisturbed: TrainingEvent[]
@@ -204,7 +131,7 @@ describe('Training on cpu', () => {
     expect(() => trainingIn('wrong', { decoder: { regions: 3 } })).toThrow(
       expect.objectContaining({
         code: 'INVALID_DATA',
-        message: `Expected features 3 × 5 for ${features.path} but received [2, 5]`,
+        message: `Expected features 3 × 5 for ${trainings.features.path} but received [2, 5]`,
       }),
     )
     expect(() => trainingIn('wrong', { decoder: { vocabularySize: 12 } })).toThrow(
@@ -217,9 +144,9 @@ describe('Training on cpu', () => {
 
   it.each(['train', 'validation'])('refuses data without photos for %s', (part) => {
     const { decoder } = trainingIn('none')
-    const stored = new StoredFeatures(features)
+    const stored = new StoredFeatures(trainings.features)
     const data = { train: TRAIN, validation: VALIDATION, features: stored, [part]: [] }
-    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, folder)).toThrow(
+    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, trainings.folder)).toThrow(
       expect.objectContaining({
         code: 'INVALID_DATA',
         message: `Expected photos with captions for ${part} but received 0`,
@@ -270,13 +197,15 @@ describe('Training on the CIDEr-D of its own captions', () => {
   })
 
   it('keeps the weights that were best on validation', async () => {
-    const scores = undisturbed.flatMap(({ step, validationCider }) =>
-      validationCider === undefined ? [] : [{ step, cider: validationCider }],
+    const scores = undisturbed.flatMap(({ step, validationCider, validationLoss }) =>
+      validationCider === undefined ? [] : [{ step, cider: validationCider, loss: validationLoss! }],
     )
     expect(scores).toHaveLength(30)
-    const top = scores.reduce((one, other) => (other.cider > one.cider ? other : one))
+    const top = scores.reduce((one, other) =>
+      other.cider > one.cider || (other.cider === one.cider && other.loss < one.loss) ? other : one,
+    )
     const kept = await trainingIn('rewarded', { config, train, decoder }).best()
-    expect({ step: kept.step, cider: kept.cider }).toEqual(top)
+    expect({ step: kept.step, cider: kept.cider, loss: kept.loss }).toEqual(top)
   })
 })
 

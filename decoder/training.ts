@@ -62,7 +62,10 @@ export class Training {
   private readonly validation: Validation
   private readonly checkpoint: Checkpoint
   private readonly sampler: Sampler | undefined
-  private bestCider = Number.NEGATIVE_INFINITY
+  private kept: Pick<Measured, 'cider' | 'loss'> = {
+    cider: Number.NEGATIVE_INFINITY,
+    loss: Number.POSITIVE_INFINITY,
+  }
   private readonly schedule: Schedule
   private readonly content: Uint8Array
 
@@ -148,7 +151,7 @@ export class Training {
     return this.optimiser.averages
   }
 
-  /** The averaged weights of the epoch whose captions were best on validation. */
+  /** The averaged weights of the epoch whose captions were best on validation, of equal ones that of the lower loss. */
   async best(): Promise<Best> {
     const best = await this.checkpoint.readBest()
     if (best === undefined) throw expected('an epoch that has ended', 'the training', `step ${this.step}`)
@@ -249,9 +252,10 @@ export class Training {
   /** At the end of an epoch; the best weights so far are kept. */
   private async validated(): Promise<Pick<TrainingEvent, 'validationLoss' | 'validationCider'>> {
     const { loss, cider } = await this.validate()
-    if (cider > this.bestCider) {
-      this.bestCider = cider
-      await this.checkpoint.saveBest({ weights: this.weights, step: this.step, cider })
+    // Of one photo CIDEr-D is 0 whatever is said of it, of a few it is the same in many epochs.
+    if (cider > this.kept.cider || (cider === this.kept.cider && loss < this.kept.loss)) {
+      this.kept = { cider, loss }
+      await this.checkpoint.saveBest({ weights: this.weights, step: this.step, cider, loss })
     }
     return { validationLoss: loss, validationCider: cider }
   }
@@ -271,7 +275,7 @@ export class Training {
     if (!(await this.checkpoint.restore(this.optimiser))) return false
     const best = await this.checkpoint.readBest()
     // A kill between the two files leaves a best of a step that is done again, and is best again.
-    if (best !== undefined && best.step <= this.step) this.bestCider = best.cider
+    if (best !== undefined && best.step <= this.step) this.kept = { cider: best.cider, loss: best.loss }
     return true
   }
 }

@@ -44,12 +44,17 @@ export interface ModelDescription {
   readonly terms?: string
 }
 
+/** What becomes of a model's process after it has opened the bundle, and why. */
+export type ModelEvent =
+  | { readonly kind: 'died' | 'not replaced'; readonly error: Error }
+  | { readonly kind: 'replaced' }
+
 export interface Captioner {
   readonly model: ModelDescription
   /** Whether its process is there: not after `close`, and not while one that died is being replaced. */
   readonly isOpen: boolean
   /**
-   * Captions photos in one batch. The answer has one entry a photo, in order: the captions, or the error of that
+   * Captions photos, many at a time. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).
    * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the model's process died;
    * the next call has another.

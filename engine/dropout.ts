@@ -1,7 +1,7 @@
 import { Random } from '../random.js'
 
 export interface Dropout {
-  /** Share that is dropped (Srivastava et al. 2014); between layers, not from step to step (Zaremba et al. 2014). */
+  /** Share that is dropped (Srivastava et al. 2014); whoever asks for a mask decides where. */
   readonly dropout: number
   readonly seed: number
   readonly step: number

@@ -124,6 +124,13 @@ describe.each(backends)('gradients on %s', (backend) => {
   })
 })
 
+it.each(['gpu', 'toString', ''])('there is no backend %j', async (name) => {
+  await expect(useBackend(name as 'cpu')).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: `Expected one of auto, native, wasm, cpu for engine but received "${name}"`,
+  })
+})
+
 describe('TensorFlowOps', () => {
   it('keeps what tensor() made until dispose(), and frees what a scope made', async () => {
     await useBackend('cpu')

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { ShowtellError } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 import { BACKENDS, type Backend } from './backends.js'
 import { registerGradients } from './gradients.js'
 import type { Convolution, Ops } from './ops.js'
@@ -198,11 +198,9 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
    * One operation of its own, so that no [rows, classes] intermediate but the softmax is kept for the gradient.
    */
   crossEntropy(logits: tf.Tensor, targets: tf.Tensor, smoothing: number): tf.Tensor {
-    const classes = logits.shape[1]!
+    const [rows, classes] = logits.shape as [number, number]
     const run = tf.customGrad((x: tf.Tensor | tf.GradSaveFunc, save: tf.Tensor | tf.GradSaveFunc) => {
-      const scores = x as tf.Tensor
-      const logProbs = tf.logSoftmax(scores)
-      const rows = scores.shape[0]!
+      const logProbs = tf.logSoftmax(x as tf.Tensor)
       const flat = tf.add(tf.mul(tf.range(0, rows, 1, 'int32'), tf.scalar(classes, 'int32')), targets)
       const picked = tf.gather(tf.reshape(logProbs, [-1]), flat as tf.Tensor1D)
       const value =
@@ -256,9 +254,11 @@ function padImage(x: tf.Tensor, [top, bottom, left, right]: Convolution['padding
 
 /**
  * Makes a backend current and returns its name. `auto` takes the first of native, wasm and cpu that loads.
- * @throws ShowtellError ENGINE_UNAVAILABLE when the one asked for does not load.
+ * @throws ShowtellError INVALID_ARGUMENT for a name that is none, ENGINE_UNAVAILABLE for one that does not load.
  */
 export async function useBackend(choice: Backend | 'auto'): Promise<Backend> {
+  if (choice !== 'auto' && !Object.hasOwn(LOADERS, choice))
+    throw expected(`one of auto, ${BACKENDS.join(', ')}`, 'engine', choice)
   const failures: string[] = []
   for (const backend of choice === 'auto' ? BACKENDS : [choice]) {
     try {

@@ -9,7 +9,7 @@ import { type CharacterBundle, readCharacterBundle, writeCharacterBundle } from 
 import { CharacterModel, characterConfigSchema, MODELS } from './character-model.js'
 import { type CharacterRuntime, openCharacterRuntime } from './character-runtime.js'
 import { Characters } from './characters.js'
-import { natsOf, read, write } from './reading.js'
+import { beginning, natsOf, read, write } from './reading.js'
 
 const characters = Characters.of(['\n abc'])
 let folder: string
@@ -60,6 +60,14 @@ describe('a character bundle', () => {
       expect(tensorCount(), 'tensors alive').toBe(before)
       await runtime.close()
     }
+  })
+
+  it('is opened on an engine that there is', async () => {
+    const bundle = await bundleOf('rnn')
+    await expect(openCharacterRuntime(bundle, 'toString' as 'cpu')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "toString"',
+    })
   })
 
   it('that was changed, or is of another kind, is refused by name', async () => {
@@ -114,6 +122,12 @@ describe('nats a character', () => {
 })
 
 describe('writing', () => {
+  it('begins after a break, or where none is known after any character', () => {
+    expect([...beginning(Characters.of(['a\nb']))]).toEqual([0])
+    expect([...beginning(Characters.of(['\t\n']))]).toEqual([1])
+    expect([...beginning(Characters.of(['ab']))]).toEqual([0])
+  })
+
   const options = { prime: characters.encode('\n'), length: 12, temperature: 1, topP: 1 }
 
   it('gives as many characters as asked for, the same from the same seed', async () => {

@@ -52,6 +52,13 @@ describe('a character model', () => {
     }
   })
 
+  it('without memory has no layers to connect but plainly', () => {
+    expect(() => tiny({ model: 'window-3', layers: 2, connection: 'residual' })).toThrow(
+      'Expected plain for connection of window-3 but received "residual"',
+    )
+    for (const model of MODELS) expect(tiny({ model, layers: 2 }).config.connection).toBe('plain')
+  })
+
   it('without memory sees as many characters as its name says, and one with memory sees all', async () => {
     await useBackend('cpu')
     const text = [0, 1, 2, 3, 4, 0, 1, 2]

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
+import { expected } from '../errors.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
 import { CELLS } from '../rnn/cells.js'
 import { CONNECTIONS } from '../rnn/connections.js'
@@ -43,6 +44,8 @@ export class CharacterModel {
   constructor(readonly config: CharacterConfig) {
     const { model, layers, connection, units, embeddingSize: inputs, vocabularySize } = config
     const window = WINDOWS[model]
+    if (window !== undefined && connection !== 'plain')
+      throw expected('plain', `connection of ${model}`, connection)
     this.network =
       window === undefined
         ? new Stack({ cell: model, inputs, units, layers, connection })

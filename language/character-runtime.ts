@@ -1,8 +1,9 @@
 import { join } from 'node:path'
-import type { Backend, Engine } from '../engine/backends.js'
+import { type Backend, ENGINES, type Engine } from '../engine/backends.js'
 import type { Weights } from '../engine/ops.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
 import type { StateValues } from '../rnn/truncated.js'
 import { tensorsOf } from './bundle.js'
 import { after, type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
@@ -19,11 +20,15 @@ export interface CharacterRuntime {
   close(): Promise<void>
 }
 
-/** Opens a bundle on an engine; `auto` is onnxruntime, or TensorFlow.js where that does not load. @throws ShowtellError ENGINE_UNAVAILABLE. */
+/**
+ * Opens a bundle on an engine; `auto` is onnxruntime, or TensorFlow.js where that does not load.
+ * @throws ShowtellError INVALID_ARGUMENT for an engine that is none, ENGINE_UNAVAILABLE.
+ */
 export async function openCharacterRuntime(
   bundle: CharacterBundle,
   engine: Engine,
 ): Promise<CharacterRuntime> {
+  if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
   if (engine === 'onnx') return onnxRuntime(bundle)
   if (engine !== 'auto') return tensorFlowRuntime(bundle, engine)
   return unlessMissing(

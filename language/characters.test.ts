@@ -19,6 +19,7 @@ describe('Characters', () => {
     expect(() => characters.encode('abz')).toThrow(
       'one of the 3 characters known for the text but received "z"',
     )
+    expect(() => characters.encode('abz', undefined, 'notes.txt')).toThrow('known for notes.txt but')
     expect([...characters.encode('abz', 0)]).toEqual([1, 2, 0])
   })
 })

@@ -37,18 +37,14 @@ export class Characters {
 
   /**
    * @param unknown what a character becomes that is not among these.
+   * @param where the name of the text in errors.
    * @throws ShowtellError INVALID_DATA naming such a character where there is no `unknown`.
    */
-  encode(text: string, unknown?: number): Int32Array {
+  encode(text: string, unknown?: number, where = 'the text'): Int32Array {
     return Int32Array.from(Array.from(text), (character) => {
       const id = this.ids.get(character) ?? unknown
       if (id === undefined)
-        throw expected(
-          `one of the ${this.list.length} characters known`,
-          'the text',
-          character,
-          'INVALID_DATA',
-        )
+        throw expected(`one of the ${this.list.length} characters known`, where, character, 'INVALID_DATA')
       return id
     })
   }

@@ -43,7 +43,10 @@ function scoresOf(
   return model.scores(ops, weights, read, { input, output: drawn(regularisation, 'output', units) })
 }
 
-/** Mean negative log-likelihood of the labels, nats a text. */
+/**
+ * Mean negative log-likelihood of the labels, nats a text. Dropout takes from the word vectors, the same of every word of
+ * a text (Gal and Ghahramani 2016, section 4), and from what the network says of the whole text; not between layers.
+ */
 export function classificationLoss(
   ops: TensorFlowOps,
   model: Classifier,

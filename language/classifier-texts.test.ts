@@ -30,14 +30,16 @@ describe('labelled texts', () => {
         { text: 'A cat!', label: 'animals', split: 'train', more: 1 },
         { text: 'Two dogs.', label: 3, split: 'test' },
         { text: 'It rains', label: false, split: 'val' },
+        { text: 'A cow', label: 'animals', split: 'restval' },
       ])}\r\n\n`,
     )
     expect(await readLabelled(at('texts.jsonl'))).toEqual({
-      train: [{ words: ['a', 'cat'], label: 'animals' }],
-      held: [
-        { words: ['two', 'dogs'], label: '3' },
-        { words: ['it', 'rains'], label: 'false' },
+      train: [
+        { words: ['a', 'cat'], label: 'animals' },
+        { words: ['a', 'cow'], label: 'animals' },
       ],
+      held: [{ words: ['it', 'rains'], label: 'false' }],
+      judged: [{ words: ['two', 'dogs'], label: '3' }],
     })
   })
 
@@ -46,7 +48,8 @@ describe('labelled texts', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 40 }), async (texts) => {
         await writeFile(at('plain.jsonl'), jsonl(texts.map((text, i) => ({ text, label: `${i % 3}` }))))
-        const { train, held } = await readLabelled(at('plain.jsonl'))
+        const { train, held, judged } = await readLabelled(at('plain.jsonl'))
+        expect(judged).toEqual(held)
         const of = (keep: (text: string) => boolean) => texts.filter(keep).map((text) => [text])
         expect(held.map(({ words }) => words)).toEqual(of((text) => isHeldOut({ id: text })))
         expect(train.map(({ words }) => words)).toEqual(of((text) => !isHeldOut({ id: text })))
@@ -64,7 +67,11 @@ describe('labelled texts', () => {
       })
     }
     await refuses('{"text":"a","label":"x"}\n{"text":"a"}', 'bad.jsonl line 2')
-    await refuses('a\tx', 'Expected {"text": …, "label": …} for')
+    await refuses(
+      'a\tx',
+      'Expected {"text": …, "label": …}, with a "split" of train, restval, val, dev, test or',
+    )
+    await refuses('{"text":"a","label":"x","split":"eval"}', 'bad.jsonl line 1')
     await refuses('{"text":" … ","label":"x"}', 'Expected a text with words')
     await refuses('{"text":"a","label":""}', 'bad.jsonl line 1')
     await expect(readLabelled(at('none'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
@@ -86,7 +93,7 @@ it('captions have the label of their file, and all of a photo are on one side', 
   ]
   await writeFile(at('two.jsonl'), jsonl(lines))
   const problems: unknown[] = []
-  const { train, held } = await readLabelledCaptions(
+  const { train, held, judged } = await readLabelledCaptions(
     [`numbers=${at('one.txt')}`, `hats=${at('two.jsonl')}`],
     (problem) => problems.push(problem),
   )
@@ -97,6 +104,7 @@ it('captions have the label of their file, and all of a photo are on one side', 
     'hats: a red hat',
   ])
   expect(said(held)).toEqual(['numbers: thing 13 seen', 'numbers: a 13', 'hats: a blue hat'])
+  expect(said(judged)).toEqual(['numbers: thing 13 seen', 'numbers: a 13', 'hats: a green hat'])
 })
 
 describe('labels', () => {

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { numberedLines } from '../data/readers/reader.js'
-import { isHeldOut, readTrainingSet } from '../data/splits.js'
+import { type Parts, partsOf, readTrainingSet, SPLITS } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
-import { tokenize } from '../data/tokenizer.js'
+import { tokenize, words } from '../data/tokenizer.js'
 import { expected, type ShowtellError } from '../errors.js'
 
 /** Words after these are not read. */
@@ -15,51 +15,60 @@ export interface LabelledText {
 
 export interface LabelledTexts {
   readonly train: readonly LabelledText[]
+  /** Held out of training; the best of its moments is chosen by them. */
   readonly held: readonly LabelledText[]
+  /** What a classifier is judged by: of each file the texts of `test`, or where it has none those held out. */
+  readonly judged: readonly LabelledText[]
 }
 
 const lineSchema = z.object({
   text: z.string(),
   label: z.union([z.string().min(1), z.number(), z.boolean()]).transform(String),
-  /** `train`, or anything else for what is held out; without it a rule decides. */
-  split: z.string().optional(),
+  split: z.enum(SPLITS).optional(),
 })
 
 /** The words of a text as a classifier reads them. @throws ShowtellError INVALID_DATA where there are none. */
 export function wordsOf(text: string, where: string): string[] {
-  const words = tokenize(text).slice(0, MOST_WORDS)
-  if (words.length === 0) throw expected('a text with words', where, text, 'INVALID_DATA')
-  return words
+  const known = words(tokenize(text)).slice(0, MOST_WORDS)
+  if (known.length === 0) throw expected('a text with words', where, text, 'INVALID_DATA')
+  return known
 }
 
 /**
- * Labelled texts of a file, one JSON object with `text` and `label` a line. Those whose `split` is not `train` are held
- * out; of those without one, the ones that the rule of `isHeldOut` picks by their text.
+ * Labelled texts of a file, one JSON object with `text` and `label` a line, parted by their `split` as `partsOf` does;
+ * the id of one is its text.
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is wrong.
  */
 export async function readLabelled(path: string): Promise<LabelledTexts> {
   const file = await readText(path, 'labelled texts')
-  const texts = { train: [] as LabelledText[], held: [] as LabelledText[] }
-  for (const [number, line] of numberedLines(file)) {
+  const texts = Array.from(numberedLines(file), ([number, line]) => {
     const where = `${path} line ${number}`
     const { text, label, split } = parsed(line, where)
-    const held = split === undefined ? isHeldOut({ id: text }) : split !== 'train'
-    texts[held ? 'held' : 'train'].push({ words: wordsOf(text, where), label })
-  }
-  return texts
+    return { id: text, split, labelled: { words: wordsOf(text, where), label } }
+  })
+  return labelledOf(partsOf(texts), ({ labelled }) => [labelled])
+}
+
+function labelledOf<T>(
+  { train, validation, test }: Parts<T>,
+  textsOf: (one: T) => readonly LabelledText[],
+): LabelledTexts {
+  const held = validation.flatMap(textsOf)
+  return { train: train.flatMap(textsOf), held, judged: test.length > 0 ? test.flatMap(textsOf) : held }
 }
 
 function parsed(line: string, where: string): z.infer<typeof lineSchema> {
   try {
     return lineSchema.parse(JSON.parse(line))
   } catch {
-    throw expected('{"text": …, "label": …}', where, line, 'INVALID_DATA')
+    const wanted = `{"text": …, "label": …}, with a "split" of ${SPLITS.join(', ')} or without`
+    throw expected(wanted, where, line, 'INVALID_DATA')
   }
 }
 
 /**
- * Captions of files given as `label=captions`, to be told apart by the file they are from. The photos that `showtell
- * train` would validate with are held out, with all their captions.
+ * Captions of files given as `label=captions`, to be told apart by the file they are from. Photos are parted as `showtell
+ * train` does, with all their captions.
  * @param onProblem hears of what cannot be used, and reading goes on without it.
  * @throws ShowtellError as `readTrainingSet` does.
  */
@@ -68,23 +77,23 @@ export async function readLabelledCaptions(
   onProblem: (problem: ShowtellError) => void,
 ): Promise<LabelledTexts> {
   const sets = await Promise.all(files.map((file) => readTrainingSet(file, onProblem)))
-  const of = (part: 'train' | 'validation'): LabelledText[] =>
-    sets.flatMap((set) =>
-      set[part].flatMap(({ id, captions }) =>
-        captions.map((caption) => ({
-          words: wordsOf(caption, `${set.style} image ${id}`),
-          label: set.style,
-        })),
-      ),
-    )
-  return { train: of('train'), held: of('validation') }
+  const labelled = sets.map((set) =>
+    labelledOf(set, ({ id, captions }) =>
+      captions.map((caption) => ({
+        words: wordsOf(caption, `${set.style} image ${id}`),
+        label: set.style,
+      })),
+    ),
+  )
+  const of = (part: keyof LabelledTexts): LabelledText[] => labelled.flatMap((texts) => texts[part])
+  return { train: of('train'), held: of('held'), judged: of('judged') }
 }
 
 /**
  * The labels that can be learnt, in the order of their code units.
  * @throws ShowtellError INVALID_DATA where there are fewer than two, or nothing is held out.
  */
-export function labelsOf({ train, held }: LabelledTexts, where: string): string[] {
+export function labelsOf({ train, held }: Pick<LabelledTexts, 'train' | 'held'>, where: string): string[] {
   const labels = [...new Set(train.map(({ label }) => label))].sort()
   if (labels.length < 2)
     throw expected('two labels or more', `texts to train of ${where}`, labels, 'INVALID_DATA')

@@ -15,6 +15,8 @@ describe('what a unit may follow', () => {
       ["Don't, 'tis Tom's", '00000000000000000'],
       ['Said “yes”\n', '00000111110'],
       ['a "b\n\nc" d', '0000000000'],
+      ['a "b\r\n\r\nc" d', '000000000000'],
+      ['a "b\r\nc" d', '00111111'.padEnd(10, '0')],
       ['"a\nb." c', '11111100'],
       [`She said "get 'em now." Go`, '00000000011111111111111000'],
       ['He read "1984" today', '00000000111111000000'],
@@ -25,6 +27,7 @@ describe('what a unit may follow', () => {
 
   it('counts the characters of a line and of a word', () => {
     expect(signal('ab c\n\nde', 'length of the line')).toBe('12340012')
+    expect(signal('ab c\r\n\r\nd\re', 'length of the line')).toBe('12340000123')
     expect(signal("I can't 42\nö", 'position in a word')).toBe('101234501201')
   })
 })

@@ -17,21 +17,25 @@ export interface Follower {
   readonly correlation: number
 }
 
+/** Of the names of states those that `tracesOf` shows: cells, or where there are none hidden states; a network without memory has neither. */
+export function tracedStates(names: readonly string[]): string[] {
+  const cells = names.filter((name) => name.startsWith('cell'))
+  return cells.length > 0 ? cells : names.filter((name) => name.startsWith('hidden'))
+}
+
 /**
  * What each unit does over a text: tanh of the cell where there is one (Karpathy et al. 2016, "Visualizing and
  * understanding recurrent networks", section 4.2), else the hidden state, which lies between −1 and 1 already.
  * @param states after each token, by name, all units of one hypothesis.
  */
 export function tracesOf(states: readonly Readonly<Record<string, ArrayLike<number>>>[]): UnitTrace[] {
-  const names = Object.keys(states[0] ?? {})
-  const cells = names.filter((name) => name.startsWith('cell'))
-  const shown = cells.length > 0 ? cells : names.filter((name) => name.startsWith('hidden'))
+  const shown = tracedStates(Object.keys(states[0] ?? {}))
   return shown.flatMap((name) =>
     Array.from({ length: states[0]![name]!.length }, (_, unit) => ({
       name: `${name} ${unit}`,
       values: Float32Array.from(states, (state) => {
         const value = state[name]![unit]!
-        return cells.length > 0 ? Math.tanh(value) : value
+        return name.startsWith('cell') ? Math.tanh(value) : value
       }),
     })),
   )
@@ -50,12 +54,18 @@ export function textSignals(characters: readonly string[]): Signal[] {
   const words = new Float32Array(characters.length)
   /** Where the quotations began that are open. */
   let opened: number[] = []
+  let column = 0
   for (const [i, character] of characters.entries()) {
     const before = characters[i - 1] ?? '\n'
     const after = characters[i + 1] ?? '\n'
-    lines[i] = character === '\n' ? 0 : (lines[i - 1] ?? 0) + 1
+    const endsParagraph = character === '\n' && column === 0
+    // The \r of \r\n is part of the break: it neither makes an empty line nor lengthens one.
+    const isBreak = character === '\n' || (character === '\r' && after === '\n')
+    if (character === '\n') column = 0
+    else if (!isBreak) column++
+    lines[i] = isBreak ? 0 : column
     words[i] = /[\p{L}\p{N}']/u.test(character) ? (words[i - 1] ?? 0) + 1 : 0
-    if (character === '\n' && before === '\n') opened = []
+    if (endsParagraph) opened = []
     else if (/["'“‘]/.test(character) && /[\s([]/.test(before) && /\S/.test(after)) opened.push(i)
     else {
       const closed = opened.findLastIndex((at) => closes(characters[at]!, character, before, after))

@@ -5,6 +5,7 @@ import type { SequenceModel } from '../search/model.js'
 import { sample } from '../search/sampling.js'
 import type { CharacterModel } from './character-model.js'
 import type { CharacterRuntime, TextState } from './character-runtime.js'
+import type { Characters } from './characters.js'
 
 /** What a model does at a character of a text. */
 export interface Read {
@@ -62,6 +63,11 @@ export interface SampleOptions {
   readonly temperature: number
   readonly topP: number
   readonly random: Random
+}
+
+/** What a model writes from where nothing is given: the break before a line, or any character where it knows no break. */
+export function beginning(characters: Characters): Int32Array {
+  return characters.encode('\n', 0)
 }
 
 /** Writes a text, character by character, from what the model holds likely. */

@@ -20,6 +20,14 @@ export const recipeSchema = z.strictObject({
 })
 export type Recipe = z.infer<typeof recipeSchema>
 
+/** The recipe of a model whose dropout takes from `places`, which its help names. */
+export function recipeDropping(places: string): typeof recipeSchema {
+  const dropout = recipeSchema.shape.dropout.describe(
+    `share of values that a step does without: of ${places}`,
+  )
+  return recipeSchema.extend({ dropout })
+}
+
 /** What is to be learnt. */
 export interface Task {
   readonly parameters: readonly Parameter[]

@@ -78,7 +78,10 @@ export class Translator {
     return this.decoder.states
   }
 
-  /** Token ids of sources of one length, [pairs, length] → what was read, and the state before the first token. */
+  /**
+   * Token ids of sources of one length, [pairs, length] → what was read, and the state before the first token.
+   * @param dropout of the vectors of the tokens, [pairs, 1, embedding size], 0 or 1 / (1 − rate); only in training.
+   */
   start<T>(
     ops: Ops<T>,
     weights: Weights<T>,

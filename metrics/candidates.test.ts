@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { CaptionedImage } from '../data/captions.js'
-import { joinReferences, parseCandidates } from './candidates.js'
+import { joinReferences, parseCandidates, parseImageList } from './candidates.js'
 
 const references: CaptionedImage[] = [
   { id: '139', file: '000000000139.jpg', captions: ['a room'] },
@@ -40,6 +40,22 @@ test('photos of one name, in two folders or with two endings, are told apart by 
   )
   const unclear = parseCandidates('{"file":"c/1.jpg","caption":"x"}', 'r', ignore)
   expect(() => joinReferences(unclear, images, 'r', ignore)).toThrow('Expected a name of one image for r')
+})
+
+test('names meet whether their accents are one character with their letters or apart', () => {
+  const [whole, apart] = ['caf\u00e9', 'cafe\u0301'] as const
+  const ignore = (): void => {}
+  for (const [ours, theirs] of [
+    [whole, apart],
+    [apart, whole],
+  ] as const) {
+    const images = ['1', ours].map((name) => ({ id: name, file: `${ours}/${name}.jpg`, captions: ['x'] }))
+    for (const name of [theirs, `${theirs}.png`, `${theirs}/${theirs}.jpg`]) {
+      const [scored] = joinReferences([{ image: name, caption: 'y' }], images, 'r', ignore)
+      expect(scored).toMatchObject({ id: ours })
+    }
+    expect(parseImageList(`${theirs}\n`, images, 'list')).toEqual([images[1]])
+  }
 })
 
 test('a confidence goes along; one that is no probability is refused', () => {
@@ -84,6 +100,10 @@ test.each([
   ['{"caption":"x"}', 'for r.json:1'],
   ['[{"image_id":8,"caption":"x"}]', 'Expected captions of the images of the references for r.json'],
   ['[null]', 'for r.json[0]'],
+  [
+    '{"file":"dog.png","error":"cut off"}',
+    'Expected captions of the images of the references for r.json but received "no caption"',
+  ],
 ])('%s fails', (text, message) => expect(() => read(text)).toThrow(message))
 
 test('whatever a file holds, it is read or refused with a message that names it', () => {

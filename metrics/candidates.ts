@@ -87,13 +87,10 @@ export function joinReferences(
     const { id, file, captions } = image
     scored.set(id, { id, file, candidate: caption, ...sureness, references: captions })
   }
-  if (scored.size === 0)
-    throw expected(
-      'captions of the images of the references',
-      where,
-      `images ${list(unknown)}`,
-      'INVALID_DATA',
-    )
+  if (scored.size === 0) {
+    const received = unknown.length === 0 ? 'no caption' : `images ${list(unknown)}`
+    throw expected('captions of the images of the references', where, received, 'INVALID_DATA')
+  }
   if (unknown.length > 0) warn(`${where}: not scored, no references: ${list(unknown)}`)
   const missing = references.filter(({ id }) => !scored.has(id)).map(({ id }) => id)
   if (missing.length > 0) warn(`${where}: not scored, no caption: ${list(missing)}`)
@@ -142,14 +139,17 @@ export function ofImages(
   return candidates.filter(({ image }) => isWanted.has(find(image)))
 }
 
-/** Finds the image that an id means, or a file name: whole, or without folder, ending and leading zeros. */
+/**
+ * Finds the image that an id means, or a file name: whole, or without folder, ending and leading zeros. Accents may be
+ * one character with their letters or apart.
+ */
 function imageFinder(
   images: readonly CaptionedImage[],
 ): (name: string) => CaptionedImage | 'several' | undefined {
-  const byId = new Map(images.map((image) => [image.id, image]))
-  const byFile = imagesBy(images, ({ file }) => [file])
+  const byId = imagesBy(images, ({ id }) => [id.normalize()])
+  const byFile = imagesBy(images, ({ file }) => [file.normalize()])
   const named = imagesBy(images, ({ file, id }) => [plainName(file), plainName(id)])
-  return (name) => byId.get(name) ?? byFile.get(name) ?? named.get(plainName(name))
+  return (name) => byId.get(name.normalize()) ?? byFile.get(name.normalize()) ?? named.get(plainName(name))
 }
 
 function imagesBy(
@@ -163,7 +163,7 @@ function imagesBy(
 }
 
 function plainName(name: string): string {
-  return nameWithoutEnding(name).replace(/^0+(?=\d+$)/, '')
+  return nameWithoutEnding(name.normalize()).replace(/^0+(?=\d+$)/, '')
 }
 
 function list(ids: readonly string[]): string {

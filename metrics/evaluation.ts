@@ -78,9 +78,7 @@ export async function evaluate(
   options: EvaluationOptions = {},
 ): Promise<Evaluation> {
   const { training, people, subjects } = options
-  const lonely = people === true ? images.find((image) => image.references.length < 2) : undefined
-  if (lonely !== undefined)
-    throw expected('at least two references', `people on image ${lonely.id}`, 1, 'INVALID_DATA')
+  if (people === true) checkPeople(images)
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
   const other = options.other?.map(tokenize)
@@ -156,6 +154,13 @@ export async function evaluate(
     ...(other === undefined ? {} : { comparison: compareScores(scores, others.pop()!, options) }),
     ...(ofPeople === undefined ? {} : { people: { ...humanScores(others), ...ofPeople } }),
   }
+}
+
+/** @throws ShowtellError INVALID_DATA naming an image that has one reference only, on which people cannot be scored. */
+export function checkPeople(images: readonly Pick<ScoredImage, 'id' | 'references'>[]): void {
+  const lonely = images.find(({ references }) => references.length < 2)
+  if (lonely !== undefined)
+    throw expected('at least two references', `people on image ${lonely.id}`, 1, 'INVALID_DATA')
 }
 
 type SetScores = Readonly<Record<string, Scores>>

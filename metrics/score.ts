@@ -1,4 +1,4 @@
-import { tokenize } from '../data/tokenizer.js'
+import { tokenize, words } from '../data/tokenizer.js'
 import { expected } from '../errors.js'
 import { bleuOfNgrams } from './bleu.js'
 import { ciderOfNgrams, type DocumentFrequencies } from './cider.js'
@@ -94,16 +94,6 @@ export function scoreTokens(
     })
   }
   return scores
-}
-
-/**
- * The words that n-grams are made of: the COCO evaluation counts a token with a space inside (`1 1/2`, whose space does
- * not break) as two of them.
- */
-export function words(tokens: readonly string[]): readonly string[] {
-  return tokens.some((token) => token.includes('\u00a0'))
-    ? tokens.flatMap((token) => token.split('\u00a0'))
-    : tokens
 }
 
 function allWords(captions: Captions): Captions {

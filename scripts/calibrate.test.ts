@@ -47,6 +47,16 @@ it('leaves out a photo that cannot be read', async () => {
   expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('2 validation photos')
 })
 
+it('refuses two photos of which the folder has one', async () => {
+  await write('two.jsonl', [
+    ['a/1.jpg', 'val'],
+    ['b/1.jpg', 'val'],
+  ])
+  expect(await run(calibrate('two.jsonl'), [1])).toContain(
+    `INVALID_DATA: Expected a/1.jpg and b/1.jpg as two photos for ${at('photos')} but received "1.jpg alone"`,
+  )
+})
+
 it('ends, and writes nothing, when no photo can be read', async () => {
   const before = await readFile(at('bundle/config.json'), 'utf8')
   await write('missing.jsonl', [

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { placeIn } from '../data/photo-files.js'
+import { checkApart, placeIn } from '../data/photo-files.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
@@ -33,6 +33,12 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   const sets = await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))
   if (sets.every(({ validation }) => validation.length === 0))
     throw expected('validation photos', '--data', 'none', 'INVALID_DATA')
+  for (const { style, validation } of sets)
+    checkApart(
+      validation.map(({ file }) => file),
+      (file) => folders.keyOf(file, style),
+      folders.folderOf(style),
+    )
   const captioner = await loadCaptioner(options.bundle)
   const examples: ConfidenceExample[] = []
   try {

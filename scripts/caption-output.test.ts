@@ -1,6 +1,9 @@
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CaptionedPhoto } from '../decoder/types.js'
 import type { CaptionFormat } from './caption-formats.js'
@@ -29,6 +32,13 @@ const photo = (...texts: string[]): CaptionedPhoto => ({
   timing: { decode: 0, encode: 0, search: 0 },
 })
 
+/** The number of a process that there was. */
+async function endedProcess(): Promise<number> {
+  const child = spawn(process.execPath, ['--eval', ''])
+  await once(child, 'exit')
+  return child.pid!
+}
+
 /** Two of three photos, one of them damaged, and then the process is gone. */
 async function halfDone(format: CaptionFormat): Promise<void> {
   const output = await opened(format)
@@ -40,7 +50,7 @@ async function halfDone(format: CaptionFormat): Promise<void> {
 const FINISHED = {
   jsonl:
     '{"file":"1.jpg","caption":"A cat.","confidence":0.5,"logProb":-1.2346,"others":["A dog."]}\n' +
-    '{"file":"2.jpg","error":"damaged"}\n{"file":"3.jpg","caption":"A bird.","confidence":0.5,"logProb":-1.2346}\n',
+    '{"file":"3.jpg","caption":"A bird.","confidence":0.5,"logProb":-1.2346}\n{"file":"2.jpg","error":"damaged"}\n',
   csv: 'file,caption,confidence,error\r\n"1.jpg","A cat.","0.5",""\r\n"2.jpg","","","damaged"\r\n"3.jpg","A bird.","0.5",""\r\n',
   coco: '[{"image_id":"1","caption":"A cat."},{"image_id":"3","caption":"A bird."}]\n',
 }
@@ -50,17 +60,44 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await halfDone(format)
     await appendFile(format === 'jsonl' ? path : `${path}.lines`, '{"file":"3.jpg","capt')
     const output = await opened(format)
-    expect([...output.done.keys()]).toEqual(['1.jpg', '2.jpg'])
-    expect(output.done.get('2.jpg')).toEqual({ file: '2.jpg', error: 'damaged' })
+    expect([...output.done]).toEqual(['1.jpg'])
     await output.write('3.jpg', photo('A bird.'))
+    await output.write('2.jpg', new Error('damaged'))
     await output.finish(['1.jpg', '2.jpg', '3.jpg'])
     await output.close()
     expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
     const beside = format === 'jsonl' ? [] : ['captions.lines']
     expect((await readdir(folder)).sort()).toEqual(['captions', ...beside, 'captions.run.json'])
+  })
+
+  it('tries a photo again that failed, until it has a caption', async () => {
+    await halfDone(format)
+    const output = await opened(format)
+    await output.write('2.jpg', photo('A fish.'))
+    await output.finish(['1.jpg', '2.jpg'])
+    await output.close()
+    const text = await readFile(path, 'utf8')
+    expect(text).toContain('A fish.')
+    expect(text).not.toContain('damaged')
     const again = await opened(format)
-    expect([...again.done.keys()]).toEqual(['1.jpg', '2.jpg', '3.jpg'])
+    expect([...again.done]).toEqual(['1.jpg', '2.jpg'])
     await again.close()
+  })
+
+  it('has one writer at a time; the lock of one that was killed is no hindrance', async () => {
+    const output = await opened(format)
+    await expect(opened(format)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      message: `Expected no other writer of ${path} but this process is writing it; if that is not so, delete ${path}.lock`,
+    })
+    await expect(opened(format, RUN, true)).rejects.toThrow('Expected no other writer')
+    await output.write('1.jpg', photo('A cat.'))
+    await output.close()
+    await writeFile(`${path}.lock`, String(await endedProcess()))
+    const again = await opened(format)
+    expect([...again.done]).toEqual(['1.jpg'])
+    await again.close()
+    expect(await readdir(folder)).not.toContain('captions.lock')
   })
 
   it('is refused to a run with other options or another bundle, whole or not', async () => {
@@ -73,6 +110,7 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await expect(opened(format, other)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
     const output = await opened(format)
     await output.write('3.jpg', photo('A bird.'))
+    await output.write('2.jpg', new Error('damaged'))
     await output.finish(['1.jpg', '2.jpg', '3.jpg'])
     await output.close()
     await expect(opened(format, other)).rejects.toMatchObject({ message })
@@ -86,6 +124,32 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await output.close()
     await (await opened(format, { count: 2 })).close()
   })
+})
+
+it.each([
+  ['jsonl', FINISHED.jsonl],
+  ['csv', FINISHED.csv],
+  ['coco', FINISHED.coco],
+] as const)('goes through a pipe as %s, of which nothing is kept', async (format, finished) => {
+  await promisify(execFile)('mkfifo', [path])
+  // Bytes that are read back from it would not come.
+  const reading = readFile(path, 'utf8')
+  const output = await opened(format)
+  expect([output.isKept, output.done.size]).toEqual([false, 0])
+  await output.write('1.jpg', photo('A cat.', 'A dog.'))
+  await output.write('3.jpg', photo('A bird.'))
+  await output.write('2.jpg', new Error('damaged'))
+  await output.finish(['1.jpg', '2.jpg', '3.jpg'])
+  await output.close()
+  expect(await reading).toBe(finished)
+  expect(await readdir(folder)).toEqual(['captions'])
+})
+
+it('refuses a folder', async () => {
+  await mkdir(path)
+  await expect(opened()).rejects.toThrow(
+    `Expected a file that can be written for ${path} but received "a folder"`,
+  )
 })
 
 it('refuses a file that no record speaks of, unless it is empty', async () => {

@@ -1,17 +1,20 @@
-import { existsSync } from 'node:fs'
+import { existsSync, fstatSync } from 'node:fs'
 import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
 import { z } from 'zod'
 import { type CaptionLine, captionLine } from '../data/caption-lines.js'
+import { lockForWriting } from '../data/lock.js'
 import type { CaptionedPhoto } from '../decoder/types.js'
 import { readJson } from '../engine/folder.js'
 import { expected, ShowtellError } from '../errors.js'
 import { type CaptionFormat, FORMATS } from './caption-formats.js'
-import { writeWhole } from './whole-file.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 /** Where captions go. */
 export interface Output {
-  /** The photos that a run before has done, by file. */
-  readonly done: ReadonlyMap<string, CaptionLine>
+  /** The photos that a run before has captioned. */
+  readonly done: ReadonlySet<string>
+  /** Whether the same command can go on with it. */
+  readonly isKept: boolean
   write(file: string, result: CaptionedPhoto | Error): Promise<void>
   /** Called once all of `files` are done. */
   finish(files: readonly string[]): Promise<void>
@@ -20,7 +23,8 @@ export interface Output {
 
 /** The standard output: a line a caption. */
 export const SCREEN: Output = {
-  done: new Map(),
+  done: new Set(),
+  isKept: false,
   async write(file, result) {
     if (result instanceof Error) return
     for (const { text, confidence } of result.captions)
@@ -34,10 +38,13 @@ export const SCREEN: Output = {
 export type Run = Readonly<Record<string, unknown>>
 
 /**
- * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole. The record
- * beside it, `….run.json`, says which run made it, so that no file holds the captions of two kinds of run.
+ * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole and has a
+ * caption; one that has an error is tried again. The record beside it, `….run.json`, says which run made it, so that no
+ * file holds the captions of two kinds of run. A pipe or a terminal, or what the standard output is, is written to and
+ * no more.
  * @param overwrite begin anew whatever is there.
- * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a record or a line that is no JSON object.
+ * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a record or a line that is no JSON
+ *   object, and while another process writes it.
  */
 export async function openOutput(
   path: string,
@@ -45,20 +52,58 @@ export async function openOutput(
   run: Run,
   overwrite: boolean,
 ): Promise<Output> {
+  await makePlace(path)
+  if (await isStream(path)) return openStream(path, format)
+  const release = lockForWriting(path, `${path}.lock`)
+  try {
+    const output = await openFile(path, format, run, overwrite)
+    return { ...output, close: () => output.close().finally(release) }
+  } catch (error) {
+    release()
+    throw error
+  }
+}
+
+/** Whether nothing can be read back from a path, or it is whatever the standard output is, as /dev/stdout. */
+async function isStream(path: string): Promise<boolean> {
+  const there = await stat(path).catch(() => undefined)
+  if (there === undefined) return false
+  const { dev, ino } = fstatSync(process.stdout.fd)
+  return !there.isFile() || (there.dev === dev && there.ino === ino)
+}
+
+async function openStream(path: string, format: CaptionFormat): Promise<Output> {
+  const out = await open(path, 'a')
+  const lines = new Map<string, CaptionLine>()
+  return {
+    done: new Set(),
+    isKept: false,
+    async write(file, result) {
+      const line = lineOf(file, result)
+      if (format === 'jsonl') await out.appendFile(FORMATS.jsonl([line]))
+      else lines.set(file, line)
+    },
+    async finish(files) {
+      if (format !== 'jsonl') await out.appendFile(FORMATS[format](files.map((file) => lines.get(file)!)))
+    },
+    close: () => out.close(),
+  }
+}
+
+async function openFile(path: string, format: CaptionFormat, run: Run, overwrite: boolean): Promise<Output> {
   // The other formats are whole or nothing: their lines are gathered beside them first, and stay there for photos that
   // come later.
   const gathered = format === 'jsonl' ? path : `${path}.lines`
   if (overwrite) await rm(gathered, { force: true })
   else await checkSame(path, gathered, run)
   await writeWhole(recordOf(path), `${JSON.stringify(run, null, 2)}\n`)
-  const done = await linesOf(gathered)
-  const lines = new Map(done)
+  const lines = await linesOf(gathered)
   const out = await open(gathered, 'a')
   return {
-    done,
+    done: new Set(lines.keys()),
+    isKept: true,
     async write(file, result) {
-      const line =
-        result instanceof Error ? { file, error: result.message } : captionLine(file, result.captions)
+      const line = lineOf(file, result)
       await out.appendFile(FORMATS.jsonl([line]))
       lines.set(file, line)
     },
@@ -68,6 +113,10 @@ export async function openOutput(
     },
     close: () => out.close(),
   }
+}
+
+function lineOf(file: string, result: CaptionedPhoto | Error): CaptionLine {
+  return result instanceof Error ? { file, error: result.message } : captionLine(file, result.captions)
 }
 
 const recordSchema = z.record(z.string(), z.unknown())
@@ -97,21 +146,24 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<void
   if (other.length > 0) refuse(`what ${path} was begun with (${told(before)})`, told(now))
 }
 
-/** The lines of photos that are done, by file; a last line that a killed process left half written is cut off. */
+/**
+ * The lines of photos that are done, by file. Those of photos that failed are taken out of the file, and a last line that
+ * a killed process left half written is cut off.
+ */
 async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
   if (!existsSync(path)) return new Map()
   const text = await readFile(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  await truncate(path, Buffer.byteLength(whole))
-  const lines = whole.split('\n').slice(0, -1)
-  return new Map(
-    lines.map((text, i) => {
-      try {
-        const line = JSON.parse(text) as CaptionLine
-        return [String(line.file), line]
-      } catch {
-        throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
-      }
-    }),
-  )
+  const texts = whole.split('\n').slice(0, -1)
+  const done = texts.flatMap((text, i): [string, CaptionLine][] => {
+    try {
+      const line = JSON.parse(text) as CaptionLine
+      return line.error === undefined ? [[String(line.file), line]] : []
+    } catch {
+      throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
+    }
+  })
+  if (done.length < texts.length) await writeWhole(path, FORMATS.jsonl(done.map(([, line]) => line)))
+  else await truncate(path, Buffer.byteLength(whole))
+  return new Map(done)
 }

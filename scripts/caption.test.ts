@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rename, rm, rmdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
@@ -39,6 +41,29 @@ it(
     await run(command)
     expect(await files()).toEqual(['1.jpg', '2.jpg', '3.Jpg'])
     expect(await readFile(at('photos/1.jpg.xmp'), 'utf8')).toContain('AltText')
+  },
+  TIMEOUT,
+)
+
+it(
+  'tries a photo again that failed, and goes through /dev/stdout, into a pipe or a file',
+  async () => {
+    await mkdir(at('some'))
+    const photo = await readFile(at('photos/2.jpg'))
+    await writeFile(at('some/half.jpg'), photo.subarray(0, 400))
+    const command = ['caption', at('some'), ...caption().slice(2)]
+    const written = [...command, '--output', at('some.jsonl')]
+    expect(await run(written, [1])).toContain(`skipped ${at('some/half.jpg')}`)
+    await writeFile(at('some/half.jpg'), photo)
+    await run(written)
+    const lines = await readFile(at('some.jsonl'), 'utf8')
+    expect(JSON.parse(lines)).toMatchObject({ file: at('some/half.jpg'), caption: expect.any(String) })
+    for (const into of ['| cat', `> ${at('redirected')}; cat ${at('redirected')}`]) {
+      const script = `"$0" --import tsx scripts/main.ts "$@" --output /dev/stdout ${into}`
+      const args = ['-c', script, process.execPath, ...command]
+      expect((await promisify(execFile)('bash', args, { cwd: ROOT })).stdout).toBe(lines)
+    }
+    for (const beside of ['run.json', 'lock']) expect(existsSync(`/dev/stdout.${beside}`)).toBe(false)
   },
   TIMEOUT,
 )

@@ -108,14 +108,10 @@ async function captionTo(
     process.stderr.write(`${message}\n`)
     process.exitCode = 1
   }
-  for (const file of files) {
-    const error = output.done.get(file)?.error
-    if (error !== undefined) complain(`skipped ${file}: ${error}`)
-  }
   const remaining = files.filter((file) => !output.done.has(file))
   let count = files.length - remaining.length
   let undone = 0
-  const bar = output === SCREEN ? undefined : progressBar('caption', files.length, count)
+  const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
   try {
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
       count++
@@ -138,8 +134,9 @@ async function captionTo(
     bar?.stop()
   }
   if (count === files.length && undone === 0) return output.finish(files)
-  const again =
-    output === SCREEN ? '' : `; the same command${options.overwrite ? ' without --overwrite' : ''} goes on`
+  const again = output.isKept
+    ? `; the same command${options.overwrite ? ' without --overwrite' : ''} goes on`
+    : ''
   if (count === files.length) {
     process.stderr.write(`${undone} of ${files.length} photos are left${again}\n`)
     return

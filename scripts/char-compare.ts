@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Backend } from '../engine/backends.js'
 import { type CharacterModel, ofSize, sizeOf } from '../language/character-model.js'
 import { evaluateText } from './char-bundle.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
@@ -18,10 +19,12 @@ interface Row {
 /**
  * `showtell char compare`: trains models of as many parameters as the one given, on as many characters, and makes a
  * table of what each says of the held-out ones. What was trained before is not trained again.
+ * @param engine what the held-out characters are read on, the one that trains: another would be the current one then.
  */
 export async function compareModels(
   given: CharacterTraining,
   names: readonly string[],
+  engine: Backend | 'auto',
   signal: AbortSignal,
 ): Promise<void> {
   const parameters = sizeOf(given.model.parameters)
@@ -33,7 +36,7 @@ export async function compareModels(
     await mkdir(out, { recursive: true })
     process.stderr.write(`\n${name}: ${model.config.units} units\n`)
     if (!(await trainCharacters({ ...given, model, out }, signal))) return
-    const { nats } = await evaluateText(join(out, 'bundle'), given.text, { engine: 'auto' }, signal)
+    const { nats } = await evaluateText(join(out, 'bundle'), given.text, { engine }, signal)
     rows.push({ name, model, nats, ...(await curvesOf(name, join(out, 'log.jsonl'))) })
     await report(given, rows)
   }

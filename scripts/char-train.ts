@@ -8,7 +8,7 @@ import { type CharacterModel, sizeOf } from '../language/character-model.js'
 import { stepOf } from '../language/character-runtime.js'
 import { CharacterTask, type Reading } from '../language/character-task.js'
 import { type Characters, splitText } from '../language/characters.js'
-import { write } from '../language/reading.js'
+import { beginning, write } from '../language/reading.js'
 import { type Recipe, Training } from '../language/training.js'
 import { Random } from '../random.js'
 import { runTraining } from './run-training.js'
@@ -75,7 +75,7 @@ async function drawn(
   )
   try {
     const random = new Random(recipe.seed, 'sample', step)
-    const prime = characters.encode('\n', 0)
+    const prime = beginning(characters)
     const ids = await write({ step: stepOf(ops, model, tensors) }, model, { ...SAMPLE, prime, random })
     return characters.decode(ids)
   } finally {

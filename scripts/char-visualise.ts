@@ -1,12 +1,13 @@
 import { readText } from '../data/text-file.js'
 import type { Engine } from '../engine/backends.js'
+import { expected } from '../errors.js'
 import type { TextState } from '../language/character-runtime.js'
-import { followers, textSignals, tracesOf } from '../language/hidden.js'
-import { read, write } from '../language/reading.js'
+import { followers, textSignals, tracedStates, tracesOf } from '../language/hidden.js'
+import { beginning, read, write } from '../language/reading.js'
 import { Random } from '../random.js'
 import { withBundle } from './char-bundle.js'
 import { hiddenPage, hiddenPicture } from './hidden-page.js'
-import { writeWhole } from './whole-file.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 /** Units shown of those that follow something. */
 const SHOWN = 12
@@ -17,14 +18,23 @@ export async function visualise(
   path: string | undefined,
   options: { length: number; seed: number; out: string; engine: Engine },
 ): Promise<void> {
+  const { length, out } = options
+  for (const ending of ['html', 'svg']) await makePlace(`${out}.${ending}`)
   await withBundle(place, options.engine, async ({ model, characters }, runtime) => {
+    if (tracedStates(model.states).length === 0)
+      throw expected('a model with a hidden state', place, model.config.model)
     const own = async () => {
       const random = new Random(options.seed, 'sample')
-      const prime = characters.encode('\n', 0)
-      return write(runtime, model, { prime, length: options.length, temperature: 0.8, topP: 1, random })
+      return write(runtime, model, {
+        prime: beginning(characters),
+        length,
+        temperature: 0.8,
+        topP: 1,
+        random,
+      })
     }
-    const ids = path === undefined ? await own() : characters.encode(await readText(path, 'a text'))
-    const text = ids.subarray(0, options.length)
+    const text =
+      path === undefined ? await own() : characters.encode(await begun(path, length), undefined, path)
     const states: TextState[] = []
     for await (const { state } of read(runtime, model, text)) states.push(state)
     const units = tracesOf(states)
@@ -35,12 +45,22 @@ export async function visualise(
     }))
     const title = `${units.length} units of ${model.config.model} over ${tokens.length} characters`
     const shown = { title, tokens, units, rankings }
-    await writeWhole(`${options.out}.html`, hiddenPage(shown))
-    await writeWhole(`${options.out}.svg`, hiddenPicture(shown))
+    await writeWhole(`${out}.html`, hiddenPage(shown))
+    await writeWhole(`${out}.svg`, hiddenPicture(shown))
     for (const { name, followers: best } of rankings)
       process.stdout.write(
         `${name}: ${best.map(({ unit, correlation }) => `${units[unit]!.name} (${correlation.toFixed(2)})`).join(', ') || 'nothing of it in this text'}\n`,
       )
-    process.stderr.write(`wrote ${options.out}.html and ${options.out}.svg\n`)
+    process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
   })
+}
+
+/** The first characters of a text file: what the model does not know after them is no matter. */
+async function begun(path: string, length: number): Promise<string> {
+  const text = await readText(path, 'a text')
+  if (text === '') throw expected('a text with characters', path, text, 'INVALID_DATA')
+  // A character is two code units at most.
+  return Array.from(text.slice(0, 2 * length))
+    .slice(0, length)
+    .join('')
 }

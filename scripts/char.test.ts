@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { killAtWork, run } from './fixtures/commands.js'
+import { killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
 
@@ -17,6 +17,11 @@ beforeAll(async () => {
   await writeFile(at('text.txt'), text)
 })
 afterAll(() => rm(folder, { recursive: true }))
+
+const tiny = [
+  ...['--engine', 'cpu', '--units', '4', '--embedding-size', '3', '--rows', '2', '--length', '4'],
+  ...['--steps', '2', '--warm-up-steps', '1', '--learning-rate', '0.02'],
+]
 
 describe('showtell char', () => {
   it(
@@ -58,11 +63,58 @@ describe('showtell char', () => {
       await run(['char', 'evaluate', at('whole/bundle'), at('marked.txt'), '--all'])
       await run(['char', 'sample', at('whole/bundle'), '--length', '20', '--prime', 'the cat'])
       expect(await run(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'], [1])).toContain(
-        'INVALID_DATA: Expected one of the',
+        'characters known for --prime but received "Z"',
       )
       await run(['char', 'visualise', at('whole/bundle'), '--length', '60', '--out', at('hidden')])
       expect(await readFile(at('hidden.html'), 'utf8')).toContain('24 units of lstm over 60 characters')
       expect(await readFile(at('hidden.svg'), 'utf8')).toContain('position in a word: unit cell')
+    },
+    2 * MINUTES,
+  )
+
+  it(
+    'sample and visualise take a model whose text has no line break, and visualise what it knows of a text',
+    async () => {
+      await writeFile(at('line.txt'), 'abab '.repeat(60))
+      await run(['char', 'train', at('line.txt'), '--out', at('line'), ...tiny])
+      const bundle = at('line/bundle')
+      expect(await outputOf(['char', 'sample', bundle, '--length', '20'], '')).toMatch(/^[ab ]{20}\n$/)
+      expect(await outputOf(['char', 'sample', bundle, '--length', '20', '--prime', 'ba'], '')).toMatch(
+        /^ba[ab ]{20}\n$/,
+      )
+      expect(await run(['char', 'sample', bundle, '--seed', 'abc'], [1])).toContain(
+        'INVALID_ARGUMENT: Expected an integer of 0 or more for --seed but received "abc"',
+      )
+      await writeFile(at('half.txt'), 'ab bZ')
+      const shown = (text: string, length: string, codes = [0]): Promise<string> =>
+        run(['char', 'visualise', bundle, at(text), '--length', length, '--out', at('new/v')], codes)
+      await shown('half.txt', '4')
+      expect(await readFile(at('new/v.html'), 'utf8')).toContain('over 4 characters')
+      expect(await shown('half.txt', '5', [1])).toContain(`known for ${at('half.txt')} but received "Z"`)
+      await writeFile(at('empty.txt'), '')
+      expect(await shown('empty.txt', '5', [1])).toContain('INVALID_DATA: Expected a text with characters')
+      for (const length of ['0', 'abc'])
+        expect(await shown('half.txt', length, [1])).toContain('Expected a positive integer for --length')
+    },
+    2 * MINUTES,
+  )
+
+  it(
+    'visualise refuses a model without a hidden state, and a place that is taken before it reads',
+    async () => {
+      await run(['char', 'train', at('text.txt'), '--out', at('window'), '--model', 'window-1', ...tiny])
+      const command = ['char', 'visualise', at('window/bundle'), '--out']
+      expect(await run([...command, at('w')], [1])).toContain(
+        `Expected a model with a hidden state for ${at('window/bundle')} but received "window-1"`,
+      )
+      await mkdir(at('taken.html'))
+      expect(await run([...command, at('taken')], [1])).toContain(
+        `Expected a file that can be written for ${at('taken.html')}`,
+      )
+      const joined = ['--model', 'window-3', '--connection', 'residual']
+      expect(
+        await run(['char', 'train', at('text.txt'), '--out', at('w3'), ...tiny, ...joined], [1]),
+      ).toContain('INVALID_ARGUMENT: Expected plain for connection of window-3 but received "residual"')
     },
     2 * MINUTES,
   )
@@ -78,6 +130,8 @@ describe('showtell char', () => {
       ]
       const said = await run(command)
       expect(said).toContain('gru: ')
+      expect(said).toContain('read (TensorFlow.js cpu)')
+      expect(said).not.toContain('read (onnx)')
       const table = await readFile(at('compared/models.md'), 'utf8')
       const rows = table.split('\n').filter((line) => /^\| (gru|window)/.test(line))
       expect(rows.map((row) => row.split('|')[1]!.trim())).toEqual(['gru', 'window-3'])

@@ -7,18 +7,21 @@ import { expected } from '../errors.js'
 import { CharacterModel, characterConfigSchema, MODELS } from '../language/character-model.js'
 import { readingSchema } from '../language/character-task.js'
 import { Characters } from '../language/characters.js'
-import { write } from '../language/reading.js'
-import { recipeSchema } from '../language/training.js'
+import { beginning, write } from '../language/reading.js'
+import { recipeDropping } from '../language/training.js'
 import { Random } from '../random.js'
 import { evaluateText, withBundle } from './char-bundle.js'
 import { compareModels } from './char-compare.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { visualise } from './char-visualise.js'
 import { interruptible } from './interrupt.js'
-import { addSchemaOptions, fromOptions } from './schema-options.js'
+import { addSchemaOptions, fromOptions, natural, positive } from './schema-options.js'
 
 /** The recipe for a megabyte of text, by which the model that ships was trained: an hour and a half on one core. */
 const RECIPE = { steps: 1900, learningRate: 4e-3, dropout: 0.25 }
+const recipeSchema = recipeDropping(
+  'the vectors of the characters, of what layers hand on and of what comes out',
+)
 /** With memory and without. */
 const COMPARED = ['lstm', 'gru', 'rnn', 'window-3', 'window-1']
 
@@ -42,7 +45,7 @@ export function register(program: Command): void {
       const signal = interruptible()
       const unknown = options.models.find((name: string) => !MODELS.includes(name))
       if (unknown !== undefined) throw expected(`one of ${MODELS.join(', ')}`, 'models', unknown)
-      await compareModels(await trainingOf(text, options), options.models, signal)
+      await compareModels(await trainingOf(text, options), options.models, options.engine, signal)
     })
   char
     .command('evaluate')
@@ -56,11 +59,11 @@ export function register(program: Command): void {
     .command('sample')
     .description('write text')
     .argument('<bundle>', 'folder of a character model')
-    .option('--prime <text>', 'what it goes on from', '\n')
-    .option('--length <n>', 'characters to write', Number, 500)
+    .option('--prime <text>', 'what it goes on from; the beginning of a line when absent')
+    .option('--length <n>', 'characters to write', positive('--length'), 500)
     .option('--temperature <x>', 'below 1 surer, above 1 wilder', Number, 0.8)
     .option('--top-p <x>', 'only the likeliest characters that together have this probability', Number, 1)
-    .option('--seed <n>', 'same seed, same text', Number, 1)
+    .option('--seed <n>', 'same seed, same text', natural('--seed'), 1)
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .action(sample)
   char
@@ -68,8 +71,8 @@ export function register(program: Command): void {
     .description('a page of a text coloured by what units of the model do, and a picture of the clearest')
     .argument('<bundle>', 'folder of a character model')
     .argument('[text]', 'a text file; without one the model writes a text itself')
-    .option('--length <n>', 'characters of it', Number, 2000)
-    .option('--seed <n>', 'of the text that the model writes', Number, 1)
+    .option('--length <n>', 'characters of it', positive('--length'), 2000)
+    .option('--seed <n>', 'of the text that the model writes', natural('--seed'), 1)
     .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .action(visualise)
@@ -115,7 +118,7 @@ async function evaluate(place: string, path: string, options: { all?: boolean; e
 }
 
 interface SampleFlags {
-  prime: string
+  prime?: string
   length: number
   temperature: number
   topP: number
@@ -124,10 +127,9 @@ interface SampleFlags {
 }
 
 async function sample(place: string, { prime, seed, engine, ...options }: SampleFlags): Promise<void> {
-  if (!Number.isInteger(options.length) || options.length < 1)
-    throw expected('an integer of 1 or more', 'length', options.length)
   await withBundle(place, engine, async ({ model, characters }, runtime) => {
-    const given = { ...options, prime: characters.encode(prime), random: new Random(seed, 'sample') }
-    process.stdout.write(`${prime}${characters.decode(await write(runtime, model, given))}\n`)
+    const from = prime === undefined ? beginning(characters) : characters.encode(prime, undefined, '--prime')
+    const given = { ...options, prime: from, random: new Random(seed, 'sample') }
+    process.stdout.write(`${prime ?? ''}${characters.decode(await write(runtime, model, given))}\n`)
   })
 }

@@ -82,6 +82,34 @@ it(
 )
 
 it(
+  'showtell classify evaluate judges the test split, which train does not see, and with --all every text once',
+  async () => {
+    const of = (split: string, count: number) =>
+      Array.from({ length: count }, (_, i) => ({
+        text: `${i % 2 ? 'red' : 'dog'} ${split} ${i}`,
+        label: `${i % 2}`,
+        split,
+      }))
+    const texts = [...of('train', 8), ...of('restval', 4), ...of('dev', 6), ...of('test', 3)]
+    await writeFile(at('splits.jsonl'), texts.map((text) => JSON.stringify(text)).join('\n'))
+    const command = ['classify', 'train', at('splits.jsonl'), '--out', at('splits'), ...small]
+    expect(await run([...command, '--steps', '3'])).toContain('12 texts to train, 6 held out')
+    const judged = (...more: string[]): Promise<string> =>
+      outputOf(['classify', 'evaluate', at('splits/bundle'), '--engine', 'cpu', ...more], '')
+    expect(await judged(at('splits.jsonl'))).toMatch(/\d of 3 right/)
+    expect(await judged(at('splits.jsonl'), '--all')).toMatch(/\d of 21 right/)
+    await writeFile(
+      at('unsplit.jsonl'),
+      of('', 60)
+        .map(({ text, label }) => JSON.stringify({ text, label }))
+        .join('\n'),
+    )
+    expect(await judged(at('unsplit.jsonl'), '--all')).toMatch(/\d of 60 right/)
+  },
+  2 * MINUTES,
+)
+
+it(
   'showtell classify train ends when it fails at work, and tells when it is interrupted',
   async () => {
     const command = (out: string): string[] => [

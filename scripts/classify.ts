@@ -19,7 +19,7 @@ import {
   readLabelledCaptions,
   wordsOf,
 } from '../language/classifier-texts.js'
-import { recipeSchema, Training } from '../language/training.js'
+import { recipeDropping, Training } from '../language/training.js'
 import { confusionTable } from './confusion-table.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
@@ -29,6 +29,7 @@ import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
 const RECIPE = { steps: 1000, learningRate: 2e-3, dropout: 0.3 }
+const recipeSchema = recipeDropping('the word vectors and of what the network says of the whole text')
 /** Lines of the standard input judged at once. */
 const BATCH = 256
 
@@ -49,9 +50,11 @@ export function register(program: Command): void {
   withTexts(
     command
       .command('evaluate')
-      .description('how many of the texts held out get their label, and which they get')
+      .description(
+        'how many texts get their label, and which they get: those of the test split, or where a file has none those held out',
+      )
       .argument('<bundle>', 'folder of a classifier')
-      .option('--all', 'judge those too that train learns from'),
+      .option('--all', 'judge those too that train learns from or validates with'),
   ).action(evaluate)
   command
     .command('predict')
@@ -69,7 +72,10 @@ interface Source {
 
 function withTexts(command: Command): Command {
   return command
-    .argument('[texts]', 'a file with {"text": …, "label": …} in each line, and "split" where it has one')
+    .argument(
+      '[texts]',
+      'a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val or dev to validate with, test kept for evaluate',
+    )
     .option('--data <label=captions...>', 'instead of it, caption files to be told apart')
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
 }
@@ -114,7 +120,7 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
   )
   await mkdir(out, { recursive: true })
   const task = new ClassificationTask(model, vocabulary, train, held, { ...recipe, batchSize })
-  const setting = { model: model.config, batchSize, data: dataSum(texts) }
+  const setting = { model: model.config, batchSize, data: dataSum({ train, held }) }
   const training = new Training(task, recipe, out, setting)
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
   if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'text' }, signal))) return
@@ -135,9 +141,10 @@ async function evaluate(
   { data, all, engine }: Source & { all?: boolean },
 ): Promise<void> {
   const bundle = await readClassifierBundle(place)
-  const [{ train, held }, where] = await textsOf(path, data)
-  const texts = all ? [...train, ...held] : held
-  if (texts.length === 0) throw expected('texts', `what is held out of ${where}`, 'none', 'INVALID_DATA')
+  const [{ train, held, judged }, where] = await textsOf(path, data)
+  // What is judged may be what was held out.
+  const texts = all ? [...new Set([...train, ...held, ...judged])] : judged
+  if (texts.length === 0) throw expected('texts', `what is to be judged of ${where}`, 'none', 'INVALID_DATA')
   const { labels } = bundle.model.config
   checkLabels(labels, texts, where)
   const counts = await withWeights(bundle, engine, async (ops, weights) =>

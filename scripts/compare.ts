@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readdir } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import type { Example } from '../data/batches.js'
 import { FeatureStore } from '../data/feature-store.js'
+import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
@@ -62,7 +63,9 @@ export function register(program: Command): void {
     )
     .option('--steps <n>', 'the budget: steps of each variant', Number, 300)
     .option('--validations <n>', 'points of the validation curves', Number, 5)
-  addTrainingOptions(command, RECIPE).action(compare)
+  addTrainingOptions(command, RECIPE).action((options: Options) =>
+    whileLocked(options.out, () => compare(options)),
+  )
 }
 
 async function compare(options: Options): Promise<void> {
@@ -89,7 +92,6 @@ async function compare(options: Options): Promise<void> {
     train.flatMap(({ captions }) => captions),
     { minimumCount: options.minimumCount, styles },
   )
-  await mkdir(options.out, { recursive: true })
   const folders = await readdir(options.out)
   const begun = folders.some((name) => existsSync(join(options.out, name, 'settings.json')))
   await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, begun)

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
+import type { CaptionedImage } from '../data/captions.js'
 import { placeIn } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
-import { tokenize } from '../data/tokenizer.js'
+import { tokenize, words } from '../data/tokenizer.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import type { ScoredImage } from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import type { Evaluation } from '../metrics/evaluation.js'
 import { extremes } from '../metrics/report.js'
-import { words } from '../metrics/score.js'
 import { writeWhole } from './whole-file.js'
 
 const PICTURE_TYPES: Readonly<Record<string, string>> = {
@@ -53,6 +53,23 @@ export async function frequencies(file: string): Promise<DocumentFrequencies> {
       cause,
     })
   }
+}
+
+/** The first of some images whose photo can be read, undefined where none can. */
+export async function firstReadable(
+  images: readonly CaptionedImage[],
+  folder: string,
+): Promise<CaptionedImage | undefined> {
+  // Loaded here, so that scoring a file needs no decoder of photos.
+  const { decodeImage } = await import('../encoder/image.js')
+  for (const image of images) {
+    const isReadable = await decodeImage(placeIn(folder, image.file), 1).then(
+      () => true,
+      () => false,
+    )
+    if (isReadable) return image
+  }
+  return undefined
 }
 
 /** The pictures that the report shows. */

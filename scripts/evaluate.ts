@@ -1,10 +1,9 @@
-import { access, constants } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
-import { placeIn } from '../data/photo-files.js'
+import { checkApart, nameIn, placeIn } from '../data/photo-files.js'
 import { readText } from '../data/text-file.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { expected } from '../errors.js'
 import {
   type Candidate,
   joinReferences,
@@ -13,8 +12,9 @@ import {
   parseImageList,
   type ScoredImage,
 } from '../metrics/candidates.js'
-import { evaluate } from '../metrics/evaluation.js'
+import { checkPeople, evaluate } from '../metrics/evaluation.js'
 import { startMeteor } from '../metrics/meteor/process.js'
+import { checkParaphrases } from '../metrics/meteor/resources.js'
 import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
@@ -22,6 +22,7 @@ import { textReport } from '../metrics/report-rows.js'
 import { addCaptionOptions, bundleOption, CAPTION_OPTIONS, captionRequest } from './caption-options.js'
 import {
   extremeCaptions,
+  firstReadable,
   frequencies,
   picturesOf,
   saveFrequencies,
@@ -56,6 +57,9 @@ interface Options {
 }
 
 const BATCH = 16
+/** What messages call the place of captions that are made here. */
+const CAPTIONER = 'the captioner'
+
 /** `showtell evaluate`: the COCO scores of a result file, or of a captioner. */
 export function register(program: Command): void {
   const command = program
@@ -76,7 +80,7 @@ export function register(program: Command): void {
     .option('--split <name>', 'only the references of this split')
     .option('--images <folder>', 'photos: to caption, and to show in the report')
     .addOption(bundleOption())
-    .option('--limit <n>', 'only the first n images', positive('--limit'))
+    .option('--limit <n>', 'only the first n images of the references', positive('--limit'))
     .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
     .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
     .option('--training <files...>', 'caption files trained on, as for train: how many captions are copied?')
@@ -119,19 +123,24 @@ async function run(options: Options): Promise<void> {
     ...(format === undefined ? {} : { format }),
     ...(split === undefined ? {} : { split }),
   })
-  // Before photos are captioned, which takes long: a place that cannot be written, or a file that is not there, shows now.
+  // Before photos are captioned, which takes long: a place that cannot be written, or a file that is no good, shows now.
   await checkPlaces(options)
   const wanted =
     onlyIds === undefined ? all : parseImageList(await readText(onlyIds, 'a list of images'), all, onlyIds)
+  // The same images whether their captions are made or read.
+  const references = wanted.slice(0, limit)
   if (options.candidates === undefined && options.images === undefined && options.saveDocumentFrequencies) {
-    await saveFrequencies(options.saveDocumentFrequencies, wanted.slice(0, limit))
+    await saveFrequencies(options.saveDocumentFrequencies, references)
     return
   }
-  /** A file's captions of the wanted images. */
+  /** A file's captions of these images. */
   const candidatesIn = async (file: string): Promise<Candidate[]> =>
-    ofImages(parseCandidates(await readText(file, 'captions'), file, warn), wanted, all)
-  const references = options.candidates === undefined ? wanted.slice(0, limit) : wanted
-  const others = options.compare === undefined ? undefined : await candidatesIn(options.compare)
+    ofImages(parseCandidates(await readText(file, 'captions'), file, warn), references, all)
+  const { compare } = options
+  const compared =
+    compare === undefined
+      ? undefined
+      : captionsById(joinReferences(await candidatesIn(compare), references, compare, warn))
   const known = {
     ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
     ...(options.subjects === undefined
@@ -143,22 +152,17 @@ async function run(options: Options): Promise<void> {
   }
   const candidates =
     options.candidates === undefined
-      ? await captionPhotos(references, options, warn)
+      ? await captionPhotos(references, options, compared, warn)
       : await candidatesIn(options.candidates)
-  const where = options.candidates ?? 'the captioner'
-  const images = joinReferences(candidates, references, where, warn).slice(0, limit)
+  const images = joinReferences(candidates, references, options.candidates ?? CAPTIONER, warn)
   if (options.reliability !== undefined && images.every(({ confidence }) => confidence === undefined))
     throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
-  const compared =
-    others === undefined
-      ? undefined
-      : otherCaptions(joinReferences(others, wanted, options.compare!, warn), images, options.compare!, where)
   const { paraphrases } = options
   const evaluation = await evaluate(images, {
     meteor: startMeteor(paraphrases === undefined ? {} : { paraphrases }),
     samples: options.samples,
     people: options.people === true,
-    ...(compared === undefined ? {} : { other: compared }),
+    ...(compared === undefined ? {} : { other: otherCaptions(compared, images, options) }),
     ...known,
   })
   process.stdout.write(textReport(evaluation))
@@ -189,24 +193,23 @@ async function checkPlaces(options: Options): Promise<void> {
   const { json, html, reliability, extremes, saveDocumentFrequencies, paraphrases } = options
   for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
     if (place !== undefined) await makePlace(place)
-  if (paraphrases === undefined) return
-  await access(paraphrases, constants.R_OK).catch((cause) => {
-    throw new ShowtellError('NOT_FOUND', `Expected paraphrases at ${paraphrases}: ${messageOf(cause)}`, {
-      where: paraphrases,
-      cause,
-    })
-  })
+  if (paraphrases !== undefined) await checkParaphrases(paraphrases)
 }
 
-/** The captioner's captions of the photos of the references. */
+/**
+ * The captioner's captions of the photos of the references.
+ * @param others those of `--compare`
+ */
 async function captionPhotos(
   references: readonly CaptionedImage[],
   options: Options,
+  others: OtherCaptions | undefined,
   warn: (warning: string) => void,
 ): Promise<Candidate[]> {
   const folder = options.images
   if (folder === undefined)
     throw expected('--candidates, or --images to caption', 'showtell evaluate', 'neither')
+  await checkPhotos(references, folder, options, others)
   const request = captionRequest(options)
   // Loaded here, so that scoring a file needs no model.
   const { loadCaptioner } = await import('../decoder/captioner.js')
@@ -234,19 +237,43 @@ async function captionPhotos(
   return found
 }
 
-/** Another file's captions of the images, in their order. */
+/** What scoring would stumble over once the photos are captioned. Those that cannot be read are not scored. */
+async function checkPhotos(
+  references: readonly CaptionedImage[],
+  folder: string,
+  options: Options,
+  others: OtherCaptions | undefined,
+): Promise<void> {
+  checkApart(
+    references.map(({ file }) => file),
+    (file) => nameIn(folder, file),
+    folder,
+  )
+  const lonely = options.people ? references.filter(({ captions }) => captions.length < 2) : []
+  const one = await firstReadable(lonely, folder)
+  if (one !== undefined) checkPeople([{ id: one.id, references: one.captions }])
+  const lacking = others === undefined ? [] : references.filter(({ id }) => !others.has(id))
+  const other = await firstReadable(lacking, folder)
+  if (others !== undefined && other !== undefined) otherCaptions(others, [other], options)
+}
+
+/** Captions by the ids of their images. */
+type OtherCaptions = ReadonlyMap<string, string>
+
+function captionsById(images: readonly ScoredImage[]): OtherCaptions {
+  return new Map(images.map(({ id, candidate }) => [id, candidate]))
+}
+
+/** The captions of `--compare` of the images, in their order. */
 function otherCaptions(
-  others: readonly ScoredImage[],
-  images: readonly ScoredImage[],
-  file: string,
-  /** What the images have captions of. */
-  where: string,
+  others: OtherCaptions,
+  images: readonly { readonly id: string }[],
+  { compare, candidates = CAPTIONER }: Options,
 ): string[] {
-  const captions = new Map(others.map(({ id, candidate }) => [id, candidate]))
   return images.map(({ id }) => {
-    const caption = captions.get(id)
+    const caption = others.get(id)
     if (caption === undefined)
-      throw expected(`a caption of image ${id}, as of ${where},`, file, 'none', 'INVALID_DATA')
+      throw expected(`a caption of image ${id}, as of ${candidates},`, compare!, 'none', 'INVALID_DATA')
     return caption
   })
 }

@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { register } from './gradient-flow.js'
 
 const running = vi.hoisted(() => new Set<object>())
+const measured = vi.hoisted(() => vi.fn())
 vi.mock('./progress.js', () => ({
   progressBar() {
     const bar = { update() {}, stop: () => running.delete(bar) }
@@ -15,17 +16,39 @@ vi.mock('./progress.js', () => ({
 }))
 vi.mock('../rnn/gradient-flow.js', async (original) => ({
   ...(await original<typeof import('../rnn/gradient-flow.js')>()),
-  flowOverTime() {
-    throw new Error('out of memory')
-  },
+  flowOverTime: measured,
+  flowOverDepth: () => [[1, 1]],
+  weightGradients: () => ({ w: Float32Array.of(1) }),
 }))
 
-it('leaves no bar behind that would keep the process when a measurement fails', async () => {
-  const out = await mkdtemp(join(tmpdir(), 'gradient-flow-'))
+let out: string
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), 'gradient-flow-'))
+})
+afterAll(() => rm(out, { recursive: true }))
+
+const gradientFlow = (...more: string[]): Promise<unknown> => {
   const program = new Command()
   register(program)
-  const command = ['gradient-flow', '--engine', 'cpu', '--out', out]
-  await expect(program.parseAsync(command, { from: 'user' })).rejects.toThrow('out of memory')
+  return program.parseAsync(['gradient-flow', '--engine', 'cpu', '--out', out, ...more], { from: 'user' })
+}
+
+it('leaves no bar behind that would keep the process when a measurement fails', async () => {
+  measured.mockImplementation(() => {
+    throw new Error('out of memory')
+  })
+  await expect(gradientFlow()).rejects.toThrow('out of memory')
   expect(running.size).toBe(0)
-  await rm(out, { recursive: true })
+})
+
+it('writes its files aside and renames them', async () => {
+  measured.mockReturnValue({ hidden: [[1, 1]], cell: [[1, 1]] })
+  // What a killed run has left aside is used up by the next.
+  for (const ending of ['svg', 'md']) await writeFile(join(out, `gradient-flow.${ending}.part`), 'half')
+  await gradientFlow()
+  expect((await readdir(out)).sort()).toEqual(['gradient-flow.md', 'gradient-flow.svg'])
+})
+
+it.each(['abc', '1.5'])('has no seed %s', async (seed) => {
+  await expect(gradientFlow('--seed', seed)).rejects.toThrow('Expected an integer of 0 or more for --seed')
 })

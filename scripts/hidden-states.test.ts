@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -27,4 +27,16 @@ it('writes page and picture into a folder of its own, and refuses a place that i
   expect(await shown('taken', [1])).toContain(
     `INVALID_ARGUMENT: Expected a file that can be written for ${at('taken.svg')} but received "a folder"`,
   )
+}, 60_000)
+
+it('leaves out a photo that cannot be read, and writes nothing where none can', async () => {
+  await writeFile(at('broken.jpg'), 'no photo')
+  const of = (photos: string[], out: string): Promise<string> =>
+    run(['hidden-states', ...photos, '--bundle', at('bundle'), '--engine', 'cpu', '--out', at(out)], [1])
+  expect(await of([at('broken.jpg'), PHOTO], 'some')).toMatch(/^left out: .*broken\.jpg/m)
+  expect(await readFile(at('some.html'), 'utf8')).toMatch(/over the \d+ words of 1 captions/)
+  expect(await of([at('broken.jpg')], 'none')).toContain(
+    'INVALID_DATA: Expected at least one photo that can be read for hidden-states but received "none"',
+  )
+  expect((await readdir(folder)).filter((name) => name.startsWith('none'))).toEqual([])
 }, 60_000)

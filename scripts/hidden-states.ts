@@ -9,10 +9,12 @@ import { tensorFlowRuntime } from '../decoder/tensorflow-runtime.js'
 import { decodeImage } from '../encoder/image.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { expected, ShowtellError } from '../errors.js'
 import { followers, type Signal, tracesOf } from '../language/hidden.js'
 import type { CellState } from '../rnn/cell.js'
 import { hiddenPage, hiddenPicture } from './hidden-page.js'
 import { interruptible } from './interrupt.js'
+import { leftOut } from './left-out.js'
 import { progressBar } from './progress.js'
 import { makePlace, writeWhole } from './whole-file.js'
 
@@ -47,15 +49,18 @@ async function hiddenStates(photos: string[], { bundle: place, out, engine }: Op
   const bar = progressBar('caption', photos.length)
   const captions: { words: readonly string[]; states: States[] }[] = []
   try {
-    for (const photo of photos) {
+    for (const [i, photo] of photos.entries()) {
       signal.throwIfAborted()
-      captions.push(await captionWithStates(bundle, runtime, photo))
-      bar.update(captions.length)
+      const pixels = await pixelsOf(photo, bundle.encoder.imageSize)
+      if (pixels !== undefined) captions.push(await captionWithStates(bundle, runtime, pixels))
+      bar.update(i + 1)
     }
   } finally {
     bar.stop()
     await runtime.close()
   }
+  if (captions.length === 0)
+    throw expected('at least one photo that can be read', 'hidden-states', 'none', 'INVALID_DATA')
   const words = captions.flatMap((caption) => caption.words)
   const traces = tracesOf(captions.flatMap(({ states }) => states))
   const rankings = wordSignals(captions.map((caption) => caption.words)).map((wanted) => ({
@@ -68,21 +73,32 @@ async function hiddenStates(photos: string[], { bundle: place, out, engine }: Op
     name,
     values: Float32Array.from(tokens, (_, i) => (i % 2 === 0 ? values[i / 2]! : 0)),
   }))
-  const title = `${units.length} units of the decoder over the ${words.length} words of ${photos.length} captions`
+  const title = `${units.length} units of the decoder over the ${words.length} words of ${captions.length} captions`
   const shown = { title, tokens, units, rankings }
   await writeWhole(`${out}.html`, hiddenPage(shown))
   await writeWhole(`${out}.svg`, hiddenPicture(shown))
   process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
 }
 
+/** Undefined for a photo that cannot be read, which is told; the others go on and the exit code is 1. */
+async function pixelsOf(photo: string, size: number): Promise<Uint8Array | undefined> {
+  try {
+    return await decodeImage(photo, size)
+  } catch (error) {
+    if (!(error instanceof ShowtellError)) throw error
+    leftOut(error)
+    process.exitCode = 1
+    return undefined
+  }
+}
+
 /** The caption that the search finds, and the states of the decoder after each of its words. */
 async function captionWithStates(
   bundle: Bundle,
   runtime: Runtime,
-  photo: string,
+  pixels: Uint8Array,
 ): Promise<{ words: readonly string[]; states: States[] }> {
-  const { vocabulary, encoder, config } = bundle
-  const pixels = await decodeImage(photo, encoder.imageSize)
+  const { vocabulary, config } = bundle
   const captioning = new Captioning(bundle, runtime)
   const { captions } = await captioning.caption(pixels, 1, captionOptionsSchema.parse({}))
   const { tokens: words } = captions[0]![0]!

@@ -1,3 +1,4 @@
+import { whileLocked } from '../data/lock.js'
 import type { Event, Training } from '../language/training.js'
 import { tellStopped } from './interrupt.js'
 import { TrainingLog } from './train-log.js'
@@ -14,16 +15,18 @@ export async function runTraining(
   signal: AbortSignal,
   each: (event: Event) => void | Promise<void> = () => {},
 ): Promise<boolean> {
-  const log = new TrainingLog(out, unit)
-  await log.rewind(training.step)
-  try {
-    await training.run(async (event) => {
-      await log.add(event)
-      await each(event)
-    }, signal)
-  } finally {
-    log.stop()
-  }
+  await whileLocked(out, async () => {
+    const log = new TrainingLog(out, unit)
+    await log.rewind(training.step)
+    try {
+      await training.run(async (event) => {
+        await log.add(event)
+        await each(event)
+      }, signal)
+    } finally {
+      log.stop()
+    }
+  })
   if (signal.aborted) tellStopped(`at step ${training.step} of ${steps}`)
   return !signal.aborted
 }

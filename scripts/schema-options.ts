@@ -20,9 +20,19 @@ export function addSchemaOptions(command: Command, schema: z.ZodObject, presets:
 
 /** Reads a number of things. @throws ShowtellError INVALID_ARGUMENT naming the option. */
 export function positive(option: string): (text: string) => number {
+  return integerFrom(1, 'a positive integer', option)
+}
+
+/** Reads a seed, in the range that the schemas have. @throws ShowtellError INVALID_ARGUMENT naming the option. */
+export function natural(option: string): (text: string) => number {
+  return integerFrom(0, 'an integer of 0 or more', option)
+}
+
+function integerFrom(least: number, what: string, option: string): (text: string) => number {
   return (text) => {
-    const value = Number(text)
-    if (!Number.isInteger(value) || value < 1) throw expected('a positive integer', option, text)
+    // Of an empty text Number makes 0.
+    const value = text.trim() === '' ? Number.NaN : Number(text)
+    if (!Number.isSafeInteger(value) || value < least) throw expected(what, option, text)
     return value
   }
 }

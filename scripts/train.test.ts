@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -38,6 +38,16 @@ it('interrupted, says so, and the same command goes on', async () => {
   const again = await interruptAtWork(command, at('stopped/log.jsonl'))
   expect(again).toContain(`going on at step ${first![1]}\n`)
   expect(Number(stopped.exec(again)![1])).toBeGreaterThan(Number(first![1]))
+})
+
+it('is the only one that writes its folder', async () => {
+  await mkdir(at('taken'))
+  await writeFile(at('taken/lock'), String(process.pid))
+  expect(await run(train('taken', '--epochs', '1'), [1])).toContain(
+    `INVALID_DATA: Expected no other writer of ${at('taken')} but process ${process.pid} is writing it`,
+  )
+  expect(await readdir(at('taken'))).toEqual(['lock'])
+  expect(existsSync(at('whole/lock'))).toBe(false)
 })
 
 it('does not go on with other captions, nor with another bundle to begin with', async () => {

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore } from '../data/feature-store.js'
+import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { adaptedVocabulary, adaptedWeights } from '../decoder/adaptation.js'
 import {
@@ -43,6 +43,7 @@ import {
   shapeOf,
   storedPhotos,
   type TrainingOptions,
+  type TrainingSets,
 } from './training-setup.js'
 
 interface Options extends TrainingOptions, FineTuningOptions {
@@ -91,6 +92,14 @@ async function train(options: Options): Promise<void> {
   }
 }
 
+/** What a training learns, in words and for people. */
+interface Lessons {
+  readonly sets: TrainingSets
+  readonly captions: readonly (readonly string[])[]
+  readonly vocabulary: Vocabulary
+  readonly defaultStyle: string
+}
+
 /** From the photos to the bundle. */
 async function learn(
   options: Options,
@@ -99,9 +108,9 @@ async function learn(
   from: Bundle | undefined,
 ): Promise<void> {
   const signal = interruptible()
-  const { features } = source
-  const { styles, train, validation, summary } = await readSets(options.data, source.photos)
-  const captions = train.flatMap((example) => example.captions)
+  const sets = await readSets(options.data, source.photos)
+  const { styles } = sets
+  const captions = sets.train.flatMap((example) => example.captions)
   const { minimumCount } = options
   const vocabulary =
     from === undefined
@@ -111,7 +120,21 @@ async function learn(
   // Now, not after hours.
   if (!vocabulary.styles.includes(defaultStyle))
     throw expected(`one of ${vocabulary.styles.join(', ')}`, '--default-style', defaultStyle)
-  await mkdir(options.out, { recursive: true })
+  const lessons = { sets, captions, vocabulary, defaultStyle }
+  await whileLocked(options.out, () => learnIn(options, config, source, from, lessons, signal))
+}
+
+/** In the folder `--out`, which nobody else writes meanwhile. */
+async function learnIn(
+  options: Options,
+  config: TrainingConfig,
+  source: Source,
+  from: Bundle | undefined,
+  { sets, captions, vocabulary, defaultStyle }: Lessons,
+  signal: AbortSignal,
+): Promise<void> {
+  const { features } = source
+  const { train, validation, summary } = sets
   await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, Training.isBegun(options.out))
   const { regions, channels } = features
   const shape = {

@@ -5,8 +5,9 @@ import type { z } from 'zod'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
+import { checkApart, spellingsOf } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
-import { tokenize } from '../data/tokenizer.js'
+import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import {
   type Bundle,
@@ -95,11 +96,11 @@ export interface Photos {
   keyOf(file: string, style: string): string | undefined
 }
 
-/** The photos of a feature store, which knows them by the last part of their names. */
+/** The photos of a feature store, which knows them by the last part of their names, in one of its spellings. */
 export function storedPhotos(store: FeatureStore): Photos {
   return {
     path: store.path,
-    keyOf: (file) => (store.has(basename(file)) ? basename(file) : undefined),
+    keyOf: (file) => spellingsOf(basename(file)).find((name) => store.has(name)),
   }
 }
 
@@ -109,7 +110,11 @@ export function storedPhotos(store: FeatureStore): Photos {
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const sets = (await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))).map((set) => {
-    checkNames([...set.train, ...set.validation], set.style, photos)
+    checkApart(
+      [...set.train, ...set.validation].map(({ file }) => file),
+      (file) => photos.keyOf(file, set.style),
+      photos.path,
+    )
     const train = examplesOf(set.train, set.style, photos)
     const validation = examplesOf(set.validation, set.style, photos)
     const missing = set.train.length + set.validation.length - train.length - validation.length
@@ -134,29 +139,12 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
   }
 }
 
-/** Two photos that a feature store can know one of would both be trained on as that one. */
-function checkNames(images: readonly CaptionedImage[], style: string, photos: Photos): void {
-  const files = new Map<string, string>()
-  for (const { file } of images) {
-    const key = photos.keyOf(file, style) ?? file
-    const other = files.get(key) ?? file
-    if (other !== file)
-      throw expected(`${other} and ${file} as two photos`, photos.path, `${key} alone`, 'INVALID_DATA')
-    files.set(key, file)
-  }
-}
-
 function examplesOf(images: readonly CaptionedImage[], style: string, photos: Photos): Example[] {
   return images.flatMap(({ file, captions }) => {
     const key = photos.keyOf(file, style)
     if (key === undefined) return []
-    return [
-      {
-        key,
-        style,
-        captions: captions.map((caption) => tokenize(caption)).filter((words) => words.length > 0),
-      },
-    ]
+    const said = captions.map((caption) => words(tokenize(caption)))
+    return [{ key, style, captions: said.filter((caption) => caption.length > 0) }]
   })
 }
 

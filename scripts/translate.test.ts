@@ -41,9 +41,9 @@ it(
     )
     await writeFile(at('pairs.tsv'), pairs)
     await run(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
-    const drawn = ['--picture', at('looks.svg'), '--engine', 'cpu']
+    const drawn = ['--picture', at('new/place/looks.svg'), '--engine', 'cpu']
     await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', ...drawn])
-    expect((await readFile(at('looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
+    expect((await readFile(at('new/place/looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
       expect.stringContaining('Alignments'),
       expect.stringMatching(/^<title>abc → /),
       expect.stringMatching(/^<title>d\? → /),

@@ -9,7 +9,7 @@ import { sizeOf } from '../language/character-model.js'
 import { Characters } from '../language/characters.js'
 import type { Pair } from '../language/dates.js'
 import { dateLessons, type Lessons, pairLessons, readPairs } from '../language/pairs.js'
-import { recipeSchema, Training } from '../language/training.js'
+import { recipeDropping, Training } from '../language/training.js'
 import {
   type Alphabets,
   SOURCE_SPECIALS,
@@ -29,11 +29,12 @@ import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 import { runTraining } from './run-training.js'
 import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
-import { writeWhole } from './whole-file.js'
+import { makePlace, writeWhole } from './whole-file.js'
 import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
 const RECIPE = { steps: 1000, learningRate: 4e-3 }
+const recipeSchema = recipeDropping('the vectors of the characters of both sides')
 
 /** `showtell translate`: sequence to sequence with attention, over characters. */
 export function register(program: Command): void {
@@ -182,6 +183,7 @@ async function show(place: string, texts: string[], options: Search & { picture?
   const bundle = await readTranslatorBundle(place)
   if (options.picture !== undefined && bundle.model.config.attention === 'none')
     throw expected('a model with attention', '--picture', 'none')
+  if (options.picture !== undefined) await makePlace(options.picture)
   const found = await translated(bundle, texts, options, signal)
   const alignments = found.flatMap(({ text, alignment }, i): Alignment[] =>
     alignment === undefined

@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { failure, form, gate, listen, SOON } from './fixtures/service.js'
 
 describe('POST /v1/captions', () => {
@@ -52,13 +52,15 @@ describe('POST /v1/captions', () => {
   })
 
   it('answers 504 when the deadline is over', async () => {
-    const { post, captioner } = await listen({ deadline: 20 })
+    const { get, post, captioner } = await listen({ deadline: 20 })
     const { shut, open } = gate()
     captioner.gate = shut
     expect(await failure(await post(form({ 'a.jpg': 'cat' })))).toMatchObject({
       status: 504,
       code: 'DEADLINE',
     })
+    const metrics = await (await get('/metrics')).text()
+    expect(metrics).toContain('showtell_photos_total{outcome="DEADLINE"} 1')
     open()
   })
 
@@ -172,6 +174,38 @@ describe('the service', () => {
     ])
     const lines = log.filter((line) => line.includes('"path":"/v1/captions"'))
     expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ code: 'ABORTED' }])
+  })
+
+  it('counts the photos of an outage, and of a client that went away', async () => {
+    const { get, post, captioner, port } = await listen()
+    const counted = async () => (await get('/metrics')).text()
+    vi.spyOn(captioner, 'caption').mockRejectedValueOnce(new Error('the worker died'))
+    expect((await post(form({ 'a.jpg': 'cat', 'b.jpg': 'dog' }))).status).toBe(500)
+    expect(await counted()).toContain('showtell_photos_total{outcome="INTERNAL"} 2')
+    // One that fails by itself is counted once.
+    expect((await post(form({ 'a.jpg': 'broken' }))).status).toBe(500)
+    expect(await counted()).toContain('showtell_photos_total{outcome="INTERNAL"} 3')
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const client = httpRequest({ port, method: 'POST', path: '/v1/captions' })
+    client.on('error', () => {})
+    client.end('cat')
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    client.destroy()
+    await expect.poll(counted, SOON).toContain('showtell_photos_total{outcome="ABORTED"} 1')
+    open()
+  })
+
+  it('logs the address of a client, not that of a proxy that is trusted', async () => {
+    for (const [trustProxy, address] of [
+      [['loopback'], '198.51.100.7'],
+      [[], '127.0.0.1'],
+    ] as const) {
+      const { get, log } = await listen({ trustProxy: [...trustProxy] })
+      await get('/v1/model', { headers: { 'X-Forwarded-For': '198.51.100.7' } })
+      await expect.poll(() => log.length, SOON).toBe(1)
+      expect(JSON.parse(log[0]!).req.remoteAddress).toBe(address)
+    }
   })
 
   it('lets the page load from itself only', async () => {

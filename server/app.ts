@@ -13,6 +13,7 @@ import { secureHeaders } from './headers.js'
 import { logRequests } from './log.js'
 import { Memory } from './memory.js'
 import { createMetrics } from './metrics.js'
+import type { Restarts } from './restarts.js'
 import { captions } from './routes/captions.js'
 import { docs } from './routes/docs.js'
 import { health } from './routes/health.js'
@@ -27,6 +28,7 @@ export interface AppSettings {
   readonly logger?: Logger
   readonly isReady?: Service['isReady']
   readonly reload?: Service['reload']
+  readonly restarts?: Restarts['counts']
 }
 
 const PAGE = fileURLToPath(new URL('page', import.meta.url))
@@ -41,6 +43,7 @@ export function createApp({
   logger = pino({ level: 'silent' }),
   isReady = () => true,
   reload,
+  restarts = { replaced: 0, failed: 0 },
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
   const memory = new Memory(options.maxHeldBytes)
@@ -49,6 +52,7 @@ export function createApp({
     cache: () => cache.bytes,
     held: () => memory.held,
     isReady,
+    restarts,
   })
   const batcher = new Batcher(captioner, options, metrics)
   const desk = new Desk(captioner, batcher, cache, metrics, options)

@@ -9,6 +9,7 @@ import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner, ImageInput } from '../decoder/types.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import { Batcher } from './batcher.js'
 import { gate, SOON } from './fixtures/service.js'
 
@@ -125,6 +126,23 @@ describe('Batcher', () => {
     const both = [texts(batcher, ['a']), texts(batcher, ['b'])]
     for (const outcome of await Promise.allSettled(both)) expect(outcome.status).toBe('rejected')
     expect(await texts(batcher, ['c'])).toEqual(['damaged'])
+  })
+
+  it.each(['NOT_FOUND', 'INVALID_BUNDLE', 'NUMERIC', 'INTERNAL'] as const)(
+    'tells nobody of a batch what went wrong here: %s',
+    async (code) => {
+      const cause = new ShowtellError(code, 'Expected a bundle at /srv/bundle', { where: '/srv/bundle' })
+      const batcher = new Batcher({ caption: () => Promise.reject(cause) }, LIMITS)
+      const failure = await texts(batcher, ['a']).catch((error: unknown) => error)
+      expect(failure).toMatchObject({ code: 'INTERNAL', where: undefined, cause })
+      expect(messageOf(failure)).not.toContain('/srv')
+    },
+  )
+
+  it('tells what is wrong with the options', async () => {
+    const error = expected('an integer up to maxLength 8', 'minLength', 9)
+    const batcher = new Batcher({ caption: () => Promise.reject(error) }, LIMITS)
+    await expect(texts(batcher, ['a'])).rejects.toBe(error)
   })
 })
 

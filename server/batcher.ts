@@ -1,10 +1,17 @@
 import type { CaptionOptions } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
-import { expected } from '../errors.js'
+import { type ErrorCode, expected, ShowtellError } from '../errors.js'
 import type { ServiceOptions } from './config.js'
+import { internal } from './failure.js'
 
 /** Batches under way at once: the next one's photos are decoded while the model works at the first. */
 const IN_FLIGHT = 2
+
+/**
+ * What a batch fails for that is news for who asked: options that contradict each other, and the end of the service.
+ * Anything else, such as a bundle that cannot be opened again, is wrong here.
+ */
+const OF_REQUESTS: ReadonlySet<ErrorCode> = new Set(['INVALID_ARGUMENT', 'ABORTED'])
 
 interface Job {
   readonly image: Uint8Array
@@ -56,7 +63,8 @@ export class Batcher {
    * Captions photos, in batches with those of others. Settles, one way or the other, once it holds none of them.
    * @param signal gives up the places of the photos that still wait; those of a batch under way stay with it.
    * @returns one entry a photo, in order: its captions or its error.
-   * @throws ShowtellError OVERLOADED, what the captioner throws, or the signal's reason where places were given up.
+   * @throws ShowtellError OVERLOADED, INVALID_ARGUMENT, ABORTED, INTERNAL with what else the captioner throws as its
+   * cause, or the signal's reason where places were given up.
    */
   async caption(
     images: readonly Uint8Array[],
@@ -122,7 +130,9 @@ export class Batcher {
       )
       for (const [i, job] of batch.entries()) job.resolve(photos[i]!)
     } catch (error) {
-      for (const job of batch) job.reject(error)
+      const isOfRequests = error instanceof ShowtellError && OF_REQUESTS.has(error.code)
+      const failure = isOfRequests ? error : internal(error)
+      for (const job of batch) job.reject(failure)
     } finally {
       this.#running--
       this.#schedule()

@@ -70,10 +70,14 @@ export function holdUntil(res: Response, work: Promise<unknown>): void {
   all.push(work)
 }
 
+/** Whether a request brings a body, be it an empty one. */
+export function hasBody({ headers }: Request): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
 /** @throws ShowtellError INVALID_ARGUMENT for a request that brings none. */
-export function requireBody({ headers }: Request): void {
-  if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined)
-    throw expected('an image', 'the body', 'nothing at all')
+export function requireBody(req: Request): void {
+  if (!hasBody(req)) throw expected('an image', 'the body', 'nothing at all')
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
@@ -8,7 +8,8 @@ import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import type { ErrorAnswer } from './answer.js'
-import { readConfig, startService } from './main.js'
+import { freePort, SOON } from './fixtures/service.js'
+import { readConfig, serve, startService } from './main.js'
 
 /** Processes of models, in the order they were started. */
 const forked = vi.hoisted((): ChildProcess[] => [])
@@ -59,5 +60,37 @@ it('answers all but what the model was at when its process was killed', { timeou
   }
   await service.stop()
   await captioner.close()
+  await rm(folder, { recursive: true })
+})
+
+it('tells the operator, and no client, that the model cannot be replaced', { timeout: 180_000 }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'crash-'))
+  const [bundle, away] = [join(folder, 'bundle'), join(folder, 'away')]
+  await writeBundle(bundle, tinyContent())
+  const port = await freePort()
+  const flags = { port: String(port), bundle, engine: 'onnx', threads: '1', cacheBytes: '0', drainDelay: '0' }
+  const served = serve(readConfig({ ...flags, logLevel: 'silent' }, {}))
+  const get = (path: string, init?: RequestInit) => fetch(`http://127.0.0.1:${port}${path}`, init)
+  const isReady = () =>
+    get('/readyz').then(
+      ({ ok }) => ok,
+      () => false,
+    )
+  await expect.poll(isReady, { timeout: 60_000 }).toBe(true)
+  const metrics = async () => (await get('/metrics')).text()
+  expect(await metrics()).toContain('showtell_model_restarts_total{outcome="failed"} 0')
+  await rename(bundle, away)
+  forked.at(-1)!.kill('SIGKILL')
+  await expect.poll(isReady, SOON).toBe(false)
+  const body = await readFile(new URL('../examples/cat.jpg', import.meta.url))
+  const refused = await get('/v1/captions', { method: 'POST', body })
+  expect(refused.status).toBe(500)
+  expect(await refused.text()).not.toContain(folder)
+  expect(await metrics()).toMatch(/^showtell_model_restarts_total\{outcome="failed"\} [1-9]/m)
+  await rename(away, bundle)
+  expect((await get('/v1/captions', { method: 'POST', body })).status).toBe(200)
+  expect(await metrics()).toContain('showtell_model_restarts_total{outcome="replaced"} 1')
+  process.emit('SIGTERM')
+  await served
   await rm(folder, { recursive: true })
 })

@@ -9,6 +9,7 @@ import { holdUntil, type UploadedPhoto } from './body.js'
 import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
 import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
+import { patienceOf, within } from './patience.js'
 
 /** One photo of an answer, and the error behind it, which may hold more than a stranger is told. */
 export interface Result {
@@ -67,19 +68,18 @@ export class Desk {
     options: CaptionOptions,
     fingerprints?: Fingerprints,
   ): Promise<readonly Result[]> {
-    const { signal, end } = patience(res, this.limits.deadline)
-    try {
-      const prints = fingerprints ?? (await this.fingerprints(photos, options))
-      const outcomes = await this.outcomes(res, photos, prints, options, signal)
-      const results = outcomes.map((outcome, i) => resultOf(outcome, nameOf(photos, i), photos[i]!.file))
-      this.metrics.onResults(results.map(({ answer }) => answer))
-      for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
-      const [first] = results
-      if (results.length === 1 && first?.failure !== undefined) throw first.failure
-      return results
-    } finally {
-      end()
-    }
+    const signal = patienceOf(res, this.limits.deadline)
+    const prints = fingerprints ?? (await this.fingerprints(photos, options))
+    const outcomes = await this.outcomes(res, photos, prints, options, signal).catch((error) => {
+      this.metrics.onFailure(asFailure(error).code, photos.length)
+      throw error
+    })
+    const results = outcomes.map((outcome, i) => resultOf(outcome, nameOf(photos, i), photos[i]!.file))
+    this.metrics.onResults(results.map(({ answer }) => answer))
+    for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
+    const [first] = results
+    if (results.length === 1 && first?.failure !== undefined) throw first.failure
+    return results
   }
 
   /** What is known of a photo, else what the captioner says of it. */
@@ -120,33 +120,7 @@ export class Desk {
   ): Promise<(CaptionedPhoto | Error)[]> {
     const work = this.batcher.caption(contents, options, signal)
     holdUntil(res, work)
-    const end = new Promise<never>((_resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    })
-    return Promise.race([work, end])
-  }
-}
-
-/** A signal that ends the wait for captions when the client goes away or the deadline is over. */
-function patience(res: Response, deadline: number): { signal: AbortSignal; end: () => void } {
-  const controller = new AbortController()
-  const timer = setTimeout(
-    () =>
-      controller.abort(
-        new ShowtellError('DEADLINE', `Expected captions within ${deadline} ms but they took longer`),
-      ),
-    deadline,
-  )
-  const onClose = (): void =>
-    controller.abort(new ShowtellError('ABORTED', 'Expected a client to answer but it went away'))
-  if (res.closed) onClose()
-  else res.once('close', onClose)
-  return {
-    signal: controller.signal,
-    end() {
-      clearTimeout(timer)
-      res.off('close', onClose)
-    },
+    return within(signal, work)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import type { ErrorAnswer } from './answer.js'
+import { hasBody } from './body.js'
 import { STATUS } from './status.js'
 
 /** Seconds after which a client that was refused may try again. */
@@ -13,12 +14,15 @@ export function asFailure(error: unknown): ShowtellError {
   // Errors of express say which 4xx they mean, and their messages speak of the request only.
   if (status !== undefined && status >= 400 && status < 500)
     return new ShowtellError('INVALID_ARGUMENT', messageOf(error), { cause: error })
+  return internal(error)
+}
+
+/** What a stranger is told of what went wrong here; the log gets the cause. */
+export function internal(cause: unknown): ShowtellError {
   return new ShowtellError(
     'INTERNAL',
     'Expected to answer but failed; the log has more under this request id',
-    {
-      cause: error,
-    },
+    { cause },
   )
 }
 
@@ -34,7 +38,11 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
   res.locals.code = failure.code
   if (failure.code === 'OVERLOADED') res.set('Retry-After', String(RETRY_AFTER))
   // A client that is still sending its body sees the answer only if the connection stays until it has done.
-  if (!req.complete && !res.hasHeader('Connection')) res.set('Connection', 'keep-alive')
+  if (!req.complete && hasBody(req) && !res.hasHeader('Connection')) {
+    // By this header Node forgets that the client asked for an end, or speaks HTTP/1.0.
+    if (!res.shouldKeepAlive) endAfter(res)
+    res.set('Connection', 'keep-alive')
+  }
   const { code, message, where } = failure
   const requestId = String(req.id)
   const foreign = FOREIGN.find(({ path }) => path.test(req.path))
@@ -42,6 +50,17 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
     error: { code, message, ...(where === undefined ? {} : { where }), requestId },
   }
   res.status(status).json(foreign === undefined ? answer : { ...foreign.shape(message), code, requestId })
+}
+
+/** Ends the connection once the request has come and its answer gone. */
+function endAfter(res: Response): void {
+  const { req } = res
+  const open = new Set([req, res])
+  for (const one of open)
+    one.once('close', () => {
+      open.delete(one)
+      if (open.size === 0) req.socket.destroySoon()
+    })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
 import { fetchUrl } from './fetch-url.js'
@@ -111,5 +112,40 @@ describe('photos in JSON', () => {
     open()
     expect((await many).status).toBe(200)
     expect((await send(1)).status).toBe(200)
+  })
+
+  it('are fetched until the deadline and no longer, those that wait for others too', async () => {
+    const { post } = await listen({ allowUrls: true, maxImages: 40, deadline: 500 })
+    const signals: AbortSignal[] = []
+    vi.mocked(fetchUrl).mockImplementation((_url, _where, { gone }) => {
+      signals.push(gone)
+      // More than ten listeners of one signal are warned of; fetchUrl makes its own as well.
+      const own = AbortSignal.any([gone])
+      return new Promise((_resolve, reject) => own.addEventListener('abort', () => reject(new Error('late'))))
+    })
+    onTestFinished(() => void vi.mocked(fetchUrl).mockReset())
+    const images = Array(40).fill({ url: 'http://example.org/cat.jpg' })
+    const first = post(JSON.stringify({ images }), '/v1/captions', TYPE)
+    await expect.poll(() => signals.length, SOON).toBe(32)
+    const second = post(JSON.stringify({ image: images[0] }), '/v1/captions', TYPE)
+    for (const answer of await Promise.all([first, second]))
+      expect(await failure(answer)).toMatchObject({ status: 504, code: 'DEADLINE' })
+    expect(signals.every(({ aborted }) => aborted)).toBe(true)
+  })
+
+  it('of a client that goes away while they are fetched are not called damaged', async () => {
+    const { port, get } = await listen({ allowUrls: true })
+    vi.mocked(fetchUrl).mockImplementationOnce(
+      (_url, _where, { gone }) =>
+        new Promise((_resolve, reject) => gone.addEventListener('abort', () => reject(new Error('gone')))),
+    )
+    const client = request({ port, method: 'POST', path: '/v1/captions', headers: TYPE })
+    client.on('error', () => {})
+    client.end(JSON.stringify({ image: { url: 'http://example.org/cat.jpg' } }))
+    await expect.poll(() => vi.mocked(fetchUrl).mock.calls.length, SOON).toBe(1)
+    client.destroy()
+    const counted = async () => (await get('/metrics')).text()
+    await expect.poll(counted, SOON).toContain('showtell_errors_total{code="ABORTED"} 1')
+    expect(await counted()).not.toContain('showtell_photos_total{')
   })
 })

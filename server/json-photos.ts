@@ -7,6 +7,7 @@ import { type ErrorCode, expected, ShowtellError } from '../errors.js'
 import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { fetchUrl } from './fetch-url.js'
+import { patienceOf, within } from './patience.js'
 import { inTurns } from './turns.js'
 
 /** Errors that are not of the photo being fetched but of the request. */
@@ -46,8 +47,8 @@ export function captionsRequestSchemas({ allowUrls }: Pick<ServiceOptions, 'allo
 }
 
 /**
- * Reads the photos and options of a JSON body.
- * @throws ShowtellError INVALID_ARGUMENT, or as `bodyOf`.
+ * Reads the photos and options of a JSON body, and fetches those given by their address.
+ * @throws ShowtellError INVALID_ARGUMENT, or as `bodyOf`; DEADLINE where fetching takes too long.
  */
 export async function readJson(
   res: Response,
@@ -70,41 +71,44 @@ export async function readJson(
     if (fetchedBytes > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes, 'the photos fetched', 'more')
     hold(res, bytes)
   }
-  const gone = new AbortController()
-  res.once('close', () => gone.abort())
+  const signal = patienceOf(res, limits.deadline)
   const photos = given.map(async (photo, i): Promise<UploadedPhoto> => {
     const where = photo.file ?? `images.${i}`
     const named = photo.file === undefined ? {} : { file: photo.file }
     if ('url' in photo)
       return {
         ...named,
-        content: await fetches(() => fetched(photo.url, where, limits, take, gone.signal)),
+        content: await fetches(() => fetched(photo.url, where, limits, take, signal)),
       }
     return { ...named, content: await turn(() => decodeBase64(photo.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
   return {
-    photos: await Promise.all(photos),
+    // Those that wait for others to be fetched hear of no signal.
+    photos: await within(signal, Promise.all(photos)),
     options: (body as { options?: Record<string, unknown> }).options ?? {},
   }
 }
 
-/** @throws ShowtellError what concerns the whole request: OVERLOADED, ABORTED */
+/** @throws ShowtellError what concerns the whole request: OVERLOADED, DEADLINE, ABORTED */
 async function fetched(
   url: string,
   where: string,
   limits: ServiceOptions,
   hold: (bytes: number) => void,
-  gone: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Uint8Array | ShowtellError> {
+  signal.throwIfAborted()
   try {
     return await fetchUrl(url, where, {
-      gone,
+      gone: signal,
       bytes: limits.maxImageBytes,
       timeout: limits.urlTimeout,
       hold,
     })
   } catch (error) {
+    // Then nothing is wrong with the photo.
+    signal.throwIfAborted()
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
     throw error
   }

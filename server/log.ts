@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { RequestHandler, Response } from 'express'
+import type { Request, RequestHandler, Response } from 'express'
 import type { Logger } from 'pino'
 import { pinoHttp } from 'pino-http'
 
@@ -25,10 +25,11 @@ export function logRequests(logger: Logger): RequestHandler {
     quietReqLogger: true,
     customSuccessObject: (_req, res, line) => ({ ...line, code: (res as Response).locals.code }),
     serializers: {
-      req: ({ method, url, remoteAddress }) => ({
+      // Behind a proxy that is trusted, the address that it names.
+      req: ({ method, url, remoteAddress, raw }) => ({
         method,
         path: pathOf(url),
-        remoteAddress,
+        remoteAddress: (raw as Request).ip ?? remoteAddress,
       }),
       res: ({ statusCode }) => ({ statusCode }),
     },

@@ -1,8 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -13,18 +11,10 @@ import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
 import { ServiceProcess } from './fixtures/process.js'
-import { FakeCaptioner, gate, SOON } from './fixtures/service.js'
+import { FakeCaptioner, freePort, gate, SOON } from './fixtures/service.js'
 import { readConfig, startService } from './main.js'
 
 const logger = pino({ level: 'silent' })
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
-}
-
 const photo = { method: 'POST', body: Buffer.from('cat') }
 
 describe('startService', () => {

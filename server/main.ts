@@ -7,10 +7,10 @@ import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
 import { blockOtherLoaders, keepNothing } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
-import { createApp } from './app.js'
+import { type AppSettings, createApp } from './app.js'
 import type { ServeConfig } from './config.js'
 import { ReplaceableCaptioner, warmUp } from './reload.js'
-import type { Service } from './service.js'
+import { Restarts } from './restarts.js'
 
 export { readConfig, settings } from './config.js'
 
@@ -39,7 +39,7 @@ export async function startService(
   captioner: Captioner,
   config: ServeConfig,
   logger: Logger,
-  reload?: Service['reload'],
+  settings: Pick<AppSettings, 'reload' | 'restarts'> = {},
 ): Promise<RunningService> {
   let ready = false
   let stopping = false
@@ -48,7 +48,7 @@ export async function startService(
     captioner,
     options: config,
     logger,
-    reload,
+    ...settings,
     isReady: () => ready && captioner.isOpen,
   })
   const limits = {
@@ -115,8 +115,10 @@ export async function serve(config: ServeConfig): Promise<void> {
   // Heard from the first moment: as the first process of a container it would never get one that it does not listen for.
   const signalled = nextSignal()
   const logger = pino({ level: config.logLevel })
+  const restarts = new Restarts(logger)
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {
+      onEvent: restarts.onEvent,
       engine: config.engine,
       pixelLimit: config.maxPixels,
       decodeMemory: config.maxDecodeBytes,
@@ -145,15 +147,16 @@ export async function serve(config: ServeConfig): Promise<void> {
   onHangUp = () => void reload().catch(() => {})
   if (isWanted) onHangUp()
   try {
-    const service = await startService(captioner, config, logger, reload).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.syscall !== 'listen') throw error
-        const where = `${config.host}:${config.port}`
-        throw new ShowtellError('INVALID_ARGUMENT', `Expected to listen at ${where} but ${error.message}`, {
-          where,
-        })
-      },
-    )
+    const service = await startService(captioner, config, logger, {
+      reload,
+      restarts: restarts.counts,
+    }).catch((error: NodeJS.ErrnoException) => {
+      if (error.syscall !== 'listen') throw error
+      const where = `${config.host}:${config.port}`
+      throw new ShowtellError('INVALID_ARGUMENT', `Expected to listen at ${where} but ${error.message}`, {
+        where,
+      })
+    })
     const { name, version, engine } = captioner.model
     logger.info({ url: service.url, model: name, version, engine }, 'ready')
     process.stderr.write(`showtell serves ${name} (${engine}) at ${service.url}\n`)

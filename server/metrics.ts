@@ -1,8 +1,10 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import type { RequestHandler } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ErrorCode } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { BatchObserver } from './batcher.js'
+import type { Restarts } from './restarts.js'
 
 /** What the service counts, in Prometheus' words. */
 export interface Metrics extends BatchObserver {
@@ -14,6 +16,8 @@ export interface Metrics extends BatchObserver {
   /** The cache was asked for a photo. */
   onLookUp(isHit: boolean): void
   onResults(results: readonly PhotoResult[]): void
+  /** Captioning failed for so many photos together. */
+  onFailure(code: ErrorCode, photos: number): void
 }
 
 /** What is read when somebody asks for the metrics. */
@@ -25,12 +29,14 @@ export interface Gauges {
   /** Bytes of requests that are held. */
   readonly held: () => number
   readonly isReady: () => boolean
+  /** How the tries to replace the model's process ended. */
+  readonly restarts: Restarts['counts']
 }
 
 /** How often the event loop's delay is looked at, ms. */
 const DELAY_RESOLUTION = 10
 
-export function createMetrics({ queue, cache, held, isReady }: Gauges): Metrics {
+export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -90,6 +96,16 @@ export function createMetrics({ queue, cache, held, isReady }: Gauges): Metrics 
     labelNames: ['code'],
     registers,
   })
+  new Counter({
+    name: 'showtell_model_restarts_total',
+    help: "Tries to replace a model's process that died, by outcome: replaced or failed",
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [outcome, count] of Object.entries(restarts)) this.inc({ outcome }, count)
+    },
+  })
   return {
     registry,
     middleware: (req, res, next) => {
@@ -121,6 +137,7 @@ export function createMetrics({ queue, cache, held, isReady }: Gauges): Metrics 
         for (const [stage, time] of Object.entries(result.timing)) stages.observe({ stage }, time / 1000)
       }
     },
+    onFailure: (code, failed) => photos.inc({ outcome: code }, failed),
   }
 }
 

@@ -70,7 +70,7 @@ function readImages(entries: readonly unknown[], path: string, report: Report): 
   return files
 }
 
-/** COCO names a photo by its id in twelve digits. */
+/** COCO names a photo by its id in twelve digits; an id that is no number stands as it is. */
 function fileOf(id: string): string {
-  return `${id.padStart(12, '0')}.jpg`
+  return `${/^\d+$/.test(id) ? id.padStart(12, '0') : id}.jpg`
 }

@@ -2,14 +2,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expected, ShowtellError } from '../../errors.js'
 import { isPhotoName } from '../photo-files.js'
-import { checkedCaption, nameWithoutEnding, numberedLines, type Reader, type Report } from './reader.js'
+import { checkedCaption, idOf, numberedLines, type Reader, type Report } from './reader.js'
 
 const LINE = /^(?<name>[^\t]+)#(?<number>\d+)\t(?<caption>.*)$/
 const LIST = /^Flickr_?\d+k\.(?<split>[a-z]+)Images\.txt$/i
 
 /**
  * The token file of Flickr8k (Hodosh, Young and Hockenmaier 2013) and Flickr30k: `name.jpg#k<TAB>caption`, the splits
- * in lists such as `Flickr_8k.trainImages.txt` beside it. Lines of photos outside the wanted split are not looked at.
+ * in lists such as `Flickr_8k.trainImages.txt` beside it. Of photos outside the wanted split only the names are looked at.
  */
 export const flickr8k: Reader = {
   title: 'Flickr8k token file',
@@ -25,6 +25,8 @@ export const flickr8k: Reader = {
         where: path,
       })
     const captions = new Map<string, string[]>()
+    const ids = new Map<string, string | undefined>()
+    const taken = new Set<string>()
     const seen = new Set<string>()
     for (const [number, line] of numberedLines(text)) {
       const where = `${path}:${number}`
@@ -33,7 +35,14 @@ export const flickr8k: Reader = {
         report(expected('name.jpg#k, a tab and a caption', where, line, 'INVALID_DATA'))
         continue
       }
-      if (split !== undefined && splits.get(name)?.split !== split) continue
+      // Of all photos, so that one has the same id whichever split is wanted.
+      if (!ids.has(name)) {
+        const id = idOf(name, taken)
+        if (taken.has(id)) report(expected('an id that no photo before has', where, id, 'INVALID_DATA'))
+        ids.set(name, taken.has(id) ? undefined : id)
+        taken.add(id)
+      }
+      if (ids.get(name) === undefined || (split !== undefined && splits.get(name)?.split !== split)) continue
       const key = `${name}#${k}`
       if (!isPhotoName(name)) report(expected('the file name of a photo', where, name, 'INVALID_DATA'))
       else if (seen.has(key)) report(expected('a caption number used once', where, key, 'INVALID_DATA'))
@@ -51,7 +60,7 @@ export const flickr8k: Reader = {
         report(expected('a photo with captions', entry.where, name, 'INVALID_DATA'))
     return [...captions].map(([file, texts]) => {
       const known = splits.get(file)
-      const image = { id: nameWithoutEnding(file), file, captions: texts }
+      const image = { id: ids.get(file)!, file, captions: texts }
       return known === undefined ? image : { ...image, split: known.split }
     })
   },

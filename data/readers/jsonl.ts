@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { expected } from '../../errors.js'
 import type { CaptionedImage } from '../captions.js'
-import { checkedCaption, nameWithoutEnding, numberedLines, ofSplit, type Reader } from './reader.js'
+import { checkedCaption, idOf, numberedLines, ofSplit, type Reader } from './reader.js'
 
 const lineSchema = z
   .looseObject({
@@ -35,9 +35,7 @@ export const jsonl: Reader = {
       }
       const { data } = parsed
       const file = data.file ?? data.image ?? ''
-      const short = nameWithoutEnding(file)
-      // Photos of one name, in two folders or with two endings, are told apart by all of it.
-      const id = String(data.id ?? (seen.has(short) ? file : short))
+      const id = String(data.id ?? idOf(file, seen))
       const before = seen.get(id)
       if (before !== undefined) {
         report(expected(`an id that line ${before} does not have`, where, id, 'INVALID_DATA'))

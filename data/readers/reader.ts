@@ -48,6 +48,12 @@ export function ofSplit(images: CaptionedImage[], split: string | undefined, pat
   throw expected(known, path, split)
 }
 
+/** The id of a photo that is given none: its name without folder and ending, all of it where a photo before has that. */
+export function idOf(file: string, taken: { has(id: string): boolean }): string {
+  const short = nameWithoutEnding(file)
+  return taken.has(short) ? file : short
+}
+
 /** `photos/dog.jpg` → `dog`. */
 export function nameWithoutEnding(file: string): string {
   return file.replace(/^.*[/\\]/, '').replace(/\.[^.]+$/, '')

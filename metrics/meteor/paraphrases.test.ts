@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readParaphrases } from './paraphrases.js'
 import { phraseHash, UsedPhrases, wordHasher } from './phrases.js'
-import { loadMeteorResources } from './resources.js'
+import { checkParaphrases, loadMeteorResources } from './resources.js'
 
 const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun petit café\n'
 
@@ -110,18 +110,26 @@ test('a packed table is loaded from a file', async () => {
   expect(resources.paraphrases?.of('a lot of')).toEqual(['many', 'plenty of'])
 })
 
-test('a missing file, one that is not packed and one that is cut are named', async () => {
+test('a missing file, one that is not packed and one that is cut are named, the first two before they are read', async () => {
+  const load = (paraphrases: string) => loadMeteorResources({ paraphrases })
   const missing = join(folder, 'missing.gz')
-  await expect(loadMeteorResources({ paraphrases: missing })).rejects.toMatchObject({
-    code: 'NOT_FOUND',
-    where: missing,
-  })
   const plain = join(folder, 'plain.gz')
   await writeFile(plain, TABLE)
-  await expect(loadMeteorResources({ paraphrases: plain })).rejects.toMatchObject({
-    code: 'INVALID_DATA',
-    where: plain,
-  })
+  for (const open of [load, checkParaphrases]) {
+    await expect(open(missing)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+      message: expect.stringContaining(`Expected paraphrases at ${missing}: ENOENT`),
+      where: missing,
+    })
+    await expect(open(plain)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      message: expect.stringContaining(`Expected a whole gzip file of paraphrases at ${plain}: `),
+      where: plain,
+    })
+  }
+  const whole = join(folder, 'whole.gz')
+  await writeFile(whole, gzipSync(TABLE))
+  await checkParaphrases(whole)
   const cut = join(folder, 'cut.gz')
   await writeFile(cut, gzipSync(TABLE).subarray(0, 30))
   await expect(loadMeteorResources({ paraphrases: cut })).rejects.toMatchObject({

@@ -43,21 +43,38 @@ export async function loadParaphrases(
   captions?: MeteorOptions['captions'],
 ): Promise<Paraphrases> {
   const used = captions && new UsedPhrases(captions)
+  return unpacked(path, (chunks) => readParaphrases(chunks, path, used))
+}
+
+/**
+ * Whether paraphrases can be opened and unpacked, by their beginning, before long work.
+ * @throws ShowtellError as `loadMeteorResources`
+ */
+export async function checkParaphrases(path: string): Promise<void> {
+  await unpacked(path, async (chunks) => {
+    for await (const _ of chunks) return
+  })
+}
+
+async function unpacked<T>(
+  path: string,
+  read: (chunks: AsyncIterable<Uint8Array>) => Promise<T>,
+): Promise<T> {
   // Large pieces: each costs a change of threads.
   const file = createReadStream(path, { highWaterMark: 1 << 20 })
   // A thread unpacks the next pieces while this one reads those before.
   const room: ZlibOptions & TransformOptions = { chunkSize: 1 << 20, highWaterMark: 1 << 24 }
-  const unpacked = createGunzip(room)
-  file.on('error', (error) => unpacked.destroy(error))
+  const chunks = createGunzip(room)
+  file.on('error', (error) => chunks.destroy(error))
   try {
-    return await readParaphrases(file.pipe(unpacked), path, used)
+    return await read(file.pipe(chunks))
   } catch (cause) {
     if (cause instanceof ShowtellError) throw cause
-    const code = (cause as NodeJS.ErrnoException).syscall === undefined ? 'INVALID_DATA' : 'NOT_FOUND'
-    throw new ShowtellError(code, `Cannot read the paraphrases in ${path}: ${messageOf(cause)}`, {
-      where: path,
-      cause,
-    })
+    const isOpen = (cause as NodeJS.ErrnoException).syscall === undefined
+    const [code, what] = isOpen
+      ? (['INVALID_DATA', 'a whole gzip file of paraphrases'] as const)
+      : (['NOT_FOUND', 'paraphrases'] as const)
+    throw new ShowtellError(code, `Expected ${what} at ${path}: ${messageOf(cause)}`, { where: path, cause })
   } finally {
     file.destroy()
   }

@@ -10,7 +10,8 @@ const TEMPORARY = ['RATE_LIMITED', 'OVERLOADED', 'DEADLINE', 'UNREACHABLE', 'INT
 
 /** A photo of the album with what is told of it. */
 export class Card {
-  readonly element = make('li', {})
+  /** Takes the focus where the button that had it goes away. */
+  readonly element = make('li', { tabIndex: -1 })
   readonly photo: File
   chosen = 0
   result: Outcome | undefined
@@ -68,7 +69,10 @@ export class Card {
     ]
     if (TEMPORARY.includes(error.code)) {
       const retry = make('button', { type: 'button', textContent: 'Try again' })
-      retry.addEventListener('click', () => this.retry())
+      retry.addEventListener('click', () => {
+        this.retry()
+        this.element.focus()
+      })
       parts.push(paragraph('actions', retry))
     }
     this.#told.replaceChildren(...parts)

@@ -13,10 +13,16 @@ export type Outcome =
 let key = ''
 let description: Promise<ModelDescription> | undefined
 
-/** What a server that wants a key is shown from now on. */
-export function useKey(given: string): void {
+/** What a server that wants a key is shown from now on. @returns whether it can be shown: not every text fits in a header */
+export function useKey(given: string): boolean {
+  try {
+    new Headers(showing(given))
+  } catch {
+    return false
+  }
   key = given
   description = undefined
+  return true
 }
 
 /** The model, asked for once. @throws Error with the code of the server as its name. */
@@ -34,8 +40,12 @@ export function describeModel(): Promise<ModelDescription> {
 }
 
 function ask(path: string, init: RequestInit = {}): Promise<Response> {
-  const headers = key === '' ? {} : { Authorization: `Bearer ${key}` }
+  const headers = key === '' ? {} : showing(key)
   return fetch(path, { ...init, headers: { ...headers, ...init.headers } })
+}
+
+function showing(key: string): { Authorization: string } {
+  return { Authorization: `Bearer ${key}` }
 }
 
 /** Captions of one photo, or its error; a server that has too much to do is asked again. */

@@ -1,6 +1,6 @@
 import { commaSeparated, jsonLines } from '../../data/caption-lines.js'
 import { Card } from './card.js'
-import { captionPhoto, describeModel, useKey } from './client.js'
+import { captionPhoto, describeModel, type Outcome, useKey } from './client.js'
 import { type Entry, linesOf, save } from './files.js'
 
 /** Photos under way at once; the server captions those that come together in one batch. */
@@ -39,25 +39,38 @@ byId('csv').addEventListener('click', () =>
 byId('jsonl').addEventListener('click', () =>
   save('captions.jsonl', 'application/jsonl', jsonLines(linesOf(entries()))),
 )
-gate.addEventListener('submit', (event) => {
+gate.addEventListener('submit', async (event) => {
   event.preventDefault()
-  useKey((byId('key') as HTMLInputElement).value)
-  void introduce()
-  for (const card of cards)
-    if (card.result !== undefined && 'error' in card.result && card.result.error.code === 'UNAUTHORIZED')
-      card.retry()
+  const refused = byId('refused')
+  // So that the same words are a change, and read out, the next time.
+  refused.textContent = ''
+  if (!useKey((byId('key') as HTMLInputElement).value) || (await introduce()) === 'UNAUTHORIZED') {
+    refused.textContent = 'That key was refused.'
+    return
+  }
+  for (const card of cards) if (codeOf(card.result) === 'UNAUTHORIZED') card.retry()
 })
 void introduce()
 
-async function introduce(): Promise<void> {
+/** Tells of the model. @returns the code of the error where there is none */
+async function introduce(): Promise<string | undefined> {
   try {
     const { name, encoder, cell, terms = '' } = await describeModel()
     byId('model').textContent = `Captions by ${name} (${encoder}, ${cell}). They can be wrong; look twice.`
     byId('terms').textContent = terms
-    gate.hidden = true
+    closeGate()
+    return undefined
   } catch (error) {
-    gate.hidden = (error as Error).name !== 'UNAUTHORIZED'
+    const { name } = error as Error
+    if (name === 'UNAUTHORIZED') gate.hidden = false
+    return name
   }
+}
+
+/** Whoever was in it goes on with the photos. */
+function closeGate(): void {
+  if (gate.contains(document.activeElement)) byId('files').focus()
+  gate.hidden = true
 }
 
 function add(files: FileList | undefined | null): void {
@@ -89,10 +102,17 @@ function work(): void {
 }
 
 async function caption(card: Card): Promise<void> {
-  card.showResult(await captionPhoto(card.photo), () => {
+  const result = await captionPhoto(card.photo)
+  card.showResult(result, () => {
     queue.push(card)
     work()
   })
+  if (codeOf(result) === 'UNAUTHORIZED') gate.hidden = false
+  else if ('captions' in result) closeGate()
+}
+
+function codeOf(result: Outcome | undefined): string | undefined {
+  return result !== undefined && 'error' in result ? result.error.code : undefined
 }
 
 function report(): void {

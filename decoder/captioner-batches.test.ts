@@ -1,0 +1,65 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { writeBundle } from './bundle.js'
+import { loadCaptioner } from './captioner.js'
+import { tinyContent } from './fixtures/captioners.js'
+import type { Captioner } from './types.js'
+import type { WorkerRequest } from './worker.js'
+
+/** What the process of a model was asked for. */
+const asked = vi.hoisted((): WorkerRequest[] => [])
+vi.mock('node:child_process', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:child_process')>()
+  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
+    const child = original.fork(...args)
+    const send = child.send.bind(child)
+    child.send = (...message: unknown[]) => {
+      asked.push(message[0] as WorkerRequest)
+      return send(...(message as Parameters<typeof send>))
+    }
+    return child
+  }
+  return { ...original, fork }
+})
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+
+const [CAT, FLOWER] = ['cat', 'flower'].map((name) =>
+  fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url)),
+) as [string, string]
+const OPTIONS = { beamSize: 1, maxLength: 4 }
+
+let folder: string
+let captioner: Captioner
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'batches-'))
+  await writeBundle(folder, tinyContent())
+  captioner = await loadCaptioner(folder, { engine: 'onnx', threads: 1 })
+})
+afterAll(async () => {
+  await captioner.close()
+  await rm(folder, { recursive: true })
+})
+
+it('sends 64 photos at a time, and answers all of them in their order', async () => {
+  const [cat, flower] = await captioner.caption([CAT, FLOWER], OPTIONS)
+  const bytes = await readFile(CAT)
+  const damaged = new Uint8Array(10)
+  const images = Array.from({ length: 67 }, (_, i) => {
+    if (i === 10 || i === 66) return damaged
+    return i === 0 || i === 64 ? FLOWER : bytes
+  })
+  asked.length = 0
+  const results = await captioner.caption(images, OPTIONS)
+  expect(asked.map((request) => request.images)).toEqual([63, 2])
+  const logProbOf = (result: (typeof results)[number] | undefined): number =>
+    result === undefined || result instanceof Error ? Number.NaN : result.captions[0]!.logProb
+  expect(Math.abs(logProbOf(flower) - logProbOf(cat))).toBeGreaterThan(0.01)
+  for (const [i, image] of images.entries())
+    if (image === damaged) expect(results[i]).toMatchObject({ where: `image ${i + 1}` })
+    else expect(logProbOf(results[i]), `${i}`).toBeCloseTo(logProbOf(image === FLOWER ? flower : cat), 4)
+})

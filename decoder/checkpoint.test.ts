@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { useBackend } from '../engine/tensorflow.js'
+import { readArrays, writeArrays } from '../engine/training-state.js'
+import { CONFIG, openTrainings, run, type Trainings, VALIDATION } from './fixtures/trainings.js'
+import { trainingConfigSchema } from './recipe.js'
+
+let trainings: Trainings
+beforeAll(async () => {
+  await useBackend('cpu')
+  trainings = await openTrainings()
+})
+afterAll(() => trainings.close())
+
+describe('with one photo to validate with, of which CIDEr-D is always 0', () => {
+  const config = trainingConfigSchema.parse({ ...CONFIG, epochs: 6, learningRate: 0.1 })
+  const one = { config, validation: VALIDATION.slice(0, 1) }
+
+  it('keeps the weights of the lowest loss', async () => {
+    const training = trainings.trainingIn('one', one)
+    const epochs = (await run(training, 18)).flatMap(({ step, validationLoss: loss }) =>
+      loss === undefined ? [] : [{ step, loss }],
+    )
+    const lowest = epochs.reduce((a, b) => (b.loss < a.loss ? b : a))
+    expect(lowest.step).toBeGreaterThan(3)
+    expect(await training.best()).toMatchObject({ ...lowest, cider: 0 })
+  })
+
+  it('goes on from an interruption with the loss that it has to be under', async () => {
+    await run(trainings.trainingIn('one-stopped', one), 9)
+    const resumed = trainings.trainingIn('one-stopped', one)
+    await resumed.resume()
+    const { loss } = await resumed.best()
+    const after = await run(resumed, 12)
+    // Or keeping the later one would be right.
+    expect(after.at(-1)!.validationLoss).toBeGreaterThan(loss)
+    expect(await resumed.best()).toMatchObject({ step: 9, loss })
+  })
+
+  it('goes on with what an earlier version kept, which did not say the loss, and lets no equal one win', async () => {
+    await run(trainings.trainingIn('one-earlier', one), 3)
+    const file = join(trainings.folder, 'one-earlier/training/best.safetensors')
+    const kept = (await readArrays(file))!
+    const arrays = [...kept.entries.keys()].map((name) => [name, kept.float32(name).data] as const)
+    const { loss: _, ...notes } = kept.metadata
+    await writeArrays(file, Object.fromEntries(arrays), notes)
+    const resumed = trainings.trainingIn('one-earlier', one)
+    expect(await resumed.resume()).toBe(true)
+    await run(resumed, 9)
+    expect((await resumed.best()).step).toBe(3)
+  })
+})

@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { register } from './evaluate.js'
+import { drawPhotos } from './fixtures/photos.js'
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'evaluate-photos-'))
+  await drawPhotos(at('photos'), 3)
+  for (const stream of [process.stdout, process.stderr])
+    vi.spyOn(stream, 'write').mockImplementation(() => true)
+})
+afterEach(async () => {
+  vi.restoreAllMocks()
+  await rm(folder, { recursive: true })
+})
+
+async function write(name: string, lines: readonly object[] | string): Promise<string> {
+  const text = typeof lines === 'string' ? lines : lines.map((line) => JSON.stringify(line)).join('\n')
+  await writeFile(at(name), text)
+  return at(name)
+}
+
+const references = (...counts: number[]): Promise<string> =>
+  write(
+    'refs.jsonl',
+    counts.map((count, i) => ({ file: `${i + 1}.jpg`, captions: Array(count).fill('a dog runs') })),
+  )
+
+async function evaluate(...args: string[]): Promise<void> {
+  const program = new Command('showtell').exitOverride()
+  register(program)
+  await program.parseAsync(['evaluate', '--images', at('photos'), ...args], { from: 'user' })
+}
+/** Where there is no captioner what is wrong has to show before one is opened. */
+const withoutCaptioner = (...args: string[]): Promise<void> => evaluate('--bundle', at('none'), ...args)
+const noCaptioner = () => ({ code: 'NOT_FOUND', where: at('none') })
+
+test('a photo that people cannot be scored on shows before photos are captioned, unless it cannot be read', async () => {
+  await expect(withoutCaptioner('--references', await references(2, 1, 2), '--people')).rejects.toThrow(
+    'Expected at least two references for people on image 2 but received 1',
+  )
+  const unread = await references(2, 2, 2, 1)
+  await expect(withoutCaptioner('--references', unread, '--people')).rejects.toMatchObject(noCaptioner())
+  const few = await references(2, 1)
+  await expect(withoutCaptioner('--references', few)).rejects.toMatchObject(noCaptioner())
+})
+
+test('so does a photo that another file has no caption of', async () => {
+  const refs = await references(2, 2, 2, 2)
+  const compare = async (...files: string[]): Promise<void> => {
+    const lines = files.map((file) => ({ file, caption: 'a dog' }))
+    await withoutCaptioner('--references', refs, '--compare', await write('other.jsonl', lines))
+  }
+  await expect(compare('1.jpg', '3.jpg')).rejects.toThrow(
+    `Expected a caption of image 2, as of the captioner, for ${at('other.jsonl')} but received "none"`,
+  )
+  await expect(compare('1.jpg', '2.jpg', '3.jpg')).rejects.toMatchObject(noCaptioner())
+})
+
+test('so do paraphrases that are not packed, and two photos of which the folder has one', async () => {
+  const refs = await references(2, 2)
+  const plain = await write('plain.gz', 'no gzip')
+  await expect(withoutCaptioner('--references', refs, '--paraphrases', plain)).rejects.toThrow(
+    `Expected a whole gzip file of paraphrases at ${plain}: `,
+  )
+  const two = await write(
+    'two.jsonl',
+    ['1.jpg', 'other/1.jpg'].map((file) => ({ file, captions: ['a dog', 'a cat'] })),
+  )
+  await expect(withoutCaptioner('--references', two)).rejects.toThrow(
+    `Expected 1.jpg and other/1.jpg as two photos for ${at('photos')} but received "1.jpg alone"`,
+  )
+})
+
+test('--limit means the same images whether their captions are made or read', async () => {
+  await writeBundle(at('bundle'), tinyContent())
+  const refs = await references(2, 2, 2)
+  const lines = [3, 2, 1].map((id) => ({ file: `${id}.jpg`, caption: 'a dog' }))
+  const images = async (...more: string[]): Promise<string[]> => {
+    await evaluate('--references', refs, '--limit', '2', '--samples', '9', '--json', at('out.json'), ...more)
+    return Object.keys(JSON.parse(await readFile(at('out.json'), 'utf8')).perImage)
+  }
+  expect(await images('--candidates', await write('captions.jsonl', lines))).toEqual(['1', '2'])
+  expect(await images('--bundle', at('bundle'))).toEqual(['1', '2'])
+}, 60_000)

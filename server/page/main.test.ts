@@ -1,0 +1,183 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+
+/** As much of an element as the page asks of those that these tests look at. */
+class Element {
+  hidden = false
+  value = ''
+  className = ''
+  files: readonly File[] = []
+  tabIndex: number | undefined
+  children: (Element | string)[] = []
+  readonly classList = { add: () => {}, remove: () => {}, toggle: () => {} }
+  readonly #listeners = new Map<string, (event: object) => void>()
+  #text = ''
+
+  get textContent(): string {
+    return (
+      this.#text +
+      this.children.map((child) => (child instanceof Element ? child.textContent : child)).join('')
+    )
+  }
+
+  set textContent(text: string) {
+    this.#text = text
+    this.children = []
+  }
+
+  addEventListener(type: string, listener: (event: object) => void): void {
+    this.#listeners.set(type, listener)
+  }
+
+  /** Something happens to it. */
+  happen(type: string): void {
+    this.#listeners.get(type)!({ preventDefault: () => {} })
+  }
+
+  append(...children: (Element | string)[]): void {
+    this.children.push(...children)
+  }
+
+  replaceChildren(...children: (Element | string)[]): void {
+    this.textContent = ''
+    this.append(...children)
+  }
+
+  contains(other: Element): boolean {
+    return this === other || this.children.some((child) => child instanceof Element && child.contains(other))
+  }
+
+  /** The button in it that says this. */
+  button(text: string): Element | undefined {
+    if (this.#text === text) return this
+    for (const child of this.children) {
+      const found = child instanceof Element ? child.button(text) : undefined
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  focus(): void {
+    page.activeElement = this
+  }
+
+  setAttribute(): void {}
+}
+
+const KEY = 'the-key-of-this-server'
+const REFUSED = 'That key was refused.'
+const SOON = { timeout: 10_000 }
+let elements: Map<string, Element>
+let page: { activeElement: Element | undefined }
+/** Keys that requests came with. */
+let asked: (string | null)[]
+/** What every request is answered with in place of what its key deserves. */
+let trouble: number | undefined
+
+beforeEach(async () => {
+  elements = new Map(['gate', 'tray'].map((id) => [id, Object.assign(new Element(), { hidden: true })]))
+  page = {
+    activeElement: undefined,
+    ...{
+      getElementById: at,
+      createElement: () => new Element(),
+      addEventListener: () => {},
+      body: new Element(),
+    },
+  }
+  asked = []
+  trouble = undefined
+  vi.stubGlobal('document', page)
+  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
+    const key = new Headers(init.headers).get('Authorization')
+    asked.push(key)
+    const status = trouble ?? (key === `Bearer ${KEY}` ? 200 : 401)
+    const codes: Record<number, string> = { 401: 'UNAUTHORIZED', 429: 'RATE_LIMITED', 500: 'INTERNAL' }
+    if (status !== 200) return Response.json({ error: { code: codes[status], message: 'no' } }, { status })
+    if (path === 'v1/model')
+      return Response.json({ name: 'fake', encoder: 'none', cell: 'none', grid: [1, 1] })
+    const caption = { text: 'A cat.', tokens: [], confidence: 1 }
+    return Response.json({ results: [{ captions: [caption] }] })
+  })
+})
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.resetModules()
+})
+
+function at(id: string): Element {
+  if (!elements.has(id)) elements.set(id, new Element())
+  return elements.get(id)!
+}
+
+async function load(): Promise<void> {
+  at('gate').append(at('key'), at('refused'))
+  await import('./main.js')
+  await expect.poll(() => asked.length, SOON).toBe(1)
+}
+
+function give(key: string): void {
+  at('key').value = key
+  at('key').focus()
+  at('gate').happen('submit')
+}
+
+async function addPhoto(): Promise<Element> {
+  at('files').files = [new File(['cat'], 'cat.jpg')]
+  at('files').happen('change')
+  const [card] = at('album').children as Element[]
+  await expect.poll(() => card!.className, SOON).not.toBe('waiting')
+  return card!
+}
+
+it('asks for a key until one is accepted, and says when one is refused', async () => {
+  await load()
+  await expect.poll(() => at('gate').hidden, SOON).toBe(false)
+  expect(at('refused').textContent).toBe('')
+  give('another-key')
+  await expect.poll(() => at('refused').textContent, SOON).toBe(REFUSED)
+  expect(at('gate').hidden).toBe(false)
+  // Whether that is the key nobody has said.
+  trouble = 429
+  give(KEY)
+  await expect.poll(() => asked.length, SOON).toBe(3)
+  // Time for the answer to be taken.
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  expect([at('gate').hidden, at('refused').textContent]).toEqual([false, ''])
+  trouble = undefined
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  expect(at('refused').textContent).toBe('')
+  expect(page.activeElement).toBe(at('files'))
+})
+
+it('refuses a key that fits in no header, and asks nobody', async () => {
+  await load()
+  await expect.poll(() => at('gate').hidden, SOON).toBe(false)
+  give('ключ-от-сервера-1')
+  await expect.poll(() => at('refused').textContent, SOON).toBe(REFUSED)
+  expect([at('gate').hidden, asked.length]).toEqual([false, 1])
+})
+
+it('asks for a key when a photo is refused for want of one, and then for the captions again', async () => {
+  trouble = 500
+  await load()
+  expect(at('gate').hidden).toBe(true)
+  trouble = undefined
+  const card = await addPhoto()
+  expect(at('gate').hidden).toBe(false)
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  await expect.poll(() => card.textContent, SOON).toContain('A cat.')
+  expect(page.activeElement).toBe(at('files'))
+})
+
+it('leaves the focus with the photo that is tried again', async () => {
+  await load()
+  const card = await addPhoto()
+  trouble = 500
+  const again = card.button('Try again')!
+  again.focus()
+  again.happen('click')
+  expect([page.activeElement, card.tabIndex]).toEqual([card, -1])
+  await expect.poll(() => card.className, SOON).toBe('failed')
+})
