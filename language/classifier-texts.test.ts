@@ -69,7 +69,7 @@ describe('labelled texts', () => {
     await refuses('{"text":"a","label":"x"}\n{"text":"a"}', 'bad.jsonl line 2')
     await refuses(
       'a\tx',
-      'Expected {"text": …, "label": …}, with a "split" of train, restval, val, dev, test or',
+      'Expected {"text": …, "label": …}, with a "split" of train, restval, val, validation, dev, test or',
     )
     await refuses('{"text":"a","label":"x","split":"eval"}', 'bad.jsonl line 1')
     await refuses('{"text":" … ","label":"x"}', 'Expected a text with words')
