@@ -225,8 +225,9 @@ describe('an end', () => {
   ])('of a process that %s rejects what it was at; another answers what comes after', async (_how, kill) => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
     const [before] = await captions([CAT], {}, other)
-    // Both are with the process, and neither answered.
-    whenAsked(2, kill)
+    // Stopped, so that both are with the process, and neither answered.
+    forked.at(-1)!.kill('SIGSTOP')
+    whenAsked(2, (child) => kill(child) && child.kill('SIGCONT'))
     const waiting = await Promise.allSettled([other.caption([CAT]), other.caption([FLOWER])])
     for (const answer of waiting)
       expect(answer).toMatchObject({
