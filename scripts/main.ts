@@ -10,6 +10,7 @@ const COMMANDS = {
   evaluate: () => import('./evaluate.js'),
   prepare: () => import('./prepare.js'),
   train: () => import('./train.js'),
+  average: () => import('./average.js'),
   calibrate: () => import('./calibrate.js'),
   card: () => import('./card.js'),
   tokenize: () => import('./tokenize.js'),

@@ -1,0 +1,87 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { Vocabulary } from '../data/vocabulary.js'
+import { averageOf } from './average.js'
+import { type Bundle, readBundle, weightsOf, writeBundle } from './bundle.js'
+import { Decoder } from './decoder.js'
+import { drawnWeights, tinyContent, VOCABULARY } from './fixtures/captioners.js'
+
+let folder: string
+let one: Bundle
+let other: Bundle
+let gru: Bundle
+let renamed: Bundle
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'average-'))
+  const made = async (
+    name: string,
+    seed: number,
+    changes: object = {},
+    vocabulary = VOCABULARY,
+  ): Promise<Bundle> => {
+    const content = tinyContent()
+    const decoder = { ...content.config.decoder, ...changes }
+    await writeBundle(join(folder, name), {
+      ...content,
+      config: { ...content.config, decoder, name, terms: `As ${name}.` },
+      vocabulary,
+      decoderWeights: drawnWeights(new Decoder(decoder), seed),
+    })
+    return readBundle(join(folder, name))
+  }
+  one = await made('one', 1)
+  other = await made('other', 2)
+  gru = await made('gru', 1, { cell: 'gru' })
+  const { version, styles, words } = JSON.parse(JSON.stringify(VOCABULARY))
+  renamed = await made('renamed', 1, {}, Vocabulary.fromJSON({ version, styles, words: words.toReversed() }))
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+function furthest(a: Float32Array, b: Float32Array): number {
+  expect(a).toHaveLength(b.length)
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
+}
+
+it('has the mean of the weights, and opens', async () => {
+  const path = join(folder, 'both')
+  await writeBundle(path, averageOf([one, other, other], 'both'))
+  const both = await readBundle(path)
+  for (const part of ['encoder', 'decoder'] as const) {
+    const [a, b, mean] = [one, other, both].map(({ weights }) => weightsOf(weights, part))
+    expect(Object.keys(mean!)).toEqual(Object.keys(a!))
+    for (const [name, { shape, data }] of Object.entries(mean!)) {
+      expect(shape).toEqual(a![name]!.shape)
+      const wanted = data.map((_, i) => (a![name]!.data[i]! + 2 * b![name]!.data[i]!) / 3)
+      // They are kept as float16.
+      const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+      expect(furthest(data, wanted), name).toBeLessThanOrEqual(largest / 2048 + 1e-7)
+    }
+  }
+  const { name, terms, confidence, scores, defaultStyle, training } = both.config
+  expect({ name, terms, confidence, scores, defaultStyle }).toEqual({
+    name: 'both',
+    terms: 'As one. As other.',
+    confidence: undefined,
+    scores: undefined,
+    defaultStyle: 'plain',
+  })
+  expect(training).toMatchObject({ 'mean of': [{ name: 'one' }, { name: 'other' }, { name: 'other' }] })
+})
+
+it('of a bundle and itself is that bundle', () => {
+  const { encoderWeights, decoderWeights } = averageOf([one, one], 'same')
+  for (const [name, { data }] of Object.entries(weightsOf(one.weights, 'decoder')))
+    expect(furthest(decoderWeights[name]!, data)).toBe(0)
+  for (const [name, { data }] of Object.entries(weightsOf(one.weights, 'encoder')))
+    expect(furthest(encoderWeights[name]!.data, data)).toBe(0)
+})
+
+it('refuses what does not fit, and one alone', () => {
+  expect(() => averageOf([one], 'alone')).toThrow('Expected two bundles or more for bundles but received 1')
+  expect(() => averageOf([one, gru], 'x')).toThrow(`Expected the decoder of ${one.path} for ${gru.path}`)
+  expect(() => averageOf([one, renamed], 'x')).toThrow(
+    `Expected the vocabulary of ${one.path} for ${renamed.path}`,
+  )
+})

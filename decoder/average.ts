@@ -1,0 +1,53 @@
+import { parametersOf } from '../encoder/encoder.js'
+import { expected } from '../errors.js'
+import { type Bundle, type BundleContent, isGraph } from './bundle.js'
+
+/** What has to be the same of bundles whose weights are averaged. */
+const SAME: Readonly<Record<string, (bundle: Bundle) => unknown>> = {
+  vocabulary: ({ vocabulary }) => JSON.stringify(vocabulary),
+  encoder: ({ encoder }) => encoder.name,
+  decoder: ({ config }) => JSON.stringify(config.decoder),
+}
+
+/**
+ * Bundles as one, each of whose weights is the mean of theirs (Wortsman et al. 2022, "Model soups: averaging weights of
+ * multiple fine-tuned models improves accuracy without increasing inference time", section 2). Only trainings that went
+ * on from one another, or from the same one, have weights whose mean says anything. One that is given twice counts twice.
+ * The first says which style is spoken when none is asked for; the terms of all hold; confidence and scores are those of
+ * none.
+ * @throws ShowtellError INVALID_ARGUMENT naming the bundle that does not fit, or whose encoder is a graph.
+ */
+export function averageOf(bundles: readonly Bundle[], name: string): BundleContent {
+  const [first, ...others] = bundles
+  if (first === undefined || others.length === 0)
+    throw expected('two bundles or more', 'bundles', bundles.length)
+  const { encoder, decoder, vocabulary } = first
+  if (isGraph(encoder)) throw expected('an encoder with weights', first.path, encoder.name)
+  for (const other of others)
+    for (const [what, of] of Object.entries(SAME))
+      if (of(other) !== of(first)) throw expected(`the ${what} of ${first.path}`, other.path, 'another')
+  const meanOf = (part: 'encoder' | 'decoder', weight: string): Float32Array =>
+    mean(bundles.map((bundle) => bundle.weights.float32(`${part}.${weight}`).data))
+  const terms = [...new Set(bundles.flatMap(({ config }) => config.terms ?? []))].join(' ')
+  const sources = [...new Set(bundles.map(({ config }) => config.encoder.source))].join(' + ')
+  const { defaultStyle, decoder: shape } = first.config
+  return {
+    config: {
+      name,
+      encoder: { name: encoder.name, source: sources },
+      decoder: shape,
+      defaultStyle,
+      ...(terms === '' ? {} : { terms }),
+      training: { 'mean of': bundles.map(({ config }) => ({ name: config.name, ...config.training })) },
+    },
+    vocabulary,
+    encoderWeights: Object.fromEntries(
+      parametersOf(encoder.blocks).map(({ name, shape }) => [name, { shape, data: meanOf('encoder', name) }]),
+    ),
+    decoderWeights: Object.fromEntries(decoder.parameters.map(({ name }) => [name, meanOf('decoder', name)])),
+  }
+}
+
+function mean(arrays: readonly Float32Array[]): Float32Array {
+  return arrays[0]!.map((_, i) => arrays.reduce((sum, array) => sum + array[i]!, 0) / arrays.length)
+}
