@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { avifPixels } from './avif.js'
+import { avifPixels as pixelsOf } from './avif.js'
 import { grid, withAlpha } from './fixtures/heif.js'
 import { box, u16, u32 } from './fixtures/made-images.js'
 
@@ -8,6 +8,8 @@ const made = (width: number, height: number): Promise<Buffer> =>
   sharp({ create: { width, height, channels: 3, background: '#c86432' } })
     .avif({ effort: 0 })
     .toBuffer()
+
+const avifPixels = (file: Buffer): number => pixelsOf(file, () => {})
 
 let small: Buffer
 let large: Buffer
@@ -74,6 +76,21 @@ describe('avifPixels', () => {
       ),
     )
     expect(avifPixels(file)).toBe(49)
+  })
+
+  it('counts boxes, associations and references as it goes, so that a file without end is none', () => {
+    const file = described(1, [size(1, 1), size(2, 2)], parts(1, 2, 2, 2))
+    let blocks = 0
+    pixelsOf(file, (more) => {
+      blocks += more
+    })
+    // The three boxes of meta, dimg and its three, ipco and ipma twice, two sizes, two items with one each.
+    expect(blocks).toBe(3 + 4 + 2 + 2 + 4)
+    expect(() =>
+      pixelsOf(file, (more) => {
+        if (more > 2) throw new Error('too many')
+      }),
+    ).toThrow('too many')
   })
 
   it('is 0 without a picture, and refuses what is a part of itself, or cut off', () => {

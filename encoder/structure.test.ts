@@ -14,6 +14,8 @@ import {
   progressiveJpeg,
   riffChunk,
   segment,
+  u16,
+  u32,
   webp,
   webpHead,
 } from './fixtures/made-images.js'
@@ -29,6 +31,9 @@ const photo = sharp({
   },
 })
 const check = async (file: Uint8Array) => checkStructure(file, formatOf(file)!)
+/** An AVIF of nothing but what tells how its items hang together. */
+const avif = (...boxes: Buffer[]) =>
+  Buffer.concat([box('ftyp', 'avif'), box('meta', u32(0), box('pitm', u32(0), u16(1)), ...boxes)])
 /** More than a file may have of anything. */
 const MANY = 20_000
 
@@ -144,6 +149,11 @@ describe('checkStructure', () => {
     ],
     ['chunks of a WebP', webp(webpHead(1, 1), ...new Array<Buffer>(MANY).fill(riffChunk('abcd')))],
     ['boxes of an AVIF', Buffer.concat([box('ftyp', 'avif'), ...new Array<Buffer>(MANY).fill(box('free'))])],
+    [
+      'items of an AVIF',
+      avif(box('iprp', box('ipco'), box('ipma', u32(0), u32(MANY), Buffer.alloc(3 * MANY)))),
+    ],
+    ['parts of an AVIF', avif(box('iref', u32(0), box('dimg', u16(1), u16(MANY), Buffer.alloc(2 * MANY))))],
   ])('stops at too many %s', async (_what, file) => {
     await expect(check(file)).rejects.toThrow('too many blocks')
   })
@@ -214,6 +224,9 @@ describe('checkStructure', () => {
     // All of them have the same factors, which are 2: nothing is left out, though decoders call it 4:2:0.
     const all = progressiveJpeg(64, 64, 1, 3)
     for (let i = 0, at = all.indexOf(Buffer.of(0xff, 0xc2)) + 11; i < 3; i++, at += 3) all[at] = 0x22
+    expect(await check(all)).toEqual({ coefficients: 3 })
+    // A factor of 0 must not make it no number, which no limit would hold.
+    for (let i = 0, at = all.indexOf(Buffer.of(0xff, 0xc2)) + 11; i < 3; i++, at += 3) all[at] = 0
     expect(await check(all)).toEqual({ coefficients: 3 })
   })
 })

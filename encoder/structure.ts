@@ -73,8 +73,9 @@ class Tally {
     return MOST_METADATA - this.#metadata
   }
 
-  block(): void {
-    if (++this.#blocks > this.mostBlocks) throw new Error('it is made of too many blocks')
+  block(count = 1): void {
+    this.#blocks += count
+    if (this.#blocks > this.mostBlocks) throw new Error('it is made of too many blocks')
   }
 
   packed(): void {
@@ -128,9 +129,14 @@ function walkJpeg(file: Buffer, tally: Tally): Found {
   return { coefficients }
 }
 
-/** Coefficients of a pixel, by the sampling factors of the components of a frame: three bytes each, the second both. */
+/**
+ * Coefficients of a pixel, by the sampling factors of the components of a frame: three bytes each, the second both. A
+ * factor of 0, which there is not, counts as 1.
+ */
 function coefficientsOf(components: Buffer): number {
-  const factors = [...components].filter((_, i) => i % 3 === 1).map((both) => [both >> 4, both & 15] as const)
+  const factors = [...components]
+    .filter((_, i) => i % 3 === 1)
+    .map((both) => [both >> 4 || 1, both & 15 || 1] as const)
   const area = Math.max(...factors.map(([h]) => h)) * Math.max(...factors.map(([, v]) => v))
   return factors.reduce((sum, [h, v]) => sum + (h * v) / area, 0)
 }
@@ -217,9 +223,9 @@ function walkWebp(file: Buffer, tally: Tally): void {
 
 /** ISO/IEC 14496-12, section 4.2: the boxes of the file. */
 function walkBoxes(file: Buffer, tally: Tally): Found {
-  for (const { type, start, end } of boxesIn(file, 0, file.length)) {
-    tally.block()
+  const count = (blocks: number) => tally.block(blocks)
+  for (const { type, start, end } of boxesIn(file, 0, file.length, count)) {
     if (type !== 'mdat') tally.metadata(end - start)
   }
-  return { decodedPixels: avifPixels(file) }
+  return { decodedPixels: avifPixels(file, count) }
 }
