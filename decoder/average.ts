@@ -1,10 +1,11 @@
 import { parametersOf } from '../encoder/encoder.js'
 import { expected } from '../errors.js'
 import { type Bundle, type BundleContent, isGraph } from './bundle.js'
+import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
 
 /** What has to be the same of bundles whose weights are averaged. */
-const SAME: Readonly<Record<string, (bundle: Bundle) => unknown>> = {
-  vocabulary: ({ vocabulary }) => JSON.stringify(vocabulary),
+const SAME: Same = {
+  vocabulary: vocabularyOf,
   encoder: ({ encoder }) => encoder.name,
   decoder: ({ config }) => JSON.stringify(config.decoder),
 }
@@ -18,17 +19,14 @@ const SAME: Readonly<Record<string, (bundle: Bundle) => unknown>> = {
  * @throws ShowtellError INVALID_ARGUMENT naming the bundle that does not fit, or whose encoder is a graph.
  */
 export function averageOf(bundles: readonly Bundle[], name: string): BundleContent {
-  const [first, ...others] = bundles
-  if (first === undefined || others.length === 0)
+  const [first] = bundles
+  if (first === undefined || bundles.length < 2)
     throw expected('two bundles or more', 'bundles', bundles.length)
   const { encoder, decoder, vocabulary } = first
   if (isGraph(encoder)) throw expected('an encoder with weights', first.path, encoder.name)
-  for (const other of others)
-    for (const [what, of] of Object.entries(SAME))
-      if (of(other) !== of(first)) throw expected(`the ${what} of ${first.path}`, other.path, 'another')
+  checkSame(bundles, SAME)
   const meanOf = (part: 'encoder' | 'decoder', weight: string): Float32Array =>
     mean(bundles.map((bundle) => bundle.weights.float32(`${part}.${weight}`).data))
-  const terms = [...new Set(bundles.flatMap(({ config }) => config.terms ?? []))].join(' ')
   const sources = [...new Set(bundles.map(({ config }) => config.encoder.source))].join(' + ')
   const { defaultStyle, decoder: shape } = first.config
   return {
@@ -37,7 +35,7 @@ export function averageOf(bundles: readonly Bundle[], name: string): BundleConte
       encoder: { name: encoder.name, source: sources },
       decoder: shape,
       defaultStyle,
-      ...(terms === '' ? {} : { terms }),
+      ...termsOfAll(bundles),
       training: { 'mean of': bundles.map(({ config }) => ({ name: config.name, ...config.training })) },
     },
     vocabulary,

@@ -3,6 +3,7 @@ import type { Bundle } from './bundle.js'
 import { type CaptionEngine, openRuntime } from './engines.js'
 import { bestOfRows } from './onnx-runtime.js'
 import type { PhotoModel, Runtime } from './runtime.js'
+import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
 
 /** Bundles as one captioner. */
 export interface Ensemble {
@@ -22,12 +23,10 @@ export async function openEnsemble(
   bundles: readonly Bundle[],
   settings: { readonly engine: CaptionEngine; readonly threads: number },
 ): Promise<Ensemble> {
-  const [first, ...others] = bundles
+  const [first] = bundles
   if (first === undefined) throw expected('at least one', 'bundles', 0)
-  for (const other of others)
-    for (const [what, of] of Object.entries(SAME))
-      if (of(other) !== of(first)) throw expected(`the ${what} of ${first.path}`, other.path, 'another')
-  if (others.length === 0) return { bundle: first, ...(await openRuntime(first, settings)) }
+  checkSame(bundles, SAME)
+  if (bundles.length === 1) return { bundle: first, ...(await openRuntime(first, settings)) }
   const runtimes: Runtime[] = []
   const close = async (): Promise<void> => {
     for (const runtime of runtimes) await runtime.close()
@@ -41,9 +40,8 @@ export async function openEnsemble(
     }
     const { confidence: _, ...config } = first.config
     const name = bundles.map((bundle) => bundle.config.name).join(' + ')
-    const terms = [...new Set(bundles.flatMap((bundle) => bundle.config.terms ?? []))].join(' ')
     return {
-      bundle: { ...first, config: { ...config, name, ...(terms === '' ? {} : { terms }) } },
+      bundle: { ...first, config: { ...config, name, ...termsOfAll(bundles) } },
       runtime: together(runtimes, close),
       engine: [...engines].join('; '),
     }
@@ -54,8 +52,8 @@ export async function openEnsemble(
 }
 
 /** What has to be the same of bundles that speak together. */
-const SAME: Readonly<Record<string, (bundle: Bundle) => unknown>> = {
-  vocabulary: ({ vocabulary }) => JSON.stringify(vocabulary),
+const SAME: Same = {
+  vocabulary: vocabularyOf,
   'size of photos': ({ encoder }) => encoder.imageSize,
   'grid of regions': ({ encoder }) => String(encoder.grid),
 }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
@@ -118,7 +117,6 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
   process.stderr.write(
     `${train.length} texts to train, ${held.length} held out, ${labels.length} labels, ${vocabulary.size - vocabulary.firstWord} words, ${sizeOf(model.parameters)} parameters, engine ${await useBackend(options.engine)}\n`,
   )
-  await mkdir(out, { recursive: true })
   const task = new ClassificationTask(model, vocabulary, train, held, { ...recipe, batchSize })
   const setting = { model: model.config, batchSize, data: dataSum({ train, held }) }
   const training = new Training(task, recipe, out, setting)

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
@@ -93,7 +92,6 @@ async function trainTranslator(
     }),
   )
   process.stderr.write(`engine ${await useBackend(options.engine)}, ${sizeOf(model.parameters)} parameters\n`)
-  await mkdir(out, { recursive: true })
   const task = new TranslationTask(model, alphabets, lessons, recipe)
   const setting = { model: model.config, batchSize, data: dataSum(pairs ?? 'dates') }
   const training = new Training(task, recipe, out, setting)

@@ -1,0 +1,23 @@
+import { expected } from '../errors.js'
+import type { Bundle } from './bundle.js'
+
+/** What has to be the same of several bundles, by what messages call it. */
+export type Same = Readonly<Record<string, (bundle: Bundle) => unknown>>
+
+/** @throws ShowtellError INVALID_ARGUMENT naming the first bundle that differs from the first of all. */
+export function checkSame([first, ...others]: readonly Bundle[], same: Same): void {
+  for (const other of others)
+    for (const [what, of] of Object.entries(same))
+      if (of(other) !== of(first!)) throw expected(`the ${what} of ${first!.path}`, other.path, 'another')
+}
+
+/** The terms of all, each once, as a part of a config; nothing where none states any. */
+export function termsOfAll(bundles: readonly Bundle[]): { readonly terms?: string } {
+  const terms = [...new Set(bundles.flatMap(({ config }) => config.terms ?? []))].join(' ')
+  return terms === '' ? {} : { terms }
+}
+
+/** Words and their order: token ids of one mean the same in the other. */
+export function vocabularyOf({ vocabulary }: Bundle): string {
+  return JSON.stringify(vocabulary)
+}
