@@ -30,7 +30,7 @@ COPY --from=build /app/dist dist
 # The user node, by number: Kubernetes cannot tell from a name that it is not root.
 USER 1000:1000
 EXPOSE 3000
-# Set the port by SHOWTELL_PORT, not by a flag, and this finds it.
+# Set the port by SHOWTELL_PORT, neither by a flag nor in a file of settings, and this finds it.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.SHOWTELL_PORT || process.env.PORT || 3000}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "bin/showtell.js"]
 CMD ["serve"]

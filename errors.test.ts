@@ -17,6 +17,7 @@ describe('expected', () => {
     ['', '""'],
     ['x'.repeat(80), `"${'x'.repeat(80)}"`],
     ['x'.repeat(81), `"${'x'.repeat(77)}…"`],
+    [`${'x'.repeat(76)}😀yyy`, `"${'x'.repeat(76)}\uFFFD…"`],
     [Number.NaN, 'NaN'],
     [-0.5, '-0.5'],
     [true, 'true'],

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+// biome-ignore lint/style/noRestrictedImports: the bench measures the package as it is compiled
 import type { Captioner } from 'showtell'
 import type { Photos } from './photos.js'
 

@@ -5,6 +5,7 @@ import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+// biome-ignore lint/style/noRestrictedImports: the bench measures the package as it is compiled
 import { type Captioner, loadCaptioner } from 'showtell'
 import { isContentWord, isDangling } from '../data/function-words.js'
 import { Vocabulary } from '../data/vocabulary.js'

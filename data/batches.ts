@@ -9,6 +9,8 @@ export interface Example {
   readonly style: string
   /** The words of each caption. */
   readonly captions: readonly (readonly string[])[]
+  /** How many views of it the store has, 1 when absent; each epoch is shown one of them. */
+  readonly views?: number
 }
 
 /** Teacher forcing for a few photos: row major [images, hypotheses, length], the captions of a photo side by side. */

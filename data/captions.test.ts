@@ -115,6 +115,44 @@ describe('readCaptions', () => {
     expect(await readCaptions(join(fixtures, 'own.jsonl'), { split: 'train' })).toHaveLength(1)
   })
 
+  it('gathers the captions of a photo from all lines that name it, whatever ids those have', async () => {
+    const lines = [
+      { id: 7, image: 'p/1.jpg', caption: 'A mug.', split: 'val' },
+      { id: 8, image: 'p/2.jpg', caption: 'A boat.' },
+      { id: 9, image: 'p/1.jpg', caption: 'A red mug.', split: 'val' },
+      { image: 'p/2.jpg', captions: ['Reeds.', 'A boat in reeds.'] },
+      { id: 8, image: 'p/2.jpg', caption: 'Water.' },
+      { image: 'p/3.jpg', caption: '.' },
+      { image: 'p/3.jpg', caption: 'A lamp.' },
+      { id: 9, image: 'p/4.jpg', caption: 'A tram.' },
+    ]
+    const path = written('gathered.jsonl', lines.map((line) => JSON.stringify(line)).join('\n'))
+    expect(await readAround(path)).toMatchObject({
+      images: [
+        { id: '7', file: 'p/1.jpg', captions: ['A mug.', 'A red mug.'], split: 'val' },
+        { id: '8', file: 'p/2.jpg', captions: ['A boat.', 'Reeds.', 'A boat in reeds.', 'Water.'] },
+        { id: '3', file: 'p/3.jpg', captions: ['A lamp.'] },
+      ],
+      problems: [
+        'Expected a caption with words for FILE:6 but received "."',
+        'Expected an id that line 1 does not have for FILE:8 but received "9"',
+      ],
+    })
+  })
+
+  it.each([
+    ['train', 'test'],
+    ['test', undefined],
+    [undefined, 'val'],
+  ])('refuses a photo of which one line says split %s and another %s', async (one, other) => {
+    const lines = [one, other].map((split, id) => JSON.stringify({ id, file: 'a.jpg', caption: 'A.', split }))
+    const path = written('splits.jsonl', lines.join('\n'))
+    await expect(readAround(path)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      message: `Expected split ${one ?? 'none'} of a.jpg, as in line 1, for ${path}:2 but received "${other ?? 'none'}"`,
+    })
+  })
+
   it('recognises a single line of JSON, a byte order mark, and what is none of the formats', async () => {
     const line = '\uFEFF{"file": "a.jpg", "caption": "A."}'
     expect(await readCaptions(written('one.jsonl', line))).toHaveLength(1)
@@ -186,8 +224,8 @@ describe('readCaptions', () => {
     const lines = [
       '{"file": "a.jpg", "caption": "A."}',
       '{"file": "b/a.png", "caption": "Another."}',
-      '{"file": "b/a.png", "caption": "The same again."}',
-      '{"file": "a.jpg", "caption": "The first again."}',
+      '{"file": "c/a.png", "id": "b/a.png", "caption": "Under the name of another."}',
+      '{"file": "c/a.jpg", "id": "a", "caption": "Under the id of the first."}',
       '{"file": "c.jpg"}',
       '{"file": "d.jpg", "captions": ["", "D."]}',
       '{"file": "e.jpg", "capt',
@@ -196,7 +234,7 @@ describe('readCaptions', () => {
       ids: ['a', 'b/a.png', 'd'],
       problems: [
         'Expected an id that line 2 does not have for FILE:3 but received "b/a.png"',
-        'Expected an id that line 1 does not have for FILE:4 but received "a.jpg"',
+        'Expected an id that line 1 does not have for FILE:4 but received "a"',
         'Expected a JSON object with file (or image) and captions for FILE:5 but received "{\\"file\\": \\"c.jpg\\"}"',
         'Expected a caption with words for FILE:6 but received ""',
         'Expected a JSON object with file (or image) and captions for FILE:7 but received "{\\"file\\": \\"e.jpg\\", \\"capt"',

@@ -99,6 +99,30 @@ it('takes validation for val, and refuses a split that it does not know', async 
   })
 })
 
+it('validates with the photos of val, validation and dev together', async () => {
+  const path = await file(
+    ['dev', 'train', 'validation', 'val', 'train', 'dev'].map((split, i) => ({
+      file: `${i}.jpg`,
+      caption: 'a dog',
+      split,
+    })),
+  )
+  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  expect(train.map((image) => image.file)).toEqual(['1.jpg', '4.jpg'])
+  expect(validation.map((image) => image.file).sort()).toEqual(['0.jpg', '2.jpg', '3.jpg', '5.jpg'])
+})
+
+it('has each photo on one side where its captions stand on lines with ids of their own', async () => {
+  const path = await file(
+    Array.from({ length: 500 }, (_, i) => ({ id: i, image: `p${Math.floor(i / 5)}.jpg`, caption: 'a dog' })),
+  )
+  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  expect([...train, ...validation].every(({ captions }) => captions.length === 5)).toBe(true)
+  expect(validation.length).toBeGreaterThan(0)
+  expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(100)
+  expect(train.length + validation.length).toBe(100)
+})
+
 it('tells how many photos of no split are left out beside those to train on', async () => {
   const told = async (split: string): Promise<string[]> => {
     const path = await file([

@@ -18,7 +18,7 @@ export const SPLITS = ['train', 'restval', 'val', 'validation', 'dev', 'test'] a
 
 /**
  * To train on is what is of `train` and `restval`, or where there is none what is of no split; to validate with what is
- * of `val`, `validation` or `dev`, or where there is none some of what there is to train on, by `isHeldOut` of its id.
+ * of `val`, `validation` and `dev`, or where there is none some of what there is to train on, by `isHeldOut` of its id.
  */
 export function partsOf<T extends { readonly id: string; readonly split?: string | undefined }>(
   all: readonly T[],
@@ -27,11 +27,27 @@ export function partsOf<T extends { readonly id: string; readonly split?: string
     all.filter(({ split }) => split === name)
   const train = [...ofSplit('train'), ...ofSplit('restval')]
   const [free, test] = [ofSplit(undefined), ofSplit('test')]
-  const validations = [ofSplit('val'), ofSplit('validation'), ofSplit('dev')]
-  const validation = validations.find(({ length }) => length > 0) ?? []
+  const validation = [...ofSplit('val'), ...ofSplit('validation'), ...ofSplit('dev')]
   const pool = train.length > 0 ? train : free
   if (validation.length > 0) return { train: pool, validation, test }
   return { train: pool.filter((one) => !isHeldOut(one)), validation: pool.filter(isHeldOut), test }
+}
+
+/**
+ * Tells how many of no split are left out because others are marked to be trained on.
+ * @param what one of them is
+ */
+export function tellUnmarked<T extends { readonly split?: string | undefined }>(
+  all: readonly T[],
+  { train, validation }: Parts<T>,
+  what: string,
+  where: string,
+  onProblem: (problem: ShowtellError) => void,
+): void {
+  const used = new Set([...train, ...validation])
+  const unmarked = all.filter((one) => one.split === undefined && !used.has(one)).length
+  if (unmarked > 0)
+    onProblem(expected(`a split of each ${what}`, where, `${unmarked} ${what}s without one`, 'INVALID_DATA'))
 }
 
 /**
@@ -47,10 +63,7 @@ export async function readTrainingSet(
   const all = await readCaptions(path, { onProblem })
   checkSplits(all, path)
   const parts = partsOf(all)
-  const used = new Set([...parts.train, ...parts.validation])
-  const unmarked = all.filter((image) => image.split === undefined && !used.has(image)).length
-  if (unmarked > 0)
-    onProblem(expected('a split of each photo', path, `${unmarked} photos without one`, 'INVALID_DATA'))
+  tellUnmarked(all, parts, 'photo', path, onProblem)
   return { style, ...parts }
 }
 

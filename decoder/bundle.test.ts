@@ -132,6 +132,15 @@ describe('readBundle', () => {
     await expect(readBundle('..')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
+  it('says of a model of language what it is', async () => {
+    await expect(readBundle('showtell-char')).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      message: expect.stringMatching(
+        /^Expected captioner for kind in .*showtell-char.config\.json but received "characters"$/,
+      ),
+    })
+  })
+
   it('finds none without config.json', async () => {
     await rm(join(path, 'config.json'))
     await expect(readBundle(path)).rejects.toMatchObject({ code: 'NOT_FOUND', where: path })
@@ -233,6 +242,28 @@ describe('writeBundle', () => {
       expect(await beside()).toEqual(['model'])
     },
   )
+
+  it('writes none that would not open', async () => {
+    await expect(
+      writeBundle(path, { ...renamed, config: { ...renamed.config, terms: '' } }),
+    ).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'Expected text of at least 1 characters for terms but received ""',
+    })
+    await expect(
+      rewriteConfidence(path, { weights: [Number.NaN, 0, 0, 0], objects: {}, calibration: '' }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(await name()).toBe('tiny')
+    expect(await beside()).toEqual(['model'])
+  })
+
+  it('takes a path with a slash at its end', async () => {
+    await writeBundle(`${path}/`, renamed)
+    expect(await name()).toBe('newer')
+    expect(await beside()).toEqual(['model'])
+    await rename(path, `${path}.old`)
+    expect((await readBundle(`${path}/`)).config.name).toBe('newer')
+  })
 
   it('names a weight that is missing', async () => {
     const { 'gate.b': _, ...decoderWeights } = content.decoderWeights

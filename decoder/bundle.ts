@@ -6,23 +6,23 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, parametersOf, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import { exists, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
-import { expected, ShowtellError } from '../errors.js'
+import { CONFIG, findBundle } from '../engine/shipped.js'
+import { expected } from '../errors.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { cardScoresSchema } from './card-scores.js'
 import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { exportDecoder, exportEncoder } from './export.js'
 import { diagramOf, modelCard } from './model-card.js'
-import { bundleFolder } from './shipped.js'
+import { validate } from './validate.js'
 
 export const ENCODER_GRAPH = 'encoder.onnx'
 export const DECODER_GRAPH = 'decoder.onnx'
 const WEIGHTS = 'model.safetensors'
 const VOCABULARY = 'vocabulary.json'
 const CARD = 'README.md'
-const CONFIG = 'config.json'
 /** Where a graph of TensorFlow.js lies with its shards. */
 const GRAPH_FOLDER = 'encoder'
 export const GRAPH = `${GRAPH_FOLDER}/model.json`
@@ -67,6 +67,9 @@ const configSchema = z.strictObject({
 })
 export type BundleConfig = z.infer<typeof configSchema>
 
+/** What its maker says of a bundle. */
+export const statedSchema = configSchema.pick({ name: true, terms: true })
+
 /** A captioner on disk, verified. */
 export interface Bundle {
   readonly path: string
@@ -92,7 +95,7 @@ export interface BundleContent {
  * Writes a bundle aside and renames it, so that `path` always opens: as what was there, or as the new one. Weights
  * become float16, each stored once: the ONNX graphs refer to them inside `model.safetensors`. An encoder that is a graph
  * goes along as it is, without ONNX graphs.
- * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit.
+ * @throws ShowtellError INVALID_ARGUMENT naming what of the config is wrong, or, as NUMERIC, a weight that does not fit.
  */
 export async function writeBundle(path: string, content: BundleContent): Promise<void> {
   await replaceFolder(path, (folder) => writeFiles(folder, content))
@@ -129,8 +132,13 @@ async function writeFiles(folder: string, content: BundleContent): Promise<void>
     await add(ENCODER_GRAPH, exportEncoder(encoder, decoder, weights, WEIGHTS))
     await add(DECODER_GRAPH, exportDecoder(decoder, weights, WEIGHTS))
   }
-  const config: BundleConfig = { version: 1, ...content.config, files: await sumsOf(folder, files) }
+  const config = checked({ version: 1, ...content.config, files: await sumsOf(folder, files) })
   await writeFile(join(folder, CONFIG), `${JSON.stringify(config, null, 2)}\n`)
+}
+
+/** No bundle is written that does not open. */
+function checked(config: BundleConfig): BundleConfig {
+  return validate(configSchema, config, CONFIG)
 }
 
 /** Whether an encoder is a graph that TensorFlow.js alone runs. */
@@ -159,7 +167,7 @@ export async function rewriteBundle(
   changes: Partial<Pick<BundleConfig, 'confidence' | 'scores'>>,
 ): Promise<void> {
   const { path, vocabulary, ...bundle } = await readBundle(place)
-  const config: BundleConfig = { ...bundle.config, ...changes }
+  const config = checked({ ...bundle.config, ...changes })
   const diagrams = (config.scores ?? []).flatMap((scores): [string, string][] =>
     scores.calibration === undefined ? [] : [[diagramOf(scores), reliabilityDiagram(scores.calibration)]],
   )
@@ -182,12 +190,7 @@ export async function rewriteBundle(
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
 export async function readBundle(place: string): Promise<Bundle> {
-  const path = await bundleFolder(place)
-  const configFile = join(path, CONFIG)
-  if (!(await exists(configFile)))
-    throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {
-      where: place,
-    })
+  const { path, file: configFile } = await findBundle(place, 'captioner')
   const { config, decoder } = await readJson(configFile, (value) => {
     const config = configSchema.parse(value)
     return { config, decoder: new Decoder(config.decoder) }

@@ -1,17 +1,15 @@
 import { type ChildProcess, execFile } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
-import { loadCaptioner } from './captioner.js'
-import type { CaptionedBatch } from './captioning.js'
+import { type CaptionerOptions, loadCaptioner } from './captioner.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
-import { ModelProcess } from './model-process.js'
-import { type CaptionRequest, captionOptionsSchema } from './options.js'
-import type { CaptionedPhoto, Captioner, ModelEvent } from './types.js'
+import type { CaptionRequest } from './options.js'
+import type { CaptionedPhoto, Captioner } from './types.js'
 
 /** Processes of models, in the order they were started. */
 const forked = vi.hoisted((): ChildProcess[] => [])
@@ -192,109 +190,20 @@ describe('loadCaptioner', () => {
     })
   })
 
+  it.each<[CaptionerOptions, string]>([
+    [{ threads: 1e9 }, 'Expected an integer from 1 to 64 for threads but received 1000000000'],
+    [{ pixelLimit: 0 }, 'Expected an integer from 1 for pixelLimit but received 0'],
+    [{ pixelLimit: 1.5 }, 'Expected an integer from 1 for pixelLimit but received 1.5'],
+    [{ decodeMemory: Number.NaN }, 'Expected an integer from 16777216 for decodeMemory but received NaN'],
+  ])('refuses %o', async (options, message) => {
+    const processes = forked.length
+    await expect(loadCaptioner(path, options)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
+    expect(forked).toHaveLength(processes)
+  })
+
   it('refuses photos of more pixels than its limit', async () => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1, pixelLimit: 1000 })
     expect(await other.caption([CAT])).toMatchObject([{ code: 'IMAGE_TOO_LARGE', where: CAT }])
     await other.close()
-  })
-})
-
-describe('an end', () => {
-  /** Calls back when so many requests are on their way to the newest process of a model, before they are answered. */
-  function whenAsked(times: number, then: (child: ChildProcess) => unknown): void {
-    const child = forked.at(-1)!
-    const send = child.send.bind(child)
-    child.send = (...message: unknown[]) => {
-      const isSent = send(...(message as Parameters<typeof send>))
-      if (--times === 0) void then(child)
-      return isSent
-    }
-  }
-
-  it('of a closed captioner rejects what waits and what comes after', async () => {
-    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-    whenAsked(1, () => other.close())
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
-    await other.close()
-  })
-
-  it.each<[string, (child: ChildProcess) => unknown]>([
-    ['is killed', (child) => child.kill('SIGKILL')],
-    ['aborts, as native code does', (child) => child.kill('SIGABRT')],
-  ])('of a process that %s rejects what it was at; another answers what comes after', async (_how, kill) => {
-    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-    const [before] = await captions([CAT], {}, other)
-    // Stopped, so that both are with the process, and neither answered.
-    forked.at(-1)!.kill('SIGSTOP')
-    whenAsked(2, (child) => kill(child) && child.kill('SIGCONT'))
-    const waiting = await Promise.allSettled([other.caption([CAT]), other.caption([FLOWER])])
-    for (const answer of waiting)
-      expect(answer).toMatchObject({
-        status: 'rejected',
-        reason: {
-          code: 'INTERNAL',
-          message: expect.stringContaining("Expected the model's process to run but it ended"),
-        },
-      })
-    expect(await captions([CAT], {}, other)).toEqual([before])
-    await other.close()
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
-  })
-
-  it('comes to a process that hangs', async () => {
-    const hanging = new ModelProcess({ bundles: [path], engine: 'onnx', threads: 1 }, undefined, 2000)
-    const { imageSize } = await hanging.open()
-    const pixels = new Uint8Array(imageSize * imageSize * 3)
-    const options = captionOptionsSchema.parse({ style: 'plain' })
-    // Longer together than its patience, but each within it.
-    const begin = performance.now()
-    const ask = async (): Promise<CaptionedBatch> => {
-      const answer = await hanging.caption(pixels, 1, options)
-      return performance.now() - begin < 2500 ? ask() : answer
-    }
-    const [{ captions: before }] = (await Promise.all([ask(), ask()])) as [CaptionedBatch, CaptionedBatch]
-    whenAsked(1, (child) => child.kill('SIGSTOP'))
-    await expect(hanging.caption(pixels, 1, options)).rejects.toMatchObject({
-      code: 'INTERNAL',
-      message: expect.stringContaining('no answer within 2000 ms'),
-    })
-    expect((await hanging.caption(pixels, 1, options)).captions).toEqual(before)
-    await hanging.close()
-  })
-
-  it('of an idle process is made good before anybody asks', async () => {
-    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
-    const processes = forked.length
-    expect(other.isOpen).toBe(true)
-    forked.at(-1)!.kill('SIGKILL')
-    await expect.poll(() => forked.length, { timeout: 60_000 }).toBe(processes + 1)
-    expect(other.isOpen).toBe(false)
-    await expect.poll(() => other.isOpen, { timeout: 60_000 }).toBe(true)
-    expect(await captions([CAT], {}, other)).toHaveLength(1)
-    await other.close()
-    expect(other.isOpen).toBe(false)
-  })
-
-  it('of a process whose bundle is gone tells that until it is there again', async () => {
-    const events: ModelEvent[] = []
-    const onEvent = (event: ModelEvent) => events.push(event)
-    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1, onEvent })
-    const [away, config] = [join(folder, 'away'), join(path, 'config.json')]
-    whenAsked(1, (child) => child.kill('SIGKILL'))
-    await rename(path, away)
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INTERNAL' })
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'NOT_FOUND', where: path })
-    await rename(away, path)
-    const before = await readFile(config, 'utf8')
-    await writeFile(config, before.replace('"tiny"', '"large"'))
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INVALID_BUNDLE', where: path })
-    await writeFile(config, before)
-    expect(await captions([CAT], {}, other)).toHaveLength(1)
-    await other.close()
-    const told = events.map((event) => (event.kind === 'replaced' ? event.kind : event))
-    expect([told[0], told.at(-1)]).toMatchObject([{ kind: 'died', error: { code: 'INTERNAL' } }, 'replaced'])
-    for (const code of ['NOT_FOUND', 'INVALID_BUNDLE'])
-      expect(told).toContainEqual({ kind: 'not replaced', error: expect.objectContaining({ code }) })
   })
 })

@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import pLimit from 'p-limit'
+import { z } from 'zod'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
-import { expected } from '../errors.js'
+import { bundleFolder, shippedBundle } from '../engine/shipped.js'
 import { ahead } from './ahead.js'
 import type { CaptionEngine } from './engines.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
-import { shippedBundle } from './shipped.js'
 import type { CaptionedPhoto, Captioner, ImageInput, ModelEvent } from './types.js'
 import { validate } from './validate.js'
 
@@ -15,6 +16,17 @@ import { validate } from './validate.js'
 const DECODED_AT_ONCE = Math.min(4, availableParallelism())
 /** Photos of a call whose pixels are held and sent together. */
 const BATCH = 64
+
+/** Ranges of what a captioner may take; a service has them as settings of its own. */
+export const captionerLimitsSchema = z.object({
+  threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
+  pixelLimit: z.int().min(1).optional().describe('Most pixels of a photo, width times height'),
+  decodeMemory: z
+    .int()
+    .min(2 ** 24)
+    .optional()
+    .describe('Most bytes that decoding takes, over all photos at once; a photo that needs more is refused'),
+})
 
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
@@ -39,14 +51,19 @@ export async function loadCaptioner(
   path: string | readonly string[] = shippedBundle(),
   options: CaptionerOptions = {},
 ): Promise<Captioner> {
-  const { engine = 'auto', threads = Math.min(4, availableParallelism()) } = options
-  if (!Number.isInteger(threads) || threads < 1) throw expected('a positive integer', 'threads', threads)
-  const running = new ModelProcess({ bundles: [path].flat(), engine, threads }, options.onEvent)
+  const { engine = 'auto', onEvent } = options
   const { pixels, memory } = DEFAULT_IMAGE_LIMITS
+  const {
+    threads = Math.min(4, availableParallelism()),
+    pixelLimit = pixels,
+    decodeMemory,
+  } = validate(captionerLimitsSchema, options)
   const limits = {
-    pixels: options.pixelLimit ?? pixels,
-    memory: options.decodeMemory === undefined ? memory : new DecodeMemory(options.decodeMemory),
+    pixels: pixelLimit,
+    memory: decodeMemory === undefined ? memory : new DecodeMemory(decodeMemory),
   }
+  const bundles = await Promise.all([path].flat().map(fixed))
+  const running = new ModelProcess({ bundles, engine, threads }, onEvent)
   const { model, imageSize: size } = await running.open()
   const open = pLimit(DECODED_AT_ONCE)
   /** @param from how many photos of the call come before. */
@@ -65,7 +82,7 @@ export async function loadCaptioner(
     get isOpen() {
       return running.isOpen
     },
-    async caption(images, request = {}) {
+    async caption(images, request = {}, signal) {
       const captionOptions = validate(captionOptionsSchema, request)
       const starts = Array.from({ length: Math.ceil(images.length / BATCH) }, (_, i) => i * BATCH)
       const batches = ahead(starts, (from) => decode(images.slice(from, from + BATCH), from))
@@ -78,7 +95,7 @@ export async function loadCaptioner(
         }
         const pixels = new Uint8Array(good.length * size * size * 3)
         for (const [i, image] of good.entries()) pixels.set(image, i * size * size * 3)
-        const batch = await running.caption(pixels, good.length, captionOptions)
+        const batch = await running.caption(pixels, good.length, captionOptions, signal)
         const timing = {
           decode: time,
           encode: batch.encode / good.length,
@@ -92,4 +109,10 @@ export async function loadCaptioner(
     },
     close: () => running.close(),
   }
+}
+
+/** Where a bundle lies, also for a process that is started when the program works in another folder. */
+async function fixed(path: string): Promise<string> {
+  const shipped = shippedBundle(path)
+  return (await bundleFolder(path)) === shipped ? shipped : resolve(path)
 }

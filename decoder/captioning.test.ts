@@ -58,7 +58,7 @@ const requests: fc.Arbitrary<CaptionRequest> = fc.record(
     noRepeatNgram: fc.integer({ min: 0, max: 3 }),
     noRepeatContentWord: fc.boolean(),
     noDanglingEnd: fc.boolean(),
-    bannedWords: fc.uniqueArray(fc.constantFrom('a', 'dog', 'runs', 'Table', 'unheard'), { maxLength: 3 }),
+    bannedWords: fc.uniqueArray(fc.constantFrom('a', 'dog', 'runs', ' Table.', 'unheard'), { maxLength: 3 }),
     temperature: fc.constantFrom(0, 0.5, 1.5),
     seed: fc.integer({ min: 0, max: 3 }),
     style: fc.constantFrom('plain', 'ornate'),
@@ -78,7 +78,7 @@ describe('Captioning', () => {
           const alone = await Promise.all(photos.map(async (photo) => (await captions([photo], request))[0]))
           expect(together).toEqual(alone)
           const options = captionOptionsSchema.parse(request)
-          const banned = options.bannedWords.map((word) => word.toLowerCase())
+          const banned = options.bannedWords.map((word) => word.toLowerCase().replace(/[ .]/g, ''))
           for (const found of together) {
             expect(found.length).toBeGreaterThan(0)
             expect(found.length).toBeLessThanOrEqual(options.count)
@@ -165,12 +165,6 @@ describe('Captioning', () => {
       expect.objectContaining({
         code: 'INVALID_ARGUMENT',
         message: 'Expected one of plain, ornate for style but received "loud"',
-      }),
-    )
-    await expect(captions([1], { minLength: 9, maxLength: 8 })).rejects.toThrow(
-      expect.objectContaining({
-        code: 'INVALID_ARGUMENT',
-        message: 'Expected an integer up to maxLength 8 for minLength but received 9',
       }),
     )
   })

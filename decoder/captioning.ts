@@ -1,8 +1,8 @@
 import { toSentence } from '../data/detokenizer.js'
 import { isContentWord, isDangling } from '../data/function-words.js'
 import { withoutGender } from '../data/gender.js'
+import { tokenize } from '../data/tokenizer.js'
 import type { Vocabulary } from '../data/vocabulary.js'
-import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import { Constraints } from '../search/constraints.js'
 import { diverseBeamSearch } from '../search/diverse.js'
@@ -44,9 +44,16 @@ export class Captioning {
 
   /**
    * @param pixels uint8 [images, size, size, 3]
-   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not, or options that contradict each other.
+   * @param signal ends the search before its next word.
+   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not; the signal's reason.
    */
-  async caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
+  async caption(
+    pixels: Uint8Array,
+    images: number,
+    options: CaptionOptions,
+    signal?: AbortSignal,
+  ): Promise<CaptionedBatch> {
+    signal?.throwIfAborted()
     const { vocabulary, config } = this.bundle
     const start = vocabulary.startOf(options.style ?? config.defaultStyle)
     const { constraints, content } = this.rulesFor(options)
@@ -60,6 +67,7 @@ export class Captioning {
         count: options.count,
         lengthPenalty: options.lengthPenalty,
         alignment: options.attention,
+        signal,
         same: (tokens: Int32Array) => toSentence(this.say(tokens, options)),
       }
       const hypotheses =
@@ -110,8 +118,6 @@ export class Captioning {
   private rulesFor(options: CaptionOptions): Rules {
     const { minLength, maxLength, bannedWords } = options
     const { noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral } = options
-    if (minLength > maxLength)
-      throw expected(`an integer up to maxLength ${maxLength}`, 'minLength', minLength)
     const key = JSON.stringify([
       [minLength, maxLength, noRepeatNgram, noRepeatContentWord, noDanglingEnd, genderNeutral],
       bannedWords,
@@ -152,7 +158,7 @@ export function constraintsOf(
 ): Constraints {
   const tokens = Array.from({ length: vocabulary.size }, (_, token) => token)
   const isWord = (token: number): boolean => token >= vocabulary.firstWord
-  const banned = new Set(options.bannedWords.map((word) => word.toLowerCase()))
+  const banned = new Set(options.bannedWords.map((word) => tokenize(word)[0] ?? word))
   const isBanned = (token: number): boolean => {
     if (!isWord(token)) return token !== vocabulary.end
     const word = vocabulary.word(token)

@@ -7,6 +7,7 @@ import { parseGroups } from '../metrics/object-groups.js'
 import { readBundle, rewriteBundle, rewriteConfidence, versionOf, writeBundle } from './bundle.js'
 import { cardScoresOf } from './card-scores.js'
 import { tinyContent } from './fixtures/captioners.js'
+import { diagramOf } from './model-card.js'
 
 const path = join(tmpdir(), `card-${process.pid}`)
 
@@ -77,4 +78,14 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
 it('what is no evaluation is refused by what is missing', () => {
   expect(() => cardScoresOf('set', { images: 3 }, 'x.json')).toThrow('Expected an object for corpus')
   expect(() => cardScoresOf('set', [], 'x.json')).toThrow('x.json')
+})
+
+it('diagrams are named after their sets in letters of any script', () => {
+  const sets = ['日本', '中国', 'हिन्दी', 'Žluťoučký kůň / 2']
+  expect(sets.map((set) => diagramOf({ set }))).toEqual([
+    'reliability-日本.svg',
+    'reliability-中国.svg',
+    'reliability-हिन्दी.svg',
+    'reliability-žluťoučký-kůň-2.svg',
+  ])
 })

@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { shippedBundle } from '../engine/shipped.js'
 import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { looseBundle, tinyConfig } from './fixtures/captioners.js'
 import { importedWeights, smallEncoder } from './fixtures/encoders.js'
 import { EVERY_VARIANT } from './fixtures/tiny.js'
-import { shippedBundle } from './shipped.js'
 
 const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
 const PHOTOS = 200

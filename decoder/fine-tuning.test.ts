@@ -261,6 +261,8 @@ describe('Training of the last blocks of an encoder', () => {
     const strange = [...train, { key: 'half.png', style: 'plain', captions: [['grey', 'wall']] }]
     const events = await run(trainingIn('strange', CONFIG, strange))
     expect(events.every(({ loss }) => Number.isFinite(loss))).toBe(true)
+    // Also where it has a batch of its own.
+    expect(await run(trainingIn('single', { ...CONFIG, imagesPerBatch: 1 }, strange))).toHaveLength(52)
     const nothing = trainingIn('nothing', CONFIG, [strange.at(-1)!])
     await expect(run(nothing)).rejects.toThrow('Expected a photo that can be read for step 1')
   })

@@ -1,3 +1,4 @@
+import { expected } from '../errors.js'
 import type { BundleContent } from './bundle.js'
 import type { CardScores } from './card-scores.js'
 
@@ -35,8 +36,17 @@ gender of people among them. Do not use it to identify people or where a wrong c
 }
 
 /** Where the reliability diagram of a set lies beside the card. */
-export function diagramOf({ set }: CardScores): string {
-  return `reliability-${set.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.svg`
+export function diagramOf({ set }: Pick<CardScores, 'set'>): string {
+  return `reliability-${set.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]+/gu, '-')}.svg`
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT naming two sets of which one would show the diagram of the other. */
+export function checkDiagrams(sets: readonly string[]): void {
+  for (const [i, set] of sets.entries()) {
+    const other = sets.slice(0, i).find((before) => diagramOf({ set: before }) === diagramOf({ set }))
+    if (other !== undefined)
+      throw expected(`a name that differs from ${other} in letters or numbers`, '--scores', set)
+  }
 }
 
 function sections(scores: readonly CardScores[]): string {

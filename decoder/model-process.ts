@@ -6,7 +6,7 @@ import { forkModule } from '../fork.js'
 import type { CaptionedBatch } from './captioning.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription, ModelEvent } from './types.js'
-import type { WorkerAnswer, WorkerRequest, WorkerSettings } from './worker.js'
+import type { WorkerAnswer, WorkerCancel, WorkerRequest, WorkerSettings } from './worker.js'
 
 /** What the process says of the bundle that it has opened. */
 export interface OpenModel {
@@ -61,10 +61,16 @@ export class ModelProcess {
 
   /**
    * @param pixels uint8 [images, size, size, 3]
-   * @throws ShowtellError as the search, INTERNAL when the process dies, ABORTED after `close`.
+   * @param signal ends the search; the process is free for others once this has rejected.
+   * @throws ShowtellError as the search, INTERNAL when the process dies, ABORTED after `close`; the signal's reason.
    */
-  async caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
-    return (await this.#running()).caption(pixels, images, options)
+  async caption(
+    pixels: Uint8Array,
+    images: number,
+    options: CaptionOptions,
+    signal?: AbortSignal,
+  ): Promise<CaptionedBatch> {
+    return (await this.#running()).caption(pixels, images, options, signal)
   }
 
   async close(): Promise<void> {
@@ -167,20 +173,39 @@ class RunningModel {
     }
   }
 
-  caption(pixels: Uint8Array, images: number, options: CaptionOptions): Promise<CaptionedBatch> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended)
-    const request: WorkerRequest = { id: this.#next++, pixels, images, options }
-    return new Promise<CaptionedBatch>((resolve, reject) => {
-      if (this.#waiting.size === 0) this.#wait()
-      this.#waiting.set(request.id, { resolve, reject })
-      this.#keepAlive(true)
-      this.child.send(request, (error) => {
-        if (error !== null) this.#die(error)
+  async caption(
+    pixels: Uint8Array,
+    images: number,
+    options: CaptionOptions,
+    signal?: AbortSignal,
+  ): Promise<CaptionedBatch> {
+    if (this.#ended !== undefined) throw this.#ended
+    signal?.throwIfAborted()
+    const id = this.#next++
+    const cancel = (): void => this.#send({ kind: 'cancel', id })
+    signal?.addEventListener('abort', cancel, { once: true })
+    try {
+      return await new Promise<CaptionedBatch>((resolve, reject) => {
+        if (this.#waiting.size === 0) this.#wait()
+        this.#waiting.set(id, { resolve, reject })
+        this.#keepAlive(true)
+        this.#send({ kind: 'caption', id, pixels, images, options })
       })
-    }).finally(() => {
-      if (this.#waiting.size > 0) return
-      this.#keepAlive(false)
-      clearInterval(this.#watch)
+    } catch (error) {
+      signal?.throwIfAborted()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', cancel)
+      if (this.#waiting.size === 0) {
+        this.#keepAlive(false)
+        clearInterval(this.#watch)
+      }
+    }
+  }
+
+  #send(message: WorkerRequest | WorkerCancel): void {
+    this.child.send(message, (error) => {
+      if (error !== null) this.#die(error)
     })
   }
 

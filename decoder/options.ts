@@ -1,12 +1,27 @@
 import { z } from 'zod'
+import { tokenize } from '../data/tokenizer.js'
+import { expected } from '../errors.js'
 
 /** Words that are learnt of a caption, and said where nothing else is asked for. */
 export const MOST_WORDS = 16
 /** Words that can be asked for. */
 export const LONGEST = 50
+/** Words that are said at least where nothing else is asked for. */
+const FEWEST_WORDS = 4
+/** Characters of the name of a style. */
+export const LONGEST_STYLE = 40
 
-/** Everything one may ask of a caption. The one definition of names, ranges and defaults for library, command line and service. */
-export const captionOptionsSchema = z.strictObject({
+/** A ban of two words would ban nothing: captions are made of words. */
+const bannedWord = z
+  .string()
+  .max(50)
+  .superRefine((word, context) => {
+    if (tokenize(word).length <= 1) return
+    context.addIssue({ code: 'custom', message: expected('one word', 'bannedWords', word).message })
+  })
+
+/** Some of what one may ask of a caption, the rest being asked elsewhere: each option by itself. */
+export const captionFieldsSchema = z.strictObject({
   count: z
     .int()
     .min(1)
@@ -15,7 +30,7 @@ export const captionOptionsSchema = z.strictObject({
     .describe('Captions returned a photo: the best, then others that differ in content'),
   beamSize: z.int().min(1).max(20).default(3).describe('Hypotheses kept while searching; 1 is greedy'),
   maxLength: z.int().min(1).max(LONGEST).default(MOST_WORDS).describe('Most words of a caption'),
-  minLength: z.int().min(0).max(LONGEST).default(4).describe('Fewest words of a caption'),
+  minLength: z.int().min(0).max(LONGEST).default(FEWEST_WORDS).describe('Fewest words of a caption'),
   lengthPenalty: z.number().min(0).max(2).default(0.7).describe('score = logProb / words ^ lengthPenalty'),
   noRepeatNgram: z
     .int()
@@ -25,7 +40,7 @@ export const captionOptionsSchema = z.strictObject({
     .describe('Length of the word sequences that may not come twice; 0 allows all'),
   noRepeatContentWord: z.boolean().default(true).describe('Forbid naming the same content word twice'),
   noDanglingEnd: z.boolean().default(true).describe('Forbid ending on a word such as "with" or "a"'),
-  bannedWords: z.array(z.string().max(50)).max(1000).default([]).describe('Words that may not appear'),
+  bannedWords: z.array(bannedWord).max(1000).default([]).describe('Words that may not appear'),
   temperature: z
     .number()
     .min(0)
@@ -42,7 +57,7 @@ export const captionOptionsSchema = z.strictObject({
   style: z
     .string()
     .min(1)
-    .max(40)
+    .max(LONGEST_STYLE)
     .optional()
     .describe('Which data set to sound like, one of the styles of the model'),
   genderNeutral: z
@@ -56,6 +71,17 @@ export const captionOptionsSchema = z.strictObject({
     .default(0)
     .describe('Below this confidence the wording says "Possibly …"'),
   attention: z.boolean().default(false).describe('Return where the model looked at each word'),
+})
+
+/** Everything one may ask of a caption. The one definition of names, ranges and defaults for library, command line and service. */
+export const captionOptionsSchema = captionFieldsSchema.superRefine(({ minLength, maxLength }, context) => {
+  if (minLength <= maxLength) return
+  // Of the two the one that is not the default was asked for.
+  const [name, error] =
+    minLength === FEWEST_WORDS
+      ? ['maxLength', expected(`an integer from minLength ${minLength}`, 'maxLength', maxLength)]
+      : ['minLength', expected(`an integer up to maxLength ${maxLength}`, 'minLength', minLength)]
+  context.addIssue({ code: 'custom', path: [name], message: error.message })
 })
 
 /** Options with every default filled in. */

@@ -5,7 +5,7 @@ import type { Parameter, Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 
-export type Photo = Pick<Example, 'key' | 'style'>
+export type Photo = Pick<Example, 'key' | 'style' | 'views'>
 
 /** Each epoch of a training another view of a photo is drawn. */
 export interface Draw {
@@ -64,19 +64,20 @@ export class StoredFeatures implements PhotoFeatures {
   async input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput> {
     const { regions, channels } = this
     const data = new Float32Array(photos.length * regions * channels)
-    for (const [image, { key }] of photos.entries())
-      this.store.readInto(draw === undefined ? key : this.viewOf(key, draw), data, image * regions * channels)
+    for (const [image, photo] of photos.entries())
+      this.store.readInto(
+        draw === undefined ? photo.key : drawnView(photo, draw),
+        data,
+        image * regions * channels,
+      )
     return { read: [...photos.keys()], shape: [photos.length, regions, channels], data }
   }
 
   of(ops: TensorFlowOps, _: Weights<Tensor>, input: Tensor): Tensor {
     return ops.reshape(input, [0, 0, -1])
   }
+}
 
-  /** One of the views that the store has. */
-  private viewOf(key: string, { seed, epoch }: Draw): string {
-    let views = 1
-    while (this.store.has(viewKey(key, views))) views++
-    return viewKey(key, new Random(seed, 'view', epoch, key).below(views))
-  }
+function drawnView({ key, views = 1 }: Photo, { seed, epoch }: Draw): string {
+  return viewKey(key, new Random(seed, 'view', epoch, key).below(views))
 }

@@ -3,9 +3,10 @@ import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
 import { type Decoder, SAID } from './decoder.js'
+import type { TrainingConfig } from './recipe.js'
 
 /**
  * How the words of content of each photo's captions are shared out, [photos, vocabulary]: a word's share is how many of
@@ -42,7 +43,7 @@ export function photoWordsLoss(
   wanted: Float32Array,
 ): Tensor {
   const said = start[SAID]
-  if (said === undefined) throw expected('a decoder with word memory', 'photoWordsWeight', 'one without')
+  if (said === undefined) throw withoutMemory('photoWordsWeight')
   const images = wanted.length / decoder.config.vocabularySize
   const scores = decoder.project(ops, weights, ops.mul(said, ops.constant([-1], [1], 'float32')))
   const shares = ops.input(
@@ -50,4 +51,16 @@ export function photoWordsLoss(
     [images, 1, decoder.config.vocabularySize],
   )
   return ops.sum(ops.reshape(ops.mul(ops.logSoftmax(scores), shares), [-1]), 0)
+}
+
+/**
+ * What `photoWordsLoss` says at the first step, for who would rather know before.
+ * @throws ShowtellError INVALID_ARGUMENT where a recipe wants word memory of a decoder that has none.
+ */
+export function checkWordMemory({ config }: Decoder, { photoWordsWeight }: TrainingConfig, of: string): void {
+  if (photoWordsWeight > 0 && !config.wordMemory) throw withoutMemory(`photoWordsWeight of ${of}`)
+}
+
+function withoutMemory(where: string): ShowtellError {
+  return expected('a decoder with word memory', where, 'one without')
 }

@@ -4,7 +4,7 @@ import { LONGEST, MOST_WORDS } from './options.js'
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
 export const OBJECTIVES = ['cross-entropy', 'cider'] as const
 
-/** The recipe; every field has the default that the shipped bundle was trained with. */
+/** The recipe; most defaults are those of the first training behind the shipped bundle (docs/quality.md). */
 export const trainingConfigSchema = z.strictObject({
   objective: z
     .enum(OBJECTIVES)
@@ -25,7 +25,12 @@ export const trainingConfigSchema = z.strictObject({
     .default(0.998)
     .describe('of the moving average of the weights, which is what is kept'),
   dropout: z.number().min(0).lt(1).default(0.3).describe('share of values that a step does without'),
-  labelSmoothing: z.number().min(0).lt(1).default(0.1).describe('share of the target given to all words'),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0.1)
+    .describe('for cross-entropy: share of the target given to all words'),
   samplesPerImage: z.int().min(2).default(5).describe('for cider: captions drawn a photo and step'),
   crossEntropyWeight: z
     .number()
@@ -49,3 +54,11 @@ export const trainingConfigSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('of all that is drawn'),
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
+
+/** A recipe without what its objective does not look at, for people. */
+export function statedRecipe(recipe: TrainingConfig): Partial<TrainingConfig> {
+  const { labelSmoothing, samplesPerImage, crossEntropyWeight, ...shared } = recipe
+  return shared.objective === 'cider'
+    ? { ...shared, samplesPerImage, crossEntropyWeight }
+    : { ...shared, labelSmoothing }
+}

@@ -45,14 +45,21 @@ export class Schedule {
     return { captionsPerImage, maxLength, seed, epoch }
   }
 
+  /**
+   * Where nothing of a batch can be read, the one before it in its epoch stands in, before the first the last: every
+   * attempt to go on would end at that step.
+   */
   private async photosOf(step: number): Promise<StepPhotos> {
     const epoch = Math.floor(step / this.stepsAnEpoch)
-    const indices = this.batches(epoch)[step % this.stepsAnEpoch]!
-    const photos = indices.map((index) => this.examples[index]!)
-    const input = await this.features.input(photos, { seed: this.config.seed, epoch })
-    if (input.read.length === 0)
-      throw expected('a photo that can be read', `step ${step + 1}`, photos[0]!.key, 'INVALID_DATA')
-    return { epoch, indices: input.read.map((position) => indices[position]!), input }
+    const batches = this.batches(epoch)
+    for (let back = 0; back < batches.length; back++) {
+      const indices = batches.at((step % this.stepsAnEpoch) - back)!
+      const photos = indices.map((index) => this.examples[index]!)
+      const input = await this.features.input(photos, { seed: this.config.seed, epoch })
+      if (input.read.length > 0)
+        return { epoch, indices: input.read.map((position) => indices[position]!), input }
+    }
+    throw expected('a photo that can be read', `step ${step + 1}`, 'none', 'INVALID_DATA')
   }
 
   private batches(epoch: number): readonly number[][] {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import type { CellState } from '../rnn/cell.js'
@@ -23,6 +24,8 @@ export function tensorFlowModel(
     vocabularySize,
     start: async () => started,
     async step(tokens, state, k, bias) {
+      // What follows is done at once: here the process hears what else it is told, such as that nobody waits any more.
+      await setImmediate()
       const shape = [images, tokens.length / images]
       const stepped = ops.scope(() => {
         const step = decoder.step(ops, weights, ops.input(tokens, shape), memory, state as CellState<Tensor>)

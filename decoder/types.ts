@@ -56,10 +56,15 @@ export interface Captioner {
   /**
    * Captions photos, many at a time. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).
+   * @param signal ends the work when nobody wants it any more; once this has rejected, the model is free for others.
    * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the model's process died;
-   * the next call has another.
+   * the next call has another. The signal's reason.
    */
-  caption(images: readonly ImageInput[], options?: CaptionRequest): Promise<(CaptionedPhoto | Error)[]>
+  caption(
+    images: readonly ImageInput[],
+    options?: CaptionRequest,
+    signal?: AbortSignal,
+  ): Promise<(CaptionedPhoto | Error)[]>
   /** Ends the model's process and frees its memory. */
   close(): Promise<void>
 }

@@ -19,12 +19,23 @@ describe('validate', () => {
     [{ attention: 'x' }, 'Expected true or false for attention but received "x"'],
     [{ style: '' }, 'Expected text of 1 to 40 characters for style but received ""'],
     [{ bannedWords: 'dog' }, 'Expected a list of at most 1000 entries for bannedWords but received "dog"'],
+    [{ bannedWords: ['hot dog'] }, 'Expected one word for bannedWords but received "hot dog"'],
     [{ bannedWords: ['dog', 3] }, 'Expected text of at most 50 characters for bannedWords.1 but received 3'],
+    [{ minLength: 20 }, 'Expected an integer up to maxLength 16 for minLength but received 20'],
+    [{ maxLength: 3 }, 'Expected an integer from minLength 4 for maxLength but received 3'],
     [[], 'Expected an object for the options but received []'],
     [null, 'Expected an object for the options but received null'],
   ])('says what is wrong with %j', (value, message) => {
     expect(() => validate(captionOptionsSchema, value)).toThrow(
       expect.objectContaining({ code: 'INVALID_ARGUMENT', message }),
+    )
+  })
+
+  it('names a bound that is out of range itself', () => {
+    const share = z.strictObject({ from: z.number().min(0).lt(1), between: z.number().gt(0).lt(1) })
+    expect(() => validate(share, { from: 1, between: 1 })).toThrow(
+      'Expected a number from 0 below 1 for from but received 1; ' +
+        'Expected a number above 0 below 1 for between but received 1',
     )
   })
 

@@ -10,6 +10,7 @@ export interface Wanted {
   readonly minimum?: number
   readonly maximum?: number
   readonly exclusiveMinimum?: number
+  readonly exclusiveMaximum?: number
   readonly minLength?: number
   readonly maxLength?: number
   readonly minItems?: number
@@ -126,14 +127,19 @@ function inWords(wanted: Wanted | undefined): string {
   }
 }
 
-function range({ minimum, maximum, exclusiveMinimum }: Wanted): string {
+function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Wanted): string {
   const low =
     exclusiveMinimum !== undefined
       ? ` above ${exclusiveMinimum}`
       : minimum === undefined || minimum === Number.MIN_SAFE_INTEGER
         ? ''
         : ` from ${minimum}`
-  const high = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER ? '' : ` to ${maximum}`
+  const high =
+    exclusiveMaximum !== undefined
+      ? ` below ${exclusiveMaximum}`
+      : maximum === undefined || maximum === Number.MAX_SAFE_INTEGER
+        ? ''
+        : ` to ${maximum}`
   return low + high
 }
 

@@ -21,10 +21,17 @@ export interface WorkerSettings {
 }
 
 export interface WorkerRequest {
+  readonly kind: 'caption'
   readonly id: number
   readonly pixels: Uint8Array
   readonly images: number
   readonly options: CaptionOptions
+}
+
+/** Nobody waits for the answer to a request any more. It comes at once then, as an error, or as what was found already. */
+export interface WorkerCancel {
+  readonly kind: 'cancel'
+  readonly id: number
 }
 
 export type WorkerAnswer =
@@ -49,14 +56,21 @@ if (isForked(import.meta.url)) {
     const { config, vocabulary, encoder } = bundle
     // Without the weights, which the engine has its own of.
     const captioning = new Captioning({ config, vocabulary }, runtime)
+    const open = new Map<number, AbortController>()
     let last: Promise<unknown> = Promise.resolve()
-    process.on('message', ({ id, pixels, images, options }: WorkerRequest) => {
-      last = last.then(() =>
-        captioning.caption(pixels, images, options).then(
+    process.on('message', (message: WorkerRequest | WorkerCancel) => {
+      const { id } = message
+      if (message.kind === 'cancel') return open.get(id)?.abort()
+      const { pixels, images, options } = message
+      const controller = new AbortController()
+      open.set(id, controller)
+      last = last
+        .then(() => captioning.caption(pixels, images, options, controller.signal))
+        .then(
           (batch) => answer({ kind: 'captions', id, batch }),
           (error) => answer({ kind: 'error', id, error: toPlain(error) }),
-        ),
-      )
+        )
+        .finally(() => open.delete(id))
     })
     answer({
       kind: 'ready',

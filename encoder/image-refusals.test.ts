@@ -25,6 +25,18 @@ describe('decodeImage, given what it cannot take,', () => {
     await expect(decodeImage(image, SIZE, 'holiday.jpg')).resolves.toHaveLength(SIZE * SIZE * 3)
   })
 
+  it.each([
+    ['an ArrayBuffer', new ArrayBuffer(3)],
+    ['a URL', new URL('file:///cat.jpg')],
+    ['nothing', undefined],
+  ])('refuses %s, which JavaScript may give it', async (_what, image) => {
+    await expect(decodeImage(image as never, SIZE, 'photo 1')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      where: 'photo 1',
+      message: expect.stringContaining('Expected a path or a Uint8Array for photo 1 but received'),
+    })
+  })
+
   it('refuses more pixels than the limit before decoding', async () => {
     const image = await noise().png().toBuffer()
     const limit = { ...DEFAULT_IMAGE_LIMITS, pixels: 256 * 256 - 1 }

@@ -43,7 +43,8 @@ export function keepNothing(): void {
  * grey and CMYK as RGB, first frame of an animation, the whole image squashed to the square with a cubic kernel.
  * @param where the name of the photo in errors.
  * @param view what of the photo is wanted; all of it when absent.
- * @throws ShowtellError UNSUPPORTED_IMAGE, IMAGE_TOO_LARGE, INVALID_IMAGE or NOT_FOUND.
+ * @throws ShowtellError UNSUPPORTED_IMAGE, IMAGE_TOO_LARGE, INVALID_IMAGE, NOT_FOUND, or INVALID_ARGUMENT for what is
+ * neither a path nor bytes.
  */
 export async function decodeImage(
   image: string | Uint8Array,
@@ -141,7 +142,9 @@ async function recognise(
   image: string | Uint8Array,
   where: string,
 ): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
-  if (typeof image !== 'string') return { bytes: image, format: formatIn(image, where) }
+  if (image instanceof Uint8Array) return { bytes: image, format: formatIn(image, where) }
+  // The types forbid it; JavaScript does not.
+  if (typeof image !== 'string') throw expected('a path or a Uint8Array', where, image)
   const file = await open(image)
   try {
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(16), position: 0 })

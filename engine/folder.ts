@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
 
@@ -11,7 +11,7 @@ import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js
 
 /** @param write fills the folder it is given; when it fails, `path` stays as it was. */
 export async function replaceFolder(path: string, write: (folder: string) => Promise<void>): Promise<void> {
-  const folder = `${path}.part`
+  const folder = `${resolve(path)}.part`
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
   try {
@@ -35,7 +35,8 @@ export async function placeOf(path: string): Promise<string> {
 }
 
 function oldOf(path: string): string {
-  return `${path}.old`
+  // Beside it, also where the path ends in a slash.
+  return `${resolve(path)}.old`
 }
 
 export async function exists(path: string): Promise<boolean> {

@@ -33,13 +33,13 @@ describe('AdamW', () => {
     expect(b![0]).toBeCloseTo(0.9, 6)
   })
 
-  it('equals the algorithm written out, over steps of warm-up, cosine and clipping', () => {
+  it('equals the algorithm written out, its decay times the rate, over steps of warm-up, cosine and clipping', () => {
     const random = new Random(1, 'adamw')
     const options = { warmUpSteps: 3, totalSteps: 12, clipNorm: 1.5, weightDecay: 0.05 }
     const start = { w: [0.3, -0.7, 1.1], b: [0.2, -0.1] }
     const optimiser = optimise(options, start, (name: string) => name === 'w')
 
-    // Loshchilov and Hutter 2019, algorithm 2, one number at a time, in double precision.
+    // Loshchilov and Hutter 2019, algorithm 2, with PyTorch's decay, one number at a time, in double precision.
     const truth = [...start.w, ...start.b].map((value) => ({ value, m: 0, v: 0, average: value }))
     for (let t = 1; t <= 12; t++) {
       const gradients = truth.map(() => (t % 4 === 0 ? 3 : 0.4) * random.normal())

@@ -26,8 +26,9 @@ interface Moments {
 const EPSILON = 1e-8
 
 /**
- * AdamW (Loshchilov and Hutter 2019, algorithm 2) with warm-up, cosine, clipping and an exponential moving average of
- * the weights, over plain arrays: the same on every engine, and a checkpoint is a copy. Biases do not decay.
+ * AdamW (Loshchilov and Hutter 2019, algorithm 2, but the decay too is times the learning rate, as PyTorch has it) with
+ * warm-up, cosine, clipping and an exponential moving average of the weights, over plain arrays: the same on every engine,
+ * and a checkpoint is a copy. Biases do not decay.
  */
 export class AdamW {
   private readonly moments = new Map<string, Moments>()

@@ -58,6 +58,12 @@ describe.each(backends)('gradients on %s', (backend) => {
     })
   })
 
+  it('split into one part, as a sequence of one step is', () => {
+    expectGradients({ x: floats(2, 1, 3) }, (ops, { x }) =>
+      probed(ops, ops.squeeze(ops.split(x!, 1, 1)[0]!, 1)),
+    )
+  })
+
   describe.each([0, 0.1, 0.5])('cross-entropy with label smoothing %s', (smoothing) => {
     const logits = floats(4, 5)
     const targets = ints([4], 3, 0, 3, 4)

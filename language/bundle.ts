@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { exists, placeOf, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import type { Parameter } from '../engine/ops.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
+import { CONFIG, findBundle } from '../engine/shipped.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected, ShowtellError } from '../errors.js'
+import { expected } from '../errors.js'
 
 const WEIGHTS = 'model.safetensors'
-const CONFIG = 'config.json'
 
 const configSchema = z.strictObject({
   version: z.literal(1),
@@ -58,6 +58,7 @@ export async function writeLanguageBundle(path: string, content: LanguageContent
 
 /**
  * Opens a bundle of one kind and verifies sums and shapes before anything is built.
+ * @param place its folder, or the name of one that ships
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
 export async function readLanguageBundle<M>(
@@ -66,14 +67,8 @@ export async function readLanguageBundle<M>(
   schema: z.ZodType<M>,
   parametersOf: (model: M) => readonly Parameter[],
 ): Promise<LanguageBundle<M>> {
-  const path = await placeOf(place)
-  const file = join(path, CONFIG)
-  if (!(await exists(file)))
-    throw new ShowtellError('NOT_FOUND', `Expected a bundle with a config.json at ${place} but found none`, {
-      where: place,
-    })
+  const { path, file } = await findBundle(place, kind)
   const config = await readJson(file, (value) => configSchema.parse(value))
-  if (config.kind !== kind) throw expected(kind, `kind in ${file}`, config.kind, 'INVALID_BUNDLE')
   const { model, parameters } = await readJson(file, () => {
     const model = schema.parse(config.model)
     return { model, parameters: parametersOf(model) }

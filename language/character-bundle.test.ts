@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { initialize } from '../engine/initialize.js'
 import { Random } from '../random.js'
@@ -68,6 +68,33 @@ describe('a character bundle', () => {
       code: 'INVALID_ARGUMENT',
       message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "toString"',
     })
+  })
+
+  it('runs in TensorFlow.js where onnxruntime does not load, and says why', async () => {
+    const bundle = await bundleOf('rnn')
+    vi.doMock('onnxruntime-node', () => {
+      throw new Error('no binding')
+    })
+    vi.resetModules()
+    const { openCharacterRuntime: open } = await import('./character-runtime.js')
+    const { engine, close } = await open(bundle, 'auto')
+    await close()
+    expect(engine).toMatch(
+      /^TensorFlow\.js (native|wasm), slower, because: Expected onnxruntime-node to load/,
+    )
+    vi.doUnmock('onnxruntime-node')
+  })
+
+  it('that ships is opened by its name, and a captioner is told from it', async () => {
+    const { path } = await readCharacterBundle('showtell-char')
+    expect(path).toMatch(/models.showtell-char$/)
+    await expect(readCharacterBundle('showtell-base')).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      message: expect.stringMatching(
+        /^Expected characters for kind in .*showtell-base.config\.json but received "captioner"$/,
+      ),
+    })
+    await expect(readCharacterBundle('showtell-chat')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('that was changed, or is of another kind, is refused by name', async () => {

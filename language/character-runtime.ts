@@ -14,6 +14,7 @@ export type TextState = StateValues['values']
 
 /** A character model that runs. */
 export interface CharacterRuntime {
+  /** Which one, and why where it is slower. */
   readonly engine: string
   /** One character further: token ids [rows] → log-probabilities of the next [rows, vocabulary] and the state after. */
   step(tokens: Int32Array, state: TextState): Promise<{ logProbs: Float32Array; state: TextState }>
@@ -33,7 +34,7 @@ export async function openCharacterRuntime(
   if (engine !== 'auto') return tensorFlowRuntime(bundle, engine)
   return unlessMissing(
     () => onnxRuntime(bundle),
-    () => tensorFlowRuntime(bundle, 'auto'),
+    (reason) => tensorFlowRuntime(bundle, 'auto', `, slower, because: ${reason}`),
   )
 }
 
@@ -65,10 +66,11 @@ async function onnxRuntime({ path, model }: CharacterBundle): Promise<CharacterR
 async function tensorFlowRuntime(
   { model, weights }: CharacterBundle,
   backend: Backend | 'auto',
+  reason = '',
 ): Promise<CharacterRuntime> {
   // Loaded only where it is needed: TensorFlow.js takes a second to load.
   const { TensorFlowOps, useBackend } = await import('../engine/tensorflow.js')
-  const engine = `TensorFlow.js ${await useBackend(backend)}`
+  const engine = `TensorFlow.js ${await useBackend(backend)}${reason}`
   const ops = new TensorFlowOps()
   const tensors = tensorsOf(ops, model.parameters, weights)
   return {

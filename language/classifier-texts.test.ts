@@ -20,6 +20,11 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
+/** Where there is no problem to hear of. */
+const refuse = (problem: Error): void => {
+  throw problem
+}
+
 const jsonl = (lines: readonly unknown[]): string => lines.map((line) => JSON.stringify(line)).join('\n')
 
 describe('labelled texts', () => {
@@ -33,7 +38,7 @@ describe('labelled texts', () => {
         { text: 'A cow', label: 'animals', split: 'restval' },
       ])}\r\n\n`,
     )
-    expect(await readLabelled(at('texts.jsonl'))).toEqual({
+    expect(await readLabelled(at('texts.jsonl'), refuse)).toEqual({
       train: [
         { words: ['a', 'cat'], label: 'animals' },
         { words: ['a', 'cow'], label: 'animals' },
@@ -48,7 +53,7 @@ describe('labelled texts', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(word, { minLength: 1, maxLength: 40 }), async (texts) => {
         await writeFile(at('plain.jsonl'), jsonl(texts.map((text, i) => ({ text, label: `${i % 3}` }))))
-        const { train, held, judged } = await readLabelled(at('plain.jsonl'))
+        const { train, held, judged } = await readLabelled(at('plain.jsonl'), refuse)
         expect(judged).toEqual(held)
         const of = (keep: (text: string) => boolean) => texts.filter(keep).map((text) => [text])
         expect(held.map(({ words }) => words)).toEqual(of((text) => isHeldOut({ id: text })))
@@ -58,10 +63,25 @@ describe('labelled texts', () => {
     )
   })
 
+  it('without a split are left out beside others to train on, and how many is told', async () => {
+    const texts = ['train', undefined, 'val', undefined].map((split, i) => ({
+      text: `t${i}`,
+      label: 'x',
+      split,
+    }))
+    await writeFile(at('mixed.jsonl'), jsonl(texts))
+    const problems: string[] = []
+    const { train, held } = await readLabelled(at('mixed.jsonl'), ({ message }) => problems.push(message))
+    expect([train, held].map((part) => part.map(({ words }) => words))).toEqual([[['t0']], [['t2']]])
+    expect(problems).toEqual([
+      `Expected a split of each text for ${at('mixed.jsonl')} but received "2 texts without one"`,
+    ])
+  })
+
   it('that are none are named by their line', async () => {
     const refuses = async (lines: string, message: string) => {
       await writeFile(at('bad.jsonl'), lines)
-      await expect(readLabelled(at('bad.jsonl'))).rejects.toMatchObject({
+      await expect(readLabelled(at('bad.jsonl'), refuse)).rejects.toMatchObject({
         code: 'INVALID_DATA',
         message: expect.stringContaining(message),
       })
@@ -74,7 +94,7 @@ describe('labelled texts', () => {
     await refuses('{"text":"a","label":"x","split":"eval"}', 'bad.jsonl line 1')
     await refuses('{"text":" … ","label":"x"}', 'Expected a text with words')
     await refuses('{"text":"a","label":""}', 'bad.jsonl line 1')
-    await expect(readLabelled(at('none'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(readLabelled(at('none'), refuse)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('are read to a certain word', () => {
@@ -105,6 +125,18 @@ it('captions have the label of their file, and all of a photo are on one side', 
   ])
   expect(said(held)).toEqual(['numbers: thing 13 seen', 'numbers: a 13', 'hats: a blue hat'])
   expect(said(judged)).toEqual(['numbers: thing 13 seen', 'numbers: a 13', 'hats: a green hat'])
+})
+
+it('a caption that the tokenizer leaves nothing of is left out, and told', async () => {
+  await writeFile(at('odd.txt'), ['14.jpg#0\tA cat', '14.jpg#1\tⅧ', '15.jpg#0\tⅧ'].join('\n'))
+  const problems: string[] = []
+  const { train } = await readLabelledCaptions([`odd=${at('odd.txt')}`], ({ message }) =>
+    problems.push(message),
+  )
+  expect(train).toEqual([{ words: ['a', 'cat'], label: 'odd' }])
+  expect(problems).toEqual(
+    ['14', '15'].map((id) => `Expected a text with words for odd image ${id} but received "Ⅷ"`),
+  )
 })
 
 describe('labels', () => {

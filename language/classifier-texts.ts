@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { numberedLines } from '../data/readers/reader.js'
-import { type Parts, partsOf, readTrainingSet, SPLITS } from '../data/splits.js'
+import { type Parts, partsOf, readTrainingSet, SPLITS, tellUnmarked } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
 import { tokenize, words } from '../data/tokenizer.js'
-import { expected, type ShowtellError } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 
 /** Words after these are not read. */
 export const MOST_WORDS = 60
@@ -37,16 +37,22 @@ export function wordsOf(text: string, where: string): string[] {
 /**
  * Labelled texts of a file, one JSON object with `text` and `label` a line, parted by their `split` as `partsOf` does;
  * the id of one is its text.
+ * @param onProblem hears how many texts of no split stand beside texts to train on.
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is wrong.
  */
-export async function readLabelled(path: string): Promise<LabelledTexts> {
+export async function readLabelled(
+  path: string,
+  onProblem: (problem: ShowtellError) => void,
+): Promise<LabelledTexts> {
   const file = await readText(path, 'labelled texts')
   const texts = Array.from(numberedLines(file), ([number, line]) => {
     const where = `${path} line ${number}`
     const { text, label, split } = parsed(line, where)
     return { id: text, split, labelled: { words: wordsOf(text, where), label } }
   })
-  return labelledOf(partsOf(texts), ({ labelled }) => [labelled])
+  const parts = partsOf(texts)
+  tellUnmarked(texts, parts, 'text', path, onProblem)
+  return labelledOf(parts, ({ labelled }) => [labelled])
 }
 
 function labelledOf<T>(
@@ -79,10 +85,16 @@ export async function readLabelledCaptions(
   const sets = await Promise.all(files.map((file) => readTrainingSet(file, onProblem)))
   const labelled = sets.map((set) =>
     labelledOf(set, ({ id, captions }) =>
-      captions.map((caption) => ({
-        words: wordsOf(caption, `${set.style} image ${id}`),
-        label: set.style,
-      })),
+      captions.flatMap((caption) => {
+        try {
+          return [{ words: wordsOf(caption, `${set.style} image ${id}`), label: set.style }]
+        } catch (error) {
+          // The tokenizer leaves nothing of some captions, "Ⅷ" for one.
+          if (!(error instanceof ShowtellError)) throw error
+          onProblem(error)
+          return []
+        }
+      }),
     ),
   )
   const of = (part: keyof LabelledTexts): LabelledText[] => labelled.flatMap((texts) => texts[part])

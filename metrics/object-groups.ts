@@ -1,3 +1,5 @@
+import { expected } from '../errors.js'
+
 /**
  * Things that captions name, one group a line, the first word being its name: words for the same thing or for kinds of it.
  * Plurals in -s, -es, -ies are understood. A name of two words hides the one-word names inside it; lines that start
@@ -164,14 +166,20 @@ wagon cart carriage
 /** The group that a name of one or two words (joined by a space) belongs to; null for what hides others. */
 export type ObjectGroups = ReadonlyMap<string, string | null>
 
-/** Reads groups in the form above; what `#` begins is a remark. */
+/**
+ * Reads groups in the form above, in small letters as captions are compared; what `#` begins is a remark.
+ * @throws ShowtellError INVALID_DATA naming a name of more than two words.
+ */
 export function parseGroups(text: string): ObjectGroups {
   const lines = text
+    .toLowerCase()
     .replaceAll(/#.*/g, '')
     .trim()
     .replaceAll('\n ', ' ')
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
+  const long = lines.flat().find((name) => name.split('_').length > 2)
+  if (long !== undefined) throw expected('one or two words', 'a name of a group', long, 'INVALID_DATA')
   return new Map(
     lines.flatMap((names) => {
       const group = names[0]!.startsWith('=') ? null : names[0]!.replace('_', ' ')

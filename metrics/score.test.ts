@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { bootstrapIntervals, METRICS, type Meteor, scoreCaptions } from './index.js'
+import { bootstrapIntervals, type Meteor, scoreCaptions } from './index.js'
+import { METRICS } from './score.js'
 
 test('captions are tokenized and scored under the names of the COCO evaluation', () => {
   const scores = scoreCaptions(

@@ -32,6 +32,19 @@ test('of the photos whose subject three references name, the captions that name 
   })
 })
 
+test('the words of a subject are compared in small letters', () => {
+  const references = ['a dog', 'two puppies', 'a dog runs'].map(words)
+  expect(scoreSubjects(['1'], [words('a puppy')], [references], parseGroups('Dog Puppy'))).toEqual({
+    dog: { photos: 1, named: 1, missed: [] },
+  })
+})
+
+test('a name that no two words can be is refused', () => {
+  expect(() => parseGroups('truck lorry\ndog\ncar fire_engine_truck')).toThrow(
+    'Expected one or two words for a name of a group but received "fire_engine_truck"',
+  )
+})
+
 test('a subject without photos', () => {
   expect(score([])).toEqual({
     dog: { photos: 0, named: 0, missed: [] },

@@ -66,6 +66,18 @@ describe('gradient flow', () => {
     expect(factors[4]).toBeLessThan(1)
   })
 
+  it('is kept so at radius 1 too, up to a bias of 3', () => {
+    for (const seed of [1, 2]) {
+      const flows = [-2, 0, 1, 3].map(
+        (forgetBias) => flowOverTime({ cell: 'lstm', radius: 1, forgetBias, seed }, STEPS).hidden!,
+      )
+      for (const distance of [10, STEPS - 1]) {
+        const norms = flows.map((points) => at(points, distance))
+        expect(norms).toEqual(norms.toSorted((a, b) => a - b))
+      }
+    }
+  })
+
   it.each(Object.keys(CELLS))('is measured for each state of %s', (cell) => {
     const flows = flowOverTime({ cell, radius: 1, seed: 1 }, 4)
     expect(Object.keys(flows)).toEqual(CELLS[cell]!.states)

@@ -1,9 +1,9 @@
 import { affine, type Cell } from './cell.js'
 
 /**
- * The LSTM as it was first written, without forget gate (Hochreiter and Schmidhuber 1997): c = c + σ(i)·tanh(g),
- * h = σ(o)·tanh(c). The error that reaches the cell goes round unchanged, the constant error carousel. The gates stand
- * side by side in the order i, g, o.
+ * The LSTM as it was first written, without forget gate (Hochreiter and Schmidhuber 1997, where 4σ(g) − 2 and 2σ(c) − 1
+ * stand in the place of the two tanh): c = c + σ(i)·tanh(g), h = σ(o)·tanh(c). The error that reaches the cell goes round
+ * unchanged, the constant error carousel. The gates stand side by side in the order i, g, o.
  */
 export const lstmCarousel: Cell = {
   states: ['hidden', 'cell'],

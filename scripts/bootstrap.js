@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url'
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const NATIVE = path.join(ROOT, 'node_modules/@tensorflow/tfjs-node/lib')
 const DIST = path.join(ROOT, 'dist')
-/** Folders that scripts/build.js takes nothing from; so is every one whose name begins with a dot. */
-const WITHOUT_SOURCES = ['node_modules', 'dist', 'models', 'examples', 'bench', 'runs', 'out', 'fixtures']
+/** Beside the rooms, what is compiled and what says how. */
+const BESIDE = /^([\w-]+\.ts|(tsconfig|package)[\w.-]*\.json)$/
 const SOURCE = /(?<!\.test|\.data)\.(ts|json|gz|txt|proto|html|css|svg)$/
 
 /** @param {string} file a lock file of npm @returns {Record<string, { version?: string, optional?: boolean }>} */
@@ -30,10 +30,21 @@ function isInstalled() {
   )
 }
 
+/** Whether a source is newer than dist. Other folders than the rooms, which dist has too, hold what commands wrote. */
+function isStale() {
+  if (!existsSync(DIST)) return true
+  const { mtimeMs } = statSync(DIST)
+  return readdirSync(ROOT).some((name) => {
+    const file = path.join(ROOT, name)
+    if (BESIDE.test(name)) return statSync(file).mtimeMs > mtimeMs
+    return statSync(file).isDirectory() && existsSync(path.join(DIST, name)) && hasNewer(file, mtimeMs)
+  })
+}
+
 /** @param {string} folder @param {number} time @returns {boolean} whether a source in it changed after the time */
 function hasNewer(folder, time) {
   return readdirSync(folder, { withFileTypes: true }).some((entry) => {
-    if (entry.name.startsWith('.') || WITHOUT_SOURCES.includes(entry.name)) return false
+    if (entry.name === 'fixtures') return false
     const file = path.join(folder, entry.name)
     if (entry.isDirectory()) return hasNewer(file, time)
     return SOURCE.test(entry.name) && statSync(file).mtimeMs > time
@@ -55,7 +66,7 @@ if (!isInstalled()) {
   )
   if (hadNative) process.stdout.write('Run `npm run setup:native` to have the native engine again.\n')
 }
-if (!existsSync(DIST) || hasNewer(ROOT, statSync(DIST).mtimeMs)) {
+if (isStale()) {
   process.stdout.write('Compiling …\n')
   orExit(spawnSync(process.execPath, [path.join(ROOT, 'scripts/build.js')], { cwd: ROOT, stdio: 'inherit' }))
 }

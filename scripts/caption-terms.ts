@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { shippedBundle } from '../decoder/shipped.js'
+import { shippedBundle } from '../engine/shipped.js'
 
 /** What the captioner that ships may be used for, to stand under the help; empty where it does not say. */
 export function termsOfShipped(): string {

@@ -69,9 +69,30 @@ it(
 )
 
 it(
+  'empties an output with --overwrite only once it knows that there will be captions',
+  async () => {
+    await writeFile(at('kept.jsonl'), 'captions of before\n')
+    const refused = async (...more: string[]): Promise<string> => {
+      const said = await run(caption('--output', at('kept.jsonl'), '--overwrite', ...more), [1])
+      expect(await readFile(at('kept.jsonl'), 'utf8')).toBe('captions of before\n')
+      return said
+    }
+    expect(await refused('--style', 'loud')).toContain(
+      'Expected one of plain, ornate for --style but received "loud"',
+    )
+    expect(await refused('--max-length', '3')).toContain(
+      'Expected an integer from minLength 4 for maxLength but received 3',
+    )
+  },
+  TIMEOUT,
+)
+
+it(
   'says what was expected of an option',
   async () => {
-    expect(await run(caption('--threads', 'all'), [1])).toContain('Expected a positive integer for threads')
+    expect(await run(caption('--threads', 'all'), [1])).toContain(
+      'Expected an integer from 1 to 64 for threads',
+    )
     expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
     const table = ['--output', 'never-made.csv', '--format', 'csv', '--count', '2']
     expect(await run(caption(...table), [1])).toContain('Expected --count 1, or --format jsonl')

@@ -78,7 +78,10 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    const { name, version, attention } = captioner.model
+    const { name, version, attention, styles } = captioner.model
+    // Before --overwrite empties the output.
+    if (all.style !== undefined && !styles.includes(all.style))
+      throw expected(`one of ${styles.join(', ')}`, '--style', all.style)
     if (options.attention !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
     const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options

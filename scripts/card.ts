@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { namedPath } from '../data/splits.js'
 import { rewriteBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
+import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
 
 /** `showtell card`: writes the model card of a bundle anew, with scores. */
@@ -21,9 +22,10 @@ export function register(program: Command): void {
 
 async function card(options: { bundle: string; scores?: string[] }): Promise<void> {
   if (options.scores === undefined) return rewriteBundle(options.bundle, {})
-  const scores = options.scores.map(async (option) => {
-    const [set, file] = namedPath(option, 'set=file', '--scores')
-    return cardScoresOf(set, await readJson(file, (value) => value, 'INVALID_DATA'), file)
-  })
+  const named = options.scores.map((option) => namedPath(option, 'set=file', '--scores'))
+  checkDiagrams(named.map(([set]) => set))
+  const scores = named.map(async ([set, file]) =>
+    cardScoresOf(set, await readJson(file, (value) => value, 'INVALID_DATA'), file),
+  )
   await rewriteBundle(options.bundle, { scores: await Promise.all(scores) })
 }

@@ -5,7 +5,7 @@ import { splitText } from '../language/characters.js'
 import { natsOf } from '../language/reading.js'
 import { progressBar } from './progress.js'
 
-/** A bundle with what runs it, for as long as `use` takes. */
+/** A bundle with what runs it, for as long as `use` takes. Says which engine where it is not the usual one. */
 export async function withBundle<R>(
   place: string,
   engine: Engine,
@@ -13,6 +13,7 @@ export async function withBundle<R>(
 ): Promise<R> {
   const bundle = await readCharacterBundle(place)
   const runtime = await openCharacterRuntime(bundle, engine)
+  if (runtime.engine !== 'onnx') process.stderr.write(`engine: ${runtime.engine}\n`)
   try {
     return await use(bundle, runtime)
   } finally {
@@ -30,7 +31,7 @@ export async function evaluateText(
   return withBundle(place, engine, async ({ model, characters }, runtime) => {
     const ids = characters.encode(text)
     const read = all ? ids : splitText(ids).validation
-    const bar = progressBar(`read (${runtime.engine})`, read.length - 1)
+    const bar = progressBar('read', read.length - 1)
     try {
       const nats = await natsOf(runtime, model, read, (count, sofar) => {
         signal.throwIfAborted()

@@ -130,8 +130,7 @@ describe('showtell char', () => {
       ]
       const said = await run(command)
       expect(said).toContain('gru: ')
-      expect(said).toContain('read (TensorFlow.js cpu)')
-      expect(said).not.toContain('read (onnx)')
+      expect(said.match(/^engine: TensorFlow\.js cpu$/gm)).toHaveLength(2)
       const table = await readFile(at('compared/models.md'), 'utf8')
       const rows = table.split('\n').filter((line) => /^\| (gru|window)/.test(line))
       expect(rows.map((row) => row.split('|')[1]!.trim())).toEqual(['gru', 'window-3'])
@@ -141,6 +140,9 @@ describe('showtell char', () => {
       await run(command)
       expect(await readFile(at('compared/models.md'), 'utf8')).toBe(table)
       expect(await readFile(at('compared/gru/log.jsonl'), 'utf8')).toBe(log)
+      expect(await run([...command, 'gru'], [1])).toContain(
+        'INVALID_ARGUMENT: Expected each name once for models but received "gru"',
+      )
       await writeFile(at('compared/gru/log.jsonl'), `${log}{"step":\n`)
       expect(await run(command, [1])).toContain(
         `INVALID_DATA: Expected {"step": …, …} for ${at('compared/gru/log.jsonl:7')}`,

@@ -22,6 +22,7 @@ const RECIPE = { steps: 1900, learningRate: 4e-3, dropout: 0.25 }
 const recipeSchema = recipeDropping(
   'the vectors of the characters, of what layers hand on and of what comes out',
 )
+const BUNDLE = 'folder of a character model, or the name of one that ships'
 /** With memory and without. */
 const COMPARED = ['lstm', 'gru', 'rnn', 'window-3', 'window-1']
 
@@ -43,14 +44,13 @@ export function register(program: Command): void {
     .requiredOption('--out <folder>', 'where a folder for each, the table and the curves go')
     .action(async (text, options) => {
       const signal = interruptible()
-      const unknown = options.models.find((name: string) => !MODELS.includes(name))
-      if (unknown !== undefined) throw expected(`one of ${MODELS.join(', ')}`, 'models', unknown)
+      checkModels(options.models)
       await compareModels(await trainingOf(text, options), options.models, options.engine, signal)
     })
   char
     .command('evaluate')
     .description('nats a character of a text, read from its beginning to its end')
-    .argument('<bundle>', 'folder of a character model')
+    .argument('<bundle>', BUNDLE)
     .argument('<text>', 'a text file')
     .option('--all', 'the whole text; without it the last tenth, which train holds out')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
@@ -58,7 +58,7 @@ export function register(program: Command): void {
   char
     .command('sample')
     .description('write text')
-    .argument('<bundle>', 'folder of a character model')
+    .argument('<bundle>', BUNDLE)
     .option('--prime <text>', 'what it goes on from; the beginning of a line when absent')
     .option('--length <n>', 'characters to write', positive('--length'), 500)
     .option('--temperature <x>', 'below 1 surer, above 1 wilder', Number, 0.8)
@@ -69,7 +69,7 @@ export function register(program: Command): void {
   char
     .command('visualise')
     .description('a page of a text coloured by what units of the model do, and a picture of the clearest')
-    .argument('<bundle>', 'folder of a character model')
+    .argument('<bundle>', BUNDLE)
     .argument('[text]', 'a text file; without one the model writes a text itself')
     .option('--length <n>', 'characters of it', positive('--length'), 2000)
     .option('--seed <n>', 'of the text that the model writes', natural('--seed'), 1)
@@ -88,6 +88,13 @@ function trains(char: Command, name: string, description: string): Command {
   addSchemaOptions(command, characterConfigSchema)
   addSchemaOptions(command, readingSchema)
   return addSchemaOptions(command, recipeSchema, RECIPE)
+}
+
+function checkModels(names: readonly string[]): void {
+  for (const [i, name] of names.entries()) {
+    if (!MODELS.includes(name)) throw expected(`one of ${MODELS.join(', ')}`, 'models', name)
+    if (names.indexOf(name) < i) throw expected('each name once', 'models', name)
+  }
 }
 
 async function trainingOf(

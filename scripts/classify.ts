@@ -73,7 +73,7 @@ function withTexts(command: Command): Command {
   return command
     .argument(
       '[texts]',
-      'a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val or dev to validate with, test kept for evaluate',
+      'a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val, validation or dev to validate with, test kept for evaluate',
     )
     .option('--data <label=captions...>', 'instead of it, caption files to be told apart')
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
@@ -90,7 +90,7 @@ async function textsOf(
       'texts',
       path === undefined ? path : data,
     )
-  if (path !== undefined) return [await readLabelled(path), path]
+  if (path !== undefined) return [await readLabelled(path, leftOut), path]
   return [await readLabelledCaptions(data!, leftOut), data!.join(' ')]
 }
 

@@ -173,6 +173,16 @@ describe('showtell compare', () => {
     expect(await run(command('whole', ...more), [1])).toMatch(message)
   })
 
+  it('refuses a variant that its recipe does not fit, the last too, before the first is trained', async () => {
+    await writeFile(at('unfit.json'), JSON.stringify({ fit: {}, unfit: { wordMemory: false } }))
+    const asked = command('unfit', '--photo-words-weight', '0.1')
+    asked[asked.indexOf(at('list.json'))] = at('unfit.json')
+    expect(await run(asked, [1])).toContain(
+      'INVALID_ARGUMENT: Expected a decoder with word memory for photoWordsWeight of unfit but received "one without"',
+    )
+    expect(await readdir(at('unfit'))).toEqual(['vocabulary.json'])
+  })
+
   it('tells when it is interrupted, and writes nothing yet', async () => {
     const stopped = command('stopped', '--steps', '500')
     const said = await interruptAtWork(stopped, at('stopped', 'first', 'log.jsonl'))

@@ -8,6 +8,7 @@ import { FeatureStore } from '../data/feature-store.js'
 import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
+import { checkWordMemory } from '../decoder/photo-words.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
 import { validate } from '../decoder/validate.js'
 import { decodeImage } from '../encoder/image.js'
@@ -102,12 +103,16 @@ async function compare(options: Options): Promise<void> {
       ...fields,
       ...Object.fromEntries(Object.entries(changes).filter(([field]) => field in fields)),
     })
-    return {
+    const decoder = new Decoder(validate(decoderConfigSchema, { ...changed(shape), ...fixed }, name))
+    const candidate = {
       name,
       changes,
-      decoder: new Decoder(validate(decoderConfigSchema, { ...changed(shape), ...fixed }, name)),
+      decoder,
       recipe: validate(trainingConfigSchema, changed(recipe), name),
     }
+    // Not when its turn comes, hours later.
+    checkWordMemory(decoder, candidate.recipe, name)
+    return candidate
   })
   const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
   const setup: Setup = {
@@ -119,7 +124,7 @@ async function compare(options: Options): Promise<void> {
     dataSum: dataSum([train, validation]),
   }
   process.stderr.write(
-    `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${engine}\n`,
+    `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size - vocabulary.firstWord} words, engine ${engine}\n`,
   )
   const tried: Tried[] = []
   const circumstances = {

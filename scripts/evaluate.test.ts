@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { Command } from 'commander'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
@@ -28,6 +29,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   vi.restoreAllMocks()
+  vi.unstubAllEnvs()
   await rm(folder, { recursive: true })
 })
 
@@ -273,6 +275,19 @@ test('places of results are made, and what cannot be written or read shows befor
   const frequencies = join(folder, 'new/place/df.json')
   await showtell('evaluate', '--references', refs, '--save-document-frequencies', frequencies)
   expect(JSON.parse(await readFile(frequencies, 'utf8')).images).toBe(3)
+})
+
+test('frequencies alone are counted only where nothing else is asked for', async () => {
+  const refs = await write('refs.json', references)
+  const command = ['evaluate', '--references', refs, '--save-document-frequencies', join(folder, 'df.json')]
+  for (const more of [['--json', join(folder, 'out.json')], ['--people'], ['--beam-size', '5']])
+    await expect(showtell(...command, ...more)).rejects.toThrow('Expected --candidates, or --images')
+  expect(await readdir(folder)).toEqual(['refs.json'])
+  const paraphrases = join(folder, 'paraphrases.gz')
+  await writeFile(paraphrases, gzipSync(''))
+  vi.stubEnv('METEOR_PARAPHRASES', paraphrases)
+  await showtell(...command, '--limit', '2')
+  expect(JSON.parse(await readFile(join(folder, 'df.json'), 'utf8')).images).toBe(2)
 })
 
 test('tokenize prints the tokens of each line, empty lines included', async () => {

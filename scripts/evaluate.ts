@@ -57,6 +57,8 @@ interface Options {
 }
 
 const BATCH = 16
+/** What alone may be given with --save-document-frequencies where there is nothing to score. */
+const OF_REFERENCES = ['references', 'format', 'split', 'limit', 'onlyIds', 'saveDocumentFrequencies']
 /** What messages call the place of captions that are made here. */
 const CAPTIONER = 'the captioner'
 
@@ -111,7 +113,7 @@ export function register(program: Command): void {
   addCaptionOptions(command).action(run)
 }
 
-async function run(options: Options): Promise<void> {
+async function run(options: Options, command: Command): Promise<void> {
   const warnings: string[] = []
   const warn = (warning: string): void => {
     warnings.push(warning)
@@ -129,7 +131,8 @@ async function run(options: Options): Promise<void> {
     onlyIds === undefined ? all : parseImageList(await readText(onlyIds, 'a list of images'), all, onlyIds)
   // The same images whether their captions are made or read.
   const references = wanted.slice(0, limit)
-  if (options.candidates === undefined && options.images === undefined && options.saveDocumentFrequencies) {
+  const given = Object.keys(options).filter((name) => command.getOptionValueSource(name) === 'cli')
+  if (options.saveDocumentFrequencies && given.every((name) => OF_REFERENCES.includes(name))) {
     await saveFrequencies(options.saveDocumentFrequencies, references)
     return
   }

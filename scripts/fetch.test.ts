@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { serve } from '../data/fetch/fixtures/server.js'
 import { SOURCES } from '../data/fetch/sources.js'
-import { killAtWork, run } from './fixtures/commands.js'
+import { killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const { files, archives } = SOURCES['coco-subset']
 const pathOf = ({ url }: { url: string }): string => new URL(url).pathname
@@ -46,6 +46,13 @@ test('an archive that is not the published one is not unpacked, and the host is 
   expect(said).toContain(`Expected 252872794 bytes for ${server.address}${pathOf(archive)} but received 14`)
   expect(await readdir(folder)).toEqual([])
   await server.close()
+})
+
+test('says how to score photos of flickr8k that nothing was trained on', async () => {
+  for (const done of ['text', 'photos']) await mkdir(join(folder, done))
+  expect(await outputOf(['fetch', 'flickr8k', '--out', folder], '')).toBe(
+    `showtell evaluate --references ${folder}/text/Flickr8k.token.txt --images ${folder}/photos --split test --style flickr8k\n`,
+  )
 })
 
 test('a data set that is not on the list is answered with the list', async () => {

@@ -6,6 +6,12 @@ import { expected } from '../errors.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 
+/** How else `evaluate` is told to score photos that nothing was trained on, in the words of their captions. */
+const UNSEEN: Readonly<Record<SourceName, string>> = {
+  'coco-subset': '',
+  flickr8k: ' --split test --style flickr8k',
+}
+
 /** `showtell fetch`: data sets from their official hosts. */
 export function register(program: Command): void {
   program
@@ -57,6 +63,6 @@ async function run(name: SourceName, options: { out?: string; mirror?: string })
     bar?.stop()
   }
   process.stdout.write(
-    `showtell evaluate --references ${join(folder, source.captions)} --images ${join(folder, 'photos')}\n`,
+    `showtell evaluate --references ${join(folder, source.captions)} --images ${join(folder, 'photos')}${UNSEEN[name]}\n`,
   )
 }

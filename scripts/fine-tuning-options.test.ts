@@ -123,6 +123,11 @@ describe('--fine-tune-encoder', () => {
     [['--images', 'plain=photos'], 'Expected --fine-tune-encoder for --images'],
     [['--fine-tune-encoder', '1'], 'Expected --features, or --images with --fine-tune-encoder, for train'],
     [['--fine-tune-encoder', '1', '--features', 'a'], "cannot be used with option '--fine-tune-encoder"],
+    [['--encoder', ENCODER, '--features', 'a'], "cannot be used with option '--encoder <name>'"],
+    [
+      ['--encoder-learning-rate', '1e-4', '--features', 'a'],
+      "cannot be used with option '--encoder-learning-rate <n>'",
+    ],
     [
       ['--fine-tune-encoder', '1', '--images', 'photos'],
       'Expected style=folder for --images but received "photos"',

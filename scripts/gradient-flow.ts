@@ -51,7 +51,7 @@ const OVER_DEPTH = {
 } as const
 
 const NOTES: Readonly<Record<string, string>> = {
-  rnn: 'tanh falls off: what comes back is less than ρ a step, and vanishes at ρ = 1 already. Larger weights explode.',
+  rnn: 'tanh falls off: what comes back is less than ρ a step, and vanishes at ρ = 1 already. At ρ = 2 it explodes.',
   lstm: 'Two ways lead back: the cell, which keeps its forget gates’ share, and the hidden state, which ρ scales. Up to ρ = 1.1 they keep together far more over 50 steps than the plain network of the same ρ; at 1.5 and 2, where that one hardly vanishes or explodes, less.',
   'lstm-peephole':
     'Peepholes are one more way back to the cell, through the gates. They are ±ρ here; training starts them at 0, where this is the LSTM.',
@@ -118,7 +118,7 @@ function questionsOf(seed: number): Question[] {
     })),
     {
       title: 'Cell lstm, ρ = 1, by forget bias',
-      note: 'The larger the bias, the more of the gradient is left: why training starts it at 1.',
+      note: 'Over ten steps or more, the larger the bias the more of the gradient is left, up to 3, where the gate is all but open: why training starts it at 1.',
       ...OVER_TIME,
       measure: () =>
         FORGET_BIASES.map((bias) => ({ name: `bias ${bias}`, points: overTime('lstm', 1, bias).hidden! })),
@@ -134,7 +134,7 @@ function questionsOf(seed: number): Question[] {
     },
     {
       title: `What clipping to norm ${CLIP_NORM} does, by cell and ρ`,
-      note: 'The gradient of the weights grows with the length of the sequence; clipped, its norm is bounded and its direction stays. What is small (ρ = 1, where all but the last steps have vanished) clipping leaves as it is.',
+      note: 'Where it explodes, the gradient of the weights grows with the length of the sequence; clipped, its norm is bounded and its direction stays. What is small (ρ = 1, where all but the last steps have vanished) clipping leaves as it is.',
       ...OVER_LENGTH,
       measure: () =>
         (
@@ -160,7 +160,7 @@ function questionsOf(seed: number): Question[] {
     },
     ...['rnn', 'lstm', 'gru'].map((cell) => ({
       title: `Through layers of ${cell}`,
-      note: 'One step through many layers: plain ones lose the gradient, residual and highway ones carry it past.',
+      note: 'One step through many layers: plain ones lose the gradient, residual ones carry it past, highway ones lose far less of it.',
       ...OVER_DEPTH,
       measure: () =>
         Object.keys(CONNECTIONS).map((connection) => ({

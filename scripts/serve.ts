@@ -6,9 +6,12 @@ export function register(program: Command): void {
   const command = program
     .command('serve')
     .description('answer POST /v1/captions over HTTP and show a page to drop photos on')
-  for (const { flag, variable, description, isSwitch } of settings())
-    command.addOption(
-      new Option(`${flag} ${isSwitch ? '[value]' : '<value>'}`, `${description} [${variable}]`),
-    )
+  for (const { flag, variable, description, isSwitch, isList } of settings()) {
+    const option = new Option(`${flag} ${isSwitch ? '[value]' : '<value>'}`, `${description} [${variable}]`)
+    // Of a flag that comes again the last counts, but a list goes on.
+    if (isList)
+      option.argParser((value, before?: string) => (before === undefined ? value : `${before},${value}`))
+    command.addOption(option)
+  }
   command.action((flags: Record<string, string | true>) => serve(readConfig(flags, process.env)))
 }

@@ -67,7 +67,7 @@ it('does not go on with other captions, nor with another bundle to begin with', 
   await writeFile(captions, before)
   await cp(at('whole'), at('begun'), { recursive: true })
   expect(await run(trainFrom('whole/bundle', 'begun', '--epochs', '1'), [1])).toMatch(
-    /Expected from "none", as it was begun, for .* but received "\w{12}"/,
+    /Expected from "none", as it was begun, for .* but received "\w{64}"/,
   )
   expect(await run(train('begun', '--epochs', '2'), [1])).toMatch(/Expected epochs 1, as .* but received 2/)
   expect(await run(train('begun', '--epochs', '1'))).toContain('going on at step 12')
@@ -87,6 +87,24 @@ it('run again, keeps a bundle of that training with what was put into it, and wr
   expect(await run(train('whole', '--epochs', '1'))).toContain(`wrote ${path}\n`)
 })
 
+it('goes on though the bundle that it began with has been calibrated since', async () => {
+  await cp(at('whole/bundle'), at('calibrated'), { recursive: true })
+  const command = trainFrom('calibrated', 'rewarded', '--epochs', '1', '--objective', 'cider')
+  expect(await run(command)).toContain('24 photos to train, 2 to validate, 8 words, engine')
+  await rewriteConfidence(at('calibrated'), { weights: [0, 1, 2, 3], objects: {}, calibration: 'since' })
+  expect(await run(command)).toContain('going on at step 12')
+})
+
+it('states of the recipe what the objective looks at', async () => {
+  const statedOf = async (name: string): Promise<string[]> => {
+    const { training } = (await readBundle(at(name, 'bundle'))).config
+    const fields = ['labelSmoothing', 'samplesPerImage', 'crossEntropyWeight', 'captionsPerImage']
+    return fields.filter((field) => field in training)
+  }
+  expect(await statedOf('whole')).toEqual(['labelSmoothing', 'captionsPerImage'])
+  expect(await statedOf('rewarded')).toEqual(['samplesPerImage', 'crossEntropyWeight', 'captionsPerImage'])
+})
+
 it('begins with the words that are asked for now, and goes on with no others', async () => {
   await mkdir(at('words'))
   await writeFile(at('words/vocabulary.json'), '{"version":1,"styles":["old"],"words":["old"]}')
@@ -96,7 +114,7 @@ it('begins with the words that are asked for now, and goes on with no others', a
   const before = await readFile(at('words/vocabulary.json'), 'utf8')
   expect(await run(train('words', '--epochs', '1', '--minimum-count', '50'), [1])).toMatch(
     new RegExp(
-      `^INVALID_DATA: Expected the 12 words and styles of ${at('words/vocabulary.json')}, as it was begun, for --data and --minimum-count`,
+      `^INVALID_DATA: Expected the 8 words of ${at('words/vocabulary.json')}, as it was begun, for --data and --minimum-count`,
       'm',
     ),
   )
@@ -148,6 +166,22 @@ it('is named after its folder, and goes on from a bundle with that one’s encod
   expect(await run(trainFrom('whole/bundle', 'refused', '--encoder-weights', 'a'), [1])).toContain(
     "option '--from <bundle>' cannot be used with option '--encoder-weights <file>'",
   )
+})
+
+it.each([
+  [['--name', ''], 'Expected text of at least 1 characters for name but received ""'],
+  [['--terms', ''], 'Expected text of at least 1 characters for terms but received ""'],
+])('refuses %j before it begins', async (options, message) => {
+  expect(await run(train('unsaid', ...options), [1])).toContain(message)
+  expect(existsSync(at('unsaid'))).toBe(false)
+})
+
+it.each(['two words', 'x'.repeat(41)])('refuses the style %s before it begins', async (style) => {
+  const command = train('unsaid').map((word) => word.replace(/^plain=/, `${style}=`))
+  expect(await run(command, [1])).toContain(
+    `Expected a style of 1 to 40 characters, none of them a space, < or >, for --data but received "${style}"`,
+  )
+  expect(existsSync(at('unsaid'))).toBe(false)
 })
 
 it('refuses a style that there is not before it begins', async () => {

@@ -8,14 +8,15 @@ import {
   type Bundle,
   type BundleContent,
   readBundle,
-  versionOf,
+  statedSchema,
   weightsOf,
   writeBundle,
 } from '../decoder/bundle.js'
 import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
+import { LONGEST_STYLE } from '../decoder/options.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
-import { type TrainingConfig, trainingConfigSchema } from '../decoder/recipe.js'
+import { statedRecipe, type TrainingConfig, trainingConfigSchema } from '../decoder/recipe.js'
 import { Training } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
@@ -75,7 +76,12 @@ export function register(program: Command): void {
       ).conflicts([...SHAPE, 'encoder', 'encoderWeights', 'mobilenet', 'inputRange']),
     )
     .addOption(
-      new Option('--features <folder>', 'feature store made by prepare').conflicts('fineTuneEncoder'),
+      // Its features are of the encoder that prepare was given.
+      new Option('--features <folder>', 'feature store made by prepare').conflicts([
+        'fineTuneEncoder',
+        'encoderLearningRate',
+        'encoder',
+      ]),
     )
   addFineTuningOptions(addTrainingOptions(command), ['features', 'mobilenet']).action(train)
 }
@@ -98,7 +104,11 @@ interface Lessons {
   readonly captions: readonly (readonly string[])[]
   readonly vocabulary: Vocabulary
   readonly defaultStyle: string
+  readonly stated: Pick<BundleContent['config'], 'name' | 'terms'>
 }
+
+/** What a vocabulary can hold and a caption be asked for in. */
+const STYLE = new RegExp(`^[^\\s<>]{1,${LONGEST_STYLE}}$`)
 
 /** From the photos to the bundle. */
 async function learn(
@@ -110,6 +120,14 @@ async function learn(
   const signal = interruptible()
   const sets = await readSets(options.data, source.photos)
   const { styles } = sets
+  // Now, not after hours.
+  const wrong = styles.find((style) => !STYLE.test(style))
+  if (wrong !== undefined)
+    throw expected(
+      `a style of 1 to ${LONGEST_STYLE} characters, none of them a space, < or >,`,
+      '--data',
+      wrong,
+    )
   const captions = sets.train.flatMap((example) => example.captions)
   const { minimumCount } = options
   const vocabulary =
@@ -117,10 +135,13 @@ async function learn(
       ? Vocabulary.build(captions, { minimumCount, styles })
       : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles })
   const defaultStyle = options.defaultStyle ?? styles.at(-1)!
-  // Now, not after hours.
   if (!vocabulary.styles.includes(defaultStyle))
     throw expected(`one of ${vocabulary.styles.join(', ')}`, '--default-style', defaultStyle)
-  const lessons = { sets, captions, vocabulary, defaultStyle }
+  const stated = validate(statedSchema, {
+    name: options.name ?? basename(resolve(options.out)),
+    terms: options.terms ?? from?.config.terms,
+  })
+  const lessons = { sets, captions, vocabulary, defaultStyle, stated }
   await whileLocked(options.out, () => learnIn(options, config, source, from, lessons, signal))
 }
 
@@ -130,7 +151,7 @@ async function learnIn(
   config: TrainingConfig,
   source: Source,
   from: Bundle | undefined,
-  { sets, captions, vocabulary, defaultStyle }: Lessons,
+  { sets, captions, vocabulary, defaultStyle, stated }: Lessons,
   signal: AbortSignal,
 ): Promise<void> {
   const { features } = source
@@ -151,11 +172,15 @@ async function learnIn(
     from === undefined
       ? initialWeights(decoder, config.seed, source.classifier)
       : adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
-    { data: dataSum([train, validation]), from: from === undefined ? 'none' : versionOf(from.config) },
+    // Its weights and words: what calibrate changes is not learnt from.
+    {
+      data: dataSum([train, validation]),
+      from: from === undefined ? 'none' : dataSum(from.config.files),
+    },
   )
   const resumed = await training.resume()
   process.stderr.write(
-    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
+    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size - vocabulary.firstWord} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
   const done = training.step === training.totalSteps
   const log = new TrainingLog(options.out)
@@ -168,19 +193,17 @@ async function learnIn(
   if (signal.aborted) return tellStopped(`at step ${training.step} of ${training.totalSteps}`)
   const path = join(options.out, 'bundle')
   const best = await training.best()
-  const terms = options.terms ?? from?.config.terms
   const content: BundleContent = {
     config: {
-      name: options.name ?? basename(resolve(options.out)),
+      ...stated,
       encoder: source.config,
       decoder: training.decoder.config,
       defaultStyle,
-      ...(terms === undefined ? {} : { terms }),
       training: {
         data: summary,
         captions: captions.length,
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
-        ...config,
+        ...statedRecipe(config),
         'best step': best.step,
         'CIDEr-D on validation': Number(best.cider.toFixed(4)),
       },

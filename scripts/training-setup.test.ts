@@ -1,9 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
+import { StoredFeatures } from '../decoder/photo-features.js'
+import { dataSum } from '../engine/training-state.js'
+import { PhotoFolders } from './fine-tuning-options.js'
 import { readSets, storedPhotos } from './training-setup.js'
 
 let folder: string
@@ -12,10 +15,18 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-async function captions(name: string, lines: readonly object[]): Promise<string> {
+async function captions(name: string, lines: readonly object[], style = 'plain'): Promise<string> {
   const path = join(folder, name)
   await writeFile(path, lines.map((line) => JSON.stringify(line)).join('\n'))
-  return `plain=${path}`
+  return `${style}=${path}`
+}
+
+async function newStore(keys: readonly string[]): Promise<FeatureStore> {
+  const range: [number, number] = [0, 1]
+  const header = { encoder: 'none', weights: 'none', regions: 1, channels: 1, range }
+  const store = FeatureStore.create(await mkdtemp(join(folder, 'store-')), header)
+  for (const [i, key] of keys.entries()) store.append(key, Float32Array.of(i / keys.length))
+  return store
 }
 
 it('gives words that a vocabulary can hold, whatever white space their tokens have', async () => {
@@ -42,12 +53,93 @@ it('finds features of a photo whose name has its accents otherwise', async () =>
     [whole, apart],
     [apart, whole],
   ] as const) {
-    const range: [number, number] = [0, 1]
-    const header = { encoder: 'none', weights: 'none', regions: 1, channels: 1, range }
-    const store = FeatureStore.create(await mkdtemp(join(folder, 'store-')), header)
-    store.append(stored, Float32Array.of(0))
+    const store = await newStore([stored])
     expect(storedPhotos(store).keyOf(`photos/${named}`, 'plain')).toBe(stored)
     expect(storedPhotos(store).keyOf('photos/cafe.jpg', 'plain')).toBeUndefined()
     store.close()
   }
+})
+
+it('draws from the views that the features have, and a view more is something else to learn from', async () => {
+  const data = [
+    await captions(
+      'views.jsonl',
+      ['a.jpg', 'b.jpg'].map((file) => ({ file, caption: 'a dog', split: 'train' })),
+    ),
+  ]
+  const sums = new Set<string>()
+  for (const views of [[], ['b.jpg#1'], ['a.jpg#1'], ['a.jpg#1', 'a.jpg#2']]) {
+    const store = await newStore(['a.jpg', 'b.jpg', ...views])
+    const { train } = await readSets(data, storedPhotos(store))
+    sums.add(dataSum(train))
+    const features = new StoredFeatures(store)
+    const drawn = async (epoch: number): Promise<number[]> => [
+      ...(await features.input(train, { seed: 1, epoch })).data,
+    ]
+    const epochs = await Promise.all(Array.from({ length: 40 }, (_, epoch) => drawn(epoch)))
+    for (const [i, { key }] of train.entries())
+      expect(new Set(epochs.map((values) => values[i])).size).toBe(
+        1 + views.filter((view) => view.startsWith(key)).length,
+      )
+    store.close()
+  }
+  expect(sums.size).toBe(4)
+})
+
+describe('what is held out', () => {
+  const NAMES = ['a.jpg', 'b.jpg', 'c.jpg', 'd.jpg']
+  const split = { a: 'train', b: 'val', c: 'test' } as const
+  const marked = (letters: readonly (keyof typeof split)[]) =>
+    letters.map((letter) => ({ file: `${letter}.jpg`, caption: 'a dog', split: split[letter] }))
+  const free = (letters: readonly string[], in_ = '') =>
+    letters.map((letter) => ({ file: `${in_}${letter}.jpg`, caption: 'a cat' }))
+
+  it.each([
+    ['b', 'validation'],
+    ['c', 'test'],
+  ])('of one set is not trained on in another: %s.jpg, for %s', async (letter, part) => {
+    const store = await newStore(NAMES)
+    const one = await captions('one.jsonl', marked(['a', 'b', 'c']), 'x')
+    const two = await captions('two.jsonl', free(['a', 'd', letter], 'photos/'), 'y')
+    for (const data of [
+      [one, two],
+      [two, one],
+    ])
+      await expect(readSets(data, storedPhotos(store))).rejects.toMatchObject({
+        code: 'INVALID_DATA',
+        message: `Expected photos to train on that are not in ${part} of ${one} for ${two} but received "photos/${letter}.jpg"`,
+      })
+    const apart = await captions('apart.jsonl', free(['a', 'd'], 'photos/'), 'y')
+    expect((await readSets([one, apart], storedPhotos(store))).train).toHaveLength(3)
+    store.close()
+  })
+
+  it('of one set is not trained on in the same', async () => {
+    const path = join(folder, 'dataset.json')
+    const images = ['train', 'test'].map((split, imgid) => ({
+      ...{ imgid: imgid + 1, filename: 'a.jpg', split },
+      sentences: [{ raw: 'a dog' }],
+    }))
+    await writeFile(path, JSON.stringify({ images }))
+    await expect(readSets([`x=${path}`], { path: 'photos', keyOf: (file) => file })).rejects.toThrow(
+      `Expected photos to train on that are not in test of x=${path} for x=${path} but received "a.jpg"`,
+    )
+  })
+
+  it('is the photo of a folder: another folder may have one of that name', async () => {
+    for (const name of ['here', 'there']) {
+      await mkdir(join(folder, name))
+      for (const file of NAMES) await writeFile(join(folder, name, file), '')
+    }
+    const data = [
+      await captions('one.jsonl', marked(['a', 'b', 'c']), 'x'),
+      await captions('two.jsonl', free(['a', 'b', 'c', 'd']), 'y'),
+    ]
+    const sets = (y: string) =>
+      readSets(data, new PhotoFolders([`x=${join(folder, 'here')}`, `y=${join(folder, y)}`]))
+    expect((await sets('there')).train).toHaveLength(5)
+    await expect(sets('there/../here/')).rejects.toThrow(
+      `Expected photos to train on that are not in validation of ${data[0]} for ${data[1]} but received "b.jpg"`,
+    )
+  })
 })

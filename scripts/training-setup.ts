@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { z } from 'zod'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import { checkApart, spellingsOf } from '../data/photo-files.js'
-import { readTrainingSet } from '../data/splits.js'
+import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import {
@@ -24,6 +24,7 @@ import { encoderByName } from '../encoder/encoders.js'
 import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { viewKey } from '../encoder/view.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
@@ -94,6 +95,10 @@ export interface Photos {
   readonly path: string
   /** What it calls the photo that the captions of a style call `file`; undefined where it has none. */
   keyOf(file: string, style: string): string | undefined
+  /** How many views of a photo it has, the photo as it is among them; 1 when absent. */
+  viewsOf?(key: string): number
+  /** Where the photos of a style lie; by one key two folders may know two photos. */
+  folderOf?(style: string): string
 }
 
 /** The photos of a feature store, which knows them by the last part of their names, in one of its spellings. */
@@ -101,15 +106,22 @@ export function storedPhotos(store: FeatureStore): Photos {
   return {
     path: store.path,
     keyOf: (file) => spellingsOf(basename(file)).find((name) => store.has(name)),
+    viewsOf(key) {
+      let views = 1
+      while (store.has(viewKey(key, views))) views++
+      return views
+    },
   }
 }
 
 /**
  * Photos that are missing are told and left out: `prepare` leaves out those that it cannot read.
- * @throws ShowtellError INVALID_DATA where all of a style are missing, and as `readTrainingSet` does.
+ * @throws ShowtellError INVALID_DATA where all of a style are missing, where a photo is to train on and held out, and as
+ *   `readTrainingSet` does.
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
-  const sets = (await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))).map((set) => {
+  const read = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
+  const sets = read.map((set) => {
     checkApart(
       [...set.train, ...set.validation].map(({ file }) => file),
       (file) => photos.keyOf(file, set.style),
@@ -130,6 +142,7 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     }
     return { style: set.style, train, validation }
   })
+  checkHeldOut(data, read, photos)
   return {
     // One of several files comes once, where it is last.
     styles: [...new Set(sets.map(({ style }) => style).reverse())].reverse(),
@@ -139,12 +152,41 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
   }
 }
 
+/** What a set holds out no set may train on, itself included. @param data names the sets, for messages. */
+function checkHeldOut(data: readonly string[], sets: readonly TrainingSet[], photos: Photos): void {
+  const photoOf = (file: string, style: string): string | undefined => {
+    const key = photos.keyOf(file, style)
+    return key === undefined ? undefined : resolve(photos.folderOf?.(style) ?? '', key)
+  }
+  const heldOut = new Map<string | undefined, string>()
+  for (const [i, { style, ...set }] of sets.entries())
+    for (const part of ['validation', 'test'] as const)
+      for (const { file } of set[part]) heldOut.set(photoOf(file, style), `${part} of ${data[i]}`)
+  // Of a photo that the place has not nothing is learnt.
+  heldOut.delete(undefined)
+  for (const [i, { style, train }] of sets.entries())
+    for (const { file } of train) {
+      const held = heldOut.get(photoOf(file, style))
+      if (held !== undefined)
+        throw expected(`photos to train on that are not in ${held}`, data[i]!, file, 'INVALID_DATA')
+    }
+}
+
 function examplesOf(images: readonly CaptionedImage[], style: string, photos: Photos): Example[] {
   return images.flatMap(({ file, captions }) => {
     const key = photos.keyOf(file, style)
     if (key === undefined) return []
     const said = captions.map((caption) => words(tokenize(caption)))
-    return [{ key, style, captions: said.filter((caption) => caption.length > 0) }]
+    const views = photos.viewsOf?.(key) ?? 1
+    return [
+      {
+        key,
+        style,
+        captions: said.filter((caption) => caption.length > 0),
+        // Without further views what is learnt from has the sum that it always had.
+        ...(views === 1 ? {} : { views }),
+      },
+    ]
   })
 }
 
@@ -158,9 +200,9 @@ export async function keepVocabulary(file: string, vocabulary: Vocabulary, begun
   const before = await readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
   if (JSON.stringify(before) !== JSON.stringify(vocabulary))
     throw expected(
-      `the ${before.size} words and styles of ${file}, as it was begun,`,
+      `the ${before.size - before.firstWord} words of ${file}, as it was begun,`,
       '--data and --minimum-count',
-      `${vocabulary.size} that are not the same`,
+      `${vocabulary.size - vocabulary.firstWord} that are not the same`,
       'INVALID_DATA',
     )
 }

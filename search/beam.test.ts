@@ -263,6 +263,19 @@ test('a model that gives no numbers is an error, and its states are released', a
   expect(model.unreleased).toBe(0)
 })
 
+test('a search that nobody waits for any more takes no further step, and its states are released', async () => {
+  const model = new ToyModel([1, 2], 6)
+  const gone = new AbortController()
+  const step = model.step.bind(model)
+  model.step = (...given) => {
+    if (model.steps === 1) gone.abort(new Error('gone'))
+    return step(...given)
+  }
+  const search = beamSearch(model, options({ ...toy, minLength: 4 }, { signal: gone.signal }))
+  await expect(search).rejects.toThrow('gone')
+  expect([model.steps, model.unreleased]).toEqual([2, 0])
+})
+
 test('options out of range are refused by name', async () => {
   const search = (more: Partial<BeamOptions>, size = 6) =>
     beamSearch(new ToyModel([1], size), options(toy, more))

@@ -37,6 +37,8 @@ export interface WalkOptions {
   readonly start: number | readonly number[]
   /** Whether to keep where the model looked. */
   readonly alignment?: boolean
+  /** Ends the walk before its next step. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -45,7 +47,7 @@ export interface WalkOptions {
  * padding. What happens to an image does not depend on the others.
  * @param k continuations wanted of a hypothesis of `length` words
  * @param choose the hypotheses of an image that go on, each one word longer than the one it comes from
- * @throws ShowtellError NUMERIC when a log-probability is not a number
+ * @throws ShowtellError NUMERIC when a log-probability is not a number; the signal's reason
  */
 export async function walk<State>(
   model: SequenceModel<State>,
@@ -54,7 +56,7 @@ export async function walk<State>(
   choose: (image: number, forks: readonly Fork[]) => Path[],
   first = 1,
 ): Promise<void> {
-  const { constraints, start } = options
+  const { constraints, start, signal } = options
   const { images, vocabularySize } = model
   if (typeof start !== 'number' && start.length !== images)
     throw expected(`a token for each of ${images} images`, 'start', start.length)
@@ -71,6 +73,7 @@ export async function walk<State>(
   }
   try {
     for (let length = 0; live.some((paths) => paths.length > 0); length++) {
+      signal?.throwIfAborted()
       const hypotheses = Math.max(...live.map((paths) => paths.length))
       const tokens = new Int32Array(images * hypotheses).fill(startOf(0))
       const parents = new Int32Array(images * hypotheses)

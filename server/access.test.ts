@@ -150,6 +150,8 @@ describe('settings of access', () => {
     { corsOrigins: ['a.example'] },
     { trustProxy: ['everybody'] },
     { trustProxy: ['10.0.0.0/99'] },
+    { trustProxy: ['1'] },
+    { trustProxy: ['loopback', '10/8'] },
     { rateLimit: -1 },
   ])('refuses %j', (options) => {
     // A key that is refused is a secret all the same.

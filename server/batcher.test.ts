@@ -113,6 +113,35 @@ describe('Batcher', () => {
     expect(echo.batches).toEqual([['a'], ['b']])
   })
 
+  it('ends a batch once everyone in it has given up, and no sooner', async () => {
+    const signals: (AbortSignal | undefined)[] = []
+    const batcher = new Batcher(
+      {
+        caption: (_images, _options, signal) => {
+          signals.push(signal)
+          return new Promise((_resolve, reject) =>
+            signal!.addEventListener('abort', () => reject(signal!.reason), { once: true }),
+          )
+        },
+      },
+      LIMITS,
+    )
+    const [first, second, other] = [new AbortController(), new AbortController(), new AbortController()]
+    const gone = [
+      texts(batcher, ['a', 'b'], OPTIONS, first.signal),
+      texts(batcher, ['c'], OPTIONS, second.signal),
+      texts(batcher, ['d'], OTHER, other.signal),
+    ].map((asked, i) => expect(asked).rejects.toThrow(`gone ${i}`))
+    await expect.poll(() => signals.length, SOON).toBe(2)
+    const ended = (): unknown[] => signals.map((signal) => signal!.aborted)
+    first.abort(new Error('gone 0'))
+    expect(ended()).toEqual([false, false])
+    second.abort(new Error('gone 1'))
+    expect(ended()).toEqual([true, false])
+    other.abort(new Error('gone 2'))
+    await Promise.all(gone)
+  })
+
   it('fails everyone of a batch that fails, and goes on', async () => {
     const batcher = new Batcher(
       {

@@ -19,8 +19,16 @@ interface Job {
   /** Equal for options that may share a batch. */
   readonly key: string
   readonly since: number
+  /** Raised when nobody waits for it any more. */
+  readonly signal: AbortSignal
   readonly resolve: (photo: CaptionedPhoto | Error) => void
   readonly reject: (error: unknown) => void
+}
+
+/** Jobs that are captioned together, and the end of that. */
+interface Batch {
+  readonly jobs: readonly Job[]
+  readonly controller: AbortController
 }
 
 /** What a batcher tells of its work. */
@@ -35,7 +43,7 @@ export class Batcher {
   readonly #limits: Pick<ServiceOptions, 'queueSize' | 'batchSize' | 'batchDelay'>
   readonly #observer: BatchObserver
   #waiting: Job[] = []
-  #running = 0
+  readonly #running = new Set<Batch>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(
@@ -61,7 +69,8 @@ export class Batcher {
 
   /**
    * Captions photos, in batches with those of others. Settles, one way or the other, once it holds none of them.
-   * @param signal gives up the places of the photos that still wait; those of a batch under way stay with it.
+   * @param signal gives up the places of the photos that still wait; those of a batch under way stay with it, and it ends
+   * early once everyone has given up.
    * @returns one entry a photo, in order: its captions or its error.
    * @throws ShowtellError OVERLOADED, INVALID_ARGUMENT, ABORTED, INTERNAL with what else the captioner throws as its
    * cause, or the signal's reason where places were given up.
@@ -79,7 +88,7 @@ export class Batcher {
     const photos = images.map(
       (image) =>
         new Promise<CaptionedPhoto | Error>((resolve, reject) => {
-          const job: Job = { image, options, key, since, resolve, reject }
+          const job: Job = { image, options, key, since, signal, resolve, reject }
           mine.add(job)
           this.#waiting.push(job)
         }),
@@ -88,6 +97,8 @@ export class Batcher {
       const left = this.#waiting.filter((job) => mine.has(job))
       this.#waiting = this.#waiting.filter((job) => !mine.has(job))
       for (const job of left) job.reject(signal.reason)
+      for (const { jobs, controller } of this.#running)
+        if (jobs.every((job) => job.signal.aborted)) controller.abort(signal.reason)
     }
     signal.addEventListener('abort', giveUp, { once: true })
     this.#schedule()
@@ -101,7 +112,7 @@ export class Batcher {
   }
 
   #schedule(): void {
-    if (this.#running >= IN_FLIGHT || this.#waiting.length === 0) return
+    if (this.#running.size >= IN_FLIGHT || this.#waiting.length === 0) return
     const waited = performance.now() - this.#waiting[0]!.since
     if (this.#waiting.length >= this.#limits.batchSize || waited >= this.#limits.batchDelay) {
       clearTimeout(this.#timer)
@@ -117,24 +128,26 @@ export class Batcher {
 
   async #run(): Promise<void> {
     const { key, options } = this.#waiting[0]!
-    const batch = this.#waiting.filter((job) => job.key === key).slice(0, this.#limits.batchSize)
-    const taken = new Set(batch)
+    const jobs = this.#waiting.filter((job) => job.key === key).slice(0, this.#limits.batchSize)
+    const taken = new Set(jobs)
     this.#waiting = this.#waiting.filter((job) => !taken.has(job))
-    this.#running++
+    const batch: Batch = { jobs, controller: new AbortController() }
+    this.#running.add(batch)
     try {
       const began = performance.now()
-      this.#observer.onBatch(batch.map(({ since }) => (began - since) / 1000))
+      this.#observer.onBatch(jobs.map(({ since }) => (began - since) / 1000))
       const photos = await this.#captioner.caption(
-        batch.map(({ image }) => image),
+        jobs.map(({ image }) => image),
         options,
+        batch.controller.signal,
       )
-      for (const [i, job] of batch.entries()) job.resolve(photos[i]!)
+      for (const [i, job] of jobs.entries()) job.resolve(photos[i]!)
     } catch (error) {
       const isOfRequests = error instanceof ShowtellError && OF_REQUESTS.has(error.code)
       const failure = isOfRequests ? error : internal(error)
-      for (const job of batch) job.reject(failure)
+      for (const job of jobs) job.reject(job.signal.aborted ? job.signal.reason : failure)
     } finally {
-      this.#running--
+      this.#running.delete(batch)
       this.#schedule()
     }
   }

@@ -170,6 +170,10 @@ describe('parseJson', () => {
     })
   })
 
+  it('passes over a byte order mark', async () => {
+    expect(await parseJson(Buffer.from('\uFEFF{"a":1}'))).toEqual({ a: 1 })
+  })
+
   it.each([
     ['a list of lists', `[${'[],'.repeat(20_000)}[]]`],
     ['lists in lists', '['.repeat(20_000)],

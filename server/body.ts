@@ -103,7 +103,8 @@ export async function parseJson(bytes: Buffer): Promise<unknown> {
     for (let at = bytes.indexOf(sign); at >= 0; at = bytes.indexOf(sign, at + 1))
       if (++values > MOST_JSON_VALUES)
         throw expected(`at most ${MOST_JSON_VALUES} values`, 'the body', 'more')
-  const text = bytes.toString()
+  // Which passes over a byte order mark.
+  const text = new TextDecoder().decode(bytes)
   await setImmediate()
   try {
     return JSON.parse(text)

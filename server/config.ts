@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import express from 'express'
 import { z } from 'zod'
+import { captionerLimitsSchema } from '../decoder/captioner.js'
 import { ENGINES } from '../decoder/engines.js'
 import { validate, wantedBy } from '../decoder/validate.js'
 import { DEFAULT_IMAGE_LIMITS } from '../encoder/image.js'
@@ -79,6 +80,18 @@ export const serviceOptionsSchema = z.strictObject({
 })
 export type ServiceOptions = z.output<typeof serviceOptionsSchema>
 
+/** Makes what follows from the options of a service once for each: they stay as they are. */
+export function perService<Made>(make: (options: ServiceOptions) => Made): (options: ServiceOptions) => Made {
+  const made = new WeakMap<ServiceOptions, Made>()
+  return (options) => {
+    const known = made.get(options) ?? make(options)
+    made.set(options, known)
+    return known
+  }
+}
+
+const { threads, pixelLimit, decodeMemory } = captionerLimitsSchema.shape
+
 /** Everything one may set of `showtell serve`; flags and environment variables are made from it. */
 export const serveConfigSchema = z
   .strictObject({
@@ -90,19 +103,9 @@ export const serveConfigSchema = z
       .optional()
       .describe('Captioner to serve, or the name of one that ships; showtell-base when absent'),
     engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
-    threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
-    maxPixels: z
-      .int()
-      .min(1)
-      .default(DEFAULT_IMAGE_LIMITS.pixels)
-      .describe('Most pixels of a photo, width times height'),
-    maxDecodeBytes: z
-      .int()
-      .min(2 ** 24)
-      .default(256 * 2 ** 20)
-      .describe(
-        'Most bytes that decoding takes, over all photos at once; a photo that needs more is refused',
-      ),
+    threads,
+    maxPixels: pixelLimit.default(DEFAULT_IMAGE_LIMITS.pixels),
+    maxDecodeBytes: decodeMemory.default(256 * 2 ** 20),
     ...serviceOptionsSchema.shape,
     drainDelay: time(0)
       .default(1000)
@@ -134,7 +137,12 @@ function isOrigin(text: string): boolean {
   return URL.canParse(text) && new URL(text).origin === text
 }
 
+/** Networks that have a name. */
+const NETWORKS: ReadonlySet<string> = new Set(['loopback', 'linklocal', 'uniquelocal'])
+
 function areProxies(list: readonly string[]): boolean {
+  // A number alone, elsewhere how many proxies there are, would be an address: 1 is 0.0.0.1.
+  if (!list.every((entry) => /[.:]/.test(entry) || NETWORKS.has(entry))) return false
   try {
     express().set('trust proxy', list)
     return true
@@ -158,25 +166,29 @@ interface Setting {
   readonly description: string
   /** Whether the flag alone means true. */
   readonly isSwitch: boolean
+  /** Whether it may be given several times. */
+  readonly isList: boolean
 }
 
 /** Each setting with its flag, its environment variable and what it means. */
 export function settings(): Setting[] {
-  const setting = (name: string, description: string, isSwitch = false): Setting => ({
+  const setting = (name: string, description: string, type?: string): Setting => ({
     name,
     flag: `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
     variable: variableOf(name),
     description,
-    isSwitch,
+    isSwitch: type === 'boolean',
+    isList: type === 'array',
   })
   const own = Object.entries(wantedBy(serveConfigSchema).properties ?? {}).map(([name, wanted]) => {
     const hasDefault = wanted.default !== undefined && String(wanted.default) !== ''
     const description = [
       wanted.description,
       ...(wanted.enum === undefined ? [] : [`: ${wanted.enum.join(', ')}`]),
+      ...(wanted.type === 'array' ? ['; several with commas between them'] : []),
       ...(hasDefault ? [` (default ${wanted.default})`] : []),
     ].join('')
-    return setting(name, description, wanted.type === 'boolean')
+    return setting(name, description, wanted.type)
   })
   return [setting(FILE.name, FILE.description), ...own]
 }
@@ -224,7 +236,8 @@ function readFile(file: string): Record<string, unknown> {
   const broken = (why: string): ShowtellError =>
     new ShowtellError('INVALID_ARGUMENT', `Expected a JSON object in ${file} but ${why}`, { where: file })
   try {
-    const read: unknown = JSON.parse(readFileSync(file, 'utf8'))
+    // The decoder passes over a byte order mark, with which some editors begin a file.
+    const read: unknown = JSON.parse(new TextDecoder().decode(readFileSync(file)))
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { ...read }
   } catch (error) {
     throw broken(messageOf(error))

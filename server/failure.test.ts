@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fromPlain, toPlain } from '../errors.js'
 import { asFailure } from './failure.js'
-import { FakeCaptioner } from './fixtures/service.js'
+import { FakeCaptioner, failure, listen } from './fixtures/service.js'
 import { readConfig, startService } from './main.js'
 
 describe('asFailure', () => {
@@ -15,6 +15,16 @@ describe('asFailure', () => {
     expect(failure.code).toBe('INTERNAL')
     expect(failure.message).not.toContain('secret')
     expect((failure.cause as Error).stack).toBe(error.stack)
+  })
+})
+
+describe('a request that express itself refuses', () => {
+  it.each([
+    [416, { Range: 'bytes=99999999-' }],
+    [412, { 'If-Match': '"another"' }],
+  ])('is answered with the status that it says: %i', async (status, headers) => {
+    const { get } = await listen()
+    expect(await failure(await get('/', { headers }))).toMatchObject({ status, code: 'INVALID_ARGUMENT' })
   })
 })
 

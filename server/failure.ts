@@ -10,11 +10,16 @@ const RETRY_AFTER = 1
 /** Whatever was thrown, as an error with a code that may be shown to a stranger. */
 export function asFailure(error: unknown): ShowtellError {
   if (error instanceof ShowtellError) return error
-  const { status } = error as { status?: number }
-  // Errors of express say which 4xx they mean, and their messages speak of the request only.
-  if (status !== undefined && status >= 400 && status < 500)
+  // Messages of such errors speak of the request only.
+  if (statusOf(error) !== undefined)
     return new ShowtellError('INVALID_ARGUMENT', messageOf(error), { cause: error })
   return internal(error)
+}
+
+/** The status that an error of express says it means, if it is one of 400 to 499. */
+function statusOf(error: unknown): number | undefined {
+  const { status } = error as { status?: number }
+  return status !== undefined && status >= 400 && status < 500 ? status : undefined
 }
 
 /** What a stranger is told of what went wrong here; the log gets the cause. */
@@ -82,7 +87,7 @@ export const answerErrors: ErrorRequestHandler = (error, _req, res, _next) => {
   // For the log, which pino-http writes when the answer is through; what a client did wrong needs no stack there.
   if (STATUS[failure.code] >= 500) res.err = failure.cause instanceof Error ? failure.cause : failure
   if (res.headersSent) res.destroy()
-  else answerFailure(res, failure)
+  else answerFailure(res, failure, statusOf(error))
 }
 
 /** No route of that path. */

@@ -234,6 +234,10 @@ describe('fetchUrl', () => {
   it.each<[string, RequestListener]>([
     ['never answers', () => {}],
     ['never ends', (_req, res) => void res.write('x')],
+    [
+      'changes to another protocol',
+      (req) => void req.socket.write('HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n'),
+    ],
   ])('gives up when the server %s', async (_what, answer) => {
     const { port } = await serve(answer)
     names.set('slow.example', [[{ address: '127.0.0.1', family: 4 }]])

@@ -96,7 +96,8 @@ async function open(
   })
   // What goes wrong after the head is an error of the response; here it would end the process.
   request.on('error', () => {})
-  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  // Node destroys a request whose answer is 101 without another word: the signal alone ends the wait for that one.
+  const [response] = (await once(request, 'response', { signal })) as [IncomingMessage]
   return response
 }
 

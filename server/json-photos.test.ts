@@ -39,11 +39,19 @@ describe('photos in JSON', () => {
   it.each([
     [
       {},
-      'Expected text of at least 1 characters or an object for image but received undefined; Expected a list of at least 1 entries for images but received undefined',
+      'Expected text of at least 1 characters or an object for image but received undefined; Expected a list of 1 to 16 entries for images but received undefined',
     ],
     [
       { image: 'YQ==', images: ['YQ=='] },
       'Expected one of image, options, images for a name in the body but received "images"; Expected one of image, options, images for a name in the body but received "image"',
+    ],
+    [
+      { images: Array(17).fill('YQ==') },
+      'Expected a list of 1 to 16 entries for images but received 17 values',
+    ],
+    [
+      { image: { base64: 'YQ==', file: '' } },
+      'Expected text of 1 to 255 characters for image.file but received ""',
     ],
     [{ images: [3] }, 'Expected text of at least 1 characters or an object for images.0 but received 3'],
     [{ image: { base64: 7 } }, 'Expected text of at least 1 characters for image.base64 but received 7'],

@@ -1,11 +1,11 @@
 import type { Response } from 'express'
 import pLimit from 'p-limit'
 import { z } from 'zod'
-import { captionOptionsSchema } from '../decoder/options.js'
+import { captionFieldsSchema } from '../decoder/options.js'
 import { validate } from '../decoder/validate.js'
-import { type ErrorCode, expected, ShowtellError } from '../errors.js'
+import { beginningOf, type ErrorCode, expected, ShowtellError } from '../errors.js'
 import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
-import type { ServiceOptions } from './config.js'
+import { perService, type ServiceOptions } from './config.js'
 import { fetchUrl } from './fetch-url.js'
 import { patienceOf, within } from './patience.js'
 import { inTurns } from './turns.js'
@@ -23,7 +23,7 @@ export const base64Schema = z
   .string()
   .min(1)
   .meta({ description: 'The file, base64', format: 'byte', contentEncoding: 'base64' })
-const fileSchema = z.string().max(MOST_NAME).optional().describe('Name, repeated in the answer')
+const fileSchema = z.string().min(1).max(MOST_NAME).optional().describe('Name, repeated in the answer')
 export const base64PhotoSchema = z.strictObject({ base64: base64Schema, file: fileSchema })
 export const urlPhotoSchema = z.strictObject({
   url: z.string().min(1).max(2048).describe('Where the file is, if this service fetches any'),
@@ -31,20 +31,14 @@ export const urlPhotoSchema = z.strictObject({
 })
 
 /** The JSON body of `POST /v1/captions`: one photo, or several, by their address only where the service fetches any. */
-function requestSchemas(allowUrls: boolean) {
+export const captionsRequestSchemas = perService(({ allowUrls, maxImages }) => {
   const ways = [base64Schema, base64PhotoSchema] as const
   const photo = z.union(allowUrls ? [...ways, urlPhotoSchema] : ways)
-  const options = captionOptionsSchema.optional()
+  const options = captionFieldsSchema.optional()
   const one = z.strictObject({ image: photo, options })
-  const several = z.strictObject({ images: z.array(photo).min(1), options })
+  const several = z.strictObject({ images: z.array(photo).min(1).max(maxImages), options })
   return { one, several, either: z.union([one, several]) }
-}
-const WITH_URLS = requestSchemas(true)
-const WITHOUT_URLS = requestSchemas(false)
-
-export function captionsRequestSchemas({ allowUrls }: Pick<ServiceOptions, 'allowUrls'>) {
-  return allowUrls ? WITH_URLS : WITHOUT_URLS
-}
+})
 
 /**
  * Reads the photos and options of a JSON body, and fetches those given by their address.
@@ -57,8 +51,6 @@ export async function readJson(
   const body = await readJsonBody(res, Math.min(limits.maxJsonBytes, limits.maxBodyBytes))
   const request = validate(captionsRequestSchemas(limits).either, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
-  if (images.length > limits.maxImages)
-    throw expected(`at most ${limits.maxImages}`, 'the number of images', images.length)
   const given = images.map((photo) => (typeof photo === 'string' ? { base64: photo } : photo))
   const addresses = given.filter((photo) => 'url' in photo).length
   // One request alone may be larger, or it could never be taken.
@@ -126,7 +118,7 @@ export function decodeBase64(
   const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((text.length - padding) * 3) / 4)
   return isBase64
     ? sized(bytes, where, limits)
-    : expected('base64', where, text.slice(0, 20), 'INVALID_IMAGE')
+    : expected('base64', where, beginningOf(text, 20), 'INVALID_IMAGE')
 }
 
 /** The bytes of a photo, or the error that they are none or too many. */

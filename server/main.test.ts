@@ -254,6 +254,8 @@ describe('readConfig', () => {
     expect(() => readConfig({ config: file }, {})).toThrow(
       /for threads but received "two"; Expected one of host, port, .* but received "ports"$/,
     )
+    await writeFile(file, '\uFEFF{"port":4}')
+    expect(readConfig({ config: file }, {}).port).toBe(4)
     await writeFile(file, '[]')
     expect(() => readConfig({ config: file, port: 'x' }, {})).toThrow(
       `Expected a JSON object in ${file} but it holds something else; Expected an integer from 0 to 65535`,

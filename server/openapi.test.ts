@@ -74,6 +74,18 @@ describe('the specification', () => {
     })
   })
 
+  it('says how many photos may be in a request', () => {
+    const few = specification(serviceOptionsSchema.parse({ maxImages: 3 }), '1')(model) as Document
+    const { PhotosRequest, InferInput } = few.components.schemas
+    expect(PhotosRequest!.properties!.images).toMatchObject({ minItems: 1, maxItems: 3 })
+    expect(InferInput!.properties!.data).toMatchObject({ minItems: 1, maxItems: 3 })
+  })
+
+  it.each(['/v1/models/reload', '/v2/repository/index'])('says that a body for %s may be refused', (path) => {
+    const { responses } = document.paths[path]!.post!
+    expect(Object.keys(responses)).toEqual(expect.arrayContaining(['413', '415', '503']))
+  })
+
   it('asks for a key where the service does', () => {
     const keyed = serviceOptionsSchema.parse({ apiKeys: ['a-key-of-somebody'] })
     expect(specification(keyed, '1')(model)).toMatchObject({ security: [{ bearer: [] }, { key: [] }] })

@@ -11,6 +11,7 @@ import {
   type Paths,
   PHOTOS,
   TEXT,
+  UNREAD,
 } from './operations.js'
 import { maxPaths, v2Paths } from './operations-of-others.js'
 import { type JsonSchema, jsonSchemas, type SchemaName } from './schemas.js'
@@ -124,7 +125,7 @@ function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: S
           'Wants a key. The model before goes on until the new one has captioned, and if it does not.',
         tags,
         security: [{ bearer: [] }, { key: [] }],
-        responses: { ...ok('Model'), ...errors(['NOT_FOUND', 'INVALID_BUNDLE', ...GUARD]) },
+        responses: { ...ok('Model'), ...errors(['NOT_FOUND', 'INVALID_BUNDLE', ...UNREAD, ...GUARD]) },
       },
     },
   }

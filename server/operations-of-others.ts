@@ -10,6 +10,7 @@ import {
   type Paths,
   PHOTOS,
   REQUEST_ID,
+  UNREAD,
 } from './operations.js'
 import { MODEL, VERSION } from './v2.js'
 
@@ -99,7 +100,7 @@ export function v2Paths(): Paths {
         operationId: 'v2Index',
         summary: "The models, as Triton's clients ask for them",
         tags,
-        responses: { ...ok('ModelIndex'), ...failures() },
+        responses: { ...ok('ModelIndex'), ...failures(...UNREAD) },
       },
     },
     ...ofModel('/v2/models/{model}', '', [modelOf('model', MODEL)]),

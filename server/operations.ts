@@ -31,15 +31,10 @@ export const REQUEST_ID = {
   'X-Request-Id': { schema: TEXT, description: 'Of the request, else made for it' },
 }
 
-/** Errors that any guarded route may give, those of a body, and those of photos. */
+/** Errors that any guarded route may give, those of a body that is not read, of one that is, and of photos. */
 export const GUARD = ['UNAUTHORIZED', 'RATE_LIMITED', 'INTERNAL'] as const
-export const BODY = [
-  'INVALID_ARGUMENT',
-  'SLOW_BODY',
-  'IMAGE_TOO_LARGE',
-  'UNSUPPORTED_IMAGE',
-  'OVERLOADED',
-] as const
+export const UNREAD = ['IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', 'OVERLOADED'] as const
+export const BODY = ['INVALID_ARGUMENT', 'SLOW_BODY', ...UNREAD] as const
 export const PHOTOS = ['INVALID_IMAGE', 'DEADLINE'] as const
 
 export const json = (name: SchemaName): Content => ({ 'application/json': { schema: ref(name) } })

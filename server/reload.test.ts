@@ -69,14 +69,17 @@ describe('ReplaceableCaptioner', () => {
     expect(closed()).toEqual([1, 0])
   })
 
-  it('keeps the old one where the new one does not load', async () => {
+  it.each([
+    ['is not there', 'NOT_FOUND'],
+    ['is none for the engine of the settings', 'INVALID_ARGUMENT'],
+  ] as const)('keeps the old one where the new one %s, and blames no request', async (_why, code) => {
     const { captioner, loads, closed } = await replaceable()
     loads.prepare = () => {
-      throw new ShowtellError('NOT_FOUND', 'no bundle there')
+      throw new ShowtellError(code, 'Expected a bundle')
     }
     await expect(captioner.reload()).rejects.toMatchObject({
       code: 'INVALID_BUNDLE',
-      message: 'no bundle there',
+      message: 'Expected a bundle',
     })
     expect(await captioner.caption(CAT)).toMatchObject([{ captions: [{}] }])
     expect([captioner.model.version, closed()]).toEqual(['v0', [0]])

@@ -1,6 +1,9 @@
 import type { CaptionRequest } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner, ImageInput, ModelDescription } from '../decoder/types.js'
-import { ShowtellError } from '../errors.js'
+import { type ErrorCode, ShowtellError } from '../errors.js'
+
+/** What a client would take for a fault of its request: where there is no bundle, or the engine of the settings is none for it. */
+const OF_REQUESTS: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'INVALID_ARGUMENT'])
 
 /** The smallest GIF there is: one white pixel. */
 const PIXEL = Buffer.from('R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=', 'base64')
@@ -48,11 +51,12 @@ export class ReplaceableCaptioner implements Captioner {
   async caption(
     images: readonly ImageInput[],
     options?: CaptionRequest,
+    signal?: AbortSignal,
   ): Promise<(CaptionedPhoto | Error)[]> {
     const captioner = this.#current
     this.#busy.set(captioner, (this.#busy.get(captioner) ?? 0) + 1)
     try {
-      return await captioner.caption(images, options)
+      return await captioner.caption(images, options, signal)
     } finally {
       const left = this.#busy.get(captioner)! - 1
       if (left > 0) this.#busy.set(captioner, left)
@@ -80,8 +84,7 @@ export class ReplaceableCaptioner implements Captioner {
   async #replace(): Promise<ModelDescription> {
     if (this.#isClosed) throw new ShowtellError('ABORTED', 'Expected an open captioner but it was closed')
     const next = await this.load().catch((error) => {
-      // That there is none is no news about the path of a request.
-      if (!(error instanceof ShowtellError) || error.code !== 'NOT_FOUND') throw error
+      if (!(error instanceof ShowtellError) || !OF_REQUESTS.has(error.code)) throw error
       throw new ShowtellError('INVALID_BUNDLE', error.message, { cause: error })
     })
     try {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { captionOptionsSchema } from '../decoder/options.js'
+import { captionFieldsSchema } from '../decoder/options.js'
 import * as answers from './answer.js'
 import type { ServiceOptions } from './config.js'
 import { base64PhotoSchema, captionsRequestSchemas, urlPhotoSchema } from './json-photos.js'
@@ -8,12 +8,10 @@ import * as v2 from './v2.js'
 
 /** What comes in, by the names of the specification; generators of clients want one for each way of a union. */
 const REQUESTS = {
-  CaptionOptions: captionOptionsSchema,
+  CaptionOptions: captionFieldsSchema,
   Base64Photo: base64PhotoSchema,
-  InferInput: v2.dataInputSchema,
   InferRequestedOutput: v2.requestedOutputSchema,
   InferParameters: v2.inferParametersSchema,
-  InferRequest: v2.inferRequestSchema,
 }
 
 /** What goes out. */
@@ -48,6 +46,8 @@ export type SchemaName =
   | 'PhotoRequest'
   | 'PhotosRequest'
   | 'CaptionsRequest'
+  | 'InferInput'
+  | 'InferRequest'
 
 /** A JSON Schema, as far as anybody here looks into it. */
 export interface JsonSchema {
@@ -64,8 +64,15 @@ export function ref(name: SchemaName): { $ref: string } {
 /** The schemas that validate, as JSON Schema. Takes tens of milliseconds. */
 export function jsonSchemas(options: ServiceOptions): Record<SchemaName, JsonSchema> {
   const { one, several, either } = captionsRequestSchemas(options)
-  const photos = { PhotoRequest: one, PhotosRequest: several, CaptionsRequest: either }
-  const requests = { ...REQUESTS, ...photos }
+  const { dataInput, whole } = v2.inferSchemas(options)
+  const requests = {
+    ...REQUESTS,
+    PhotoRequest: one,
+    PhotosRequest: several,
+    CaptionsRequest: either,
+    InferInput: dataInput,
+    InferRequest: whole,
+  }
   return {
     ...converted(options.allowUrls ? { ...requests, UrlPhoto: urlPhotoSchema } : requests, 'input'),
     ...converted(ANSWERS, 'output'),

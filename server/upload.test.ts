@@ -57,6 +57,20 @@ describe('the photos and options of a request', () => {
     expect(captioner.calls[0]?.options).toMatchObject({ minLength: 5 })
   })
 
+  it('takes options of JSON and query together', async () => {
+    const { post, captioner } = await listen()
+    const body = JSON.stringify({ image: btoa('cat'), options: { maxLength: 3 } })
+    const send = (query: string) => post(body, `/v1/captions${query}`, { 'Content-Type': 'application/json' })
+    expect(await (await send('')).json()).toMatchObject({
+      error: {
+        code: 'INVALID_ARGUMENT',
+        message: 'Expected an integer from minLength 4 for maxLength but received 3',
+      },
+    })
+    expect((await send('?minLength=1')).status).toBe(200)
+    expect(captioner.calls).toMatchObject([{ options: { minLength: 1, maxLength: 3 } }])
+  })
+
   it.each<[string, BodyInit, Record<string, string>, number]>([
     ['an empty body', '', { 'Content-Type': 'image/png' }, 400],
     ['a form without files', form({}, { count: '1' }), {}, 400],
@@ -89,6 +103,14 @@ describe('the photos and options of a request', () => {
     const answer = await text(client)
     expect(answer).toMatch(/^HTTP\/1.1 400 /)
     expect(answer).toContain('Expected an image for the body but received')
+  })
+
+  it('cuts a long name of a file, and leaves no half of a character', async () => {
+    const { post } = await listen()
+    const answer = (await (
+      await post(form({ [`${'a'.repeat(254)}😀.jpg`]: 'cat' }))
+    ).json()) as CaptionsAnswer
+    expect(answer.results[0]!.file).toBe(`${'a'.repeat(254)}\uFFFD`)
   })
 
   it('refuses parts of another name', async () => {

@@ -1,7 +1,7 @@
 import busboy from 'busboy'
 import type { Request, Response } from 'express'
 import { captionOptionsSchema } from '../decoder/options.js'
-import { expected, messageOf, type ShowtellError } from '../errors.js'
+import { beginningOf, expected, messageOf, type ShowtellError } from '../errors.js'
 import { bodyOf, MOST_NAME, readBytes, requireBody, tooLarge, type UploadedPhoto } from './body.js'
 import type { ServiceOptions } from './config.js'
 import { readJson } from './json-photos.js'
@@ -78,7 +78,7 @@ function readMultipart(
         stream.resume()
         return fail(expected('image', 'the name of a file part', name))
       }
-      const named = filename ? { file: filename.slice(0, MOST_NAME) } : {}
+      const named = filename ? { file: beginningOf(filename, MOST_NAME) } : {}
       const position = photos.length
       let chunks: Buffer[] | undefined = []
       photos.push({ ...named, content: new Uint8Array() })
@@ -97,9 +97,9 @@ function readMultipart(
       if (name === 'image') return fail(expected('a file', 'image', 'text'))
       if (name === undefined) return fail(expected('a name', 'a field', 'none'))
       if (text === undefined)
-        return fail(expected('a known charset', `field ${name.slice(0, 50)}`, 'another'))
+        return fail(expected('a known charset', `field ${beginningOf(name, 50)}`, 'another'))
       if (valueTruncated)
-        return fail(expected(`at most ${MOST_FIELD_BYTES} bytes`, `field ${name.slice(0, 50)}`, 'more'))
+        return fail(expected(`at most ${MOST_FIELD_BYTES} bytes`, `field ${beginningOf(name, 50)}`, 'more'))
       fields.set(name, [...(fields.get(name) ?? []), text])
     })
     parser.on('filesLimit', tooMany(limits.maxImages, 'images'))

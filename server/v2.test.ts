@@ -148,7 +148,13 @@ describe('the Open Inference Protocol', () => {
     ['numbers', json({ inputs: [{ ...image(['']), datatype: 'FP32' }] }), 400, 'one of BYTES'],
     ['another number of elements', json({ inputs: [image([btoa('a')], [2])] }), 400, '2 elements'],
     ['two columns', json({ inputs: [image([btoa('a'), btoa('b')], [1, 2])] }), 400, 'shape'],
-    ['too many photos', json({ inputs: [image(Array(17).fill(btoa('a')))] }), 400, 'from 1 to 16'],
+    [
+      'too many photos',
+      json({ inputs: [image(Array(17).fill(btoa('a')))] }),
+      400,
+      'a list of 1 to 16 entries',
+    ],
+    ['a shape of too many', json({ inputs: [image([btoa('a')], [17])] }), 400, 'n from 1 to 16'],
     [
       'an unknown option',
       json({ parameters: { beams: 3 }, inputs: [image([btoa('a')])] }),

@@ -5,7 +5,7 @@ import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { codeSchema } from './answer.js'
 import { parseJson, tooLarge, type UploadedPhoto } from './body.js'
-import type { ServiceOptions } from './config.js'
+import { perService, type ServiceOptions } from './config.js'
 import { base64Schema, decodeBase64, sized } from './json-photos.js'
 import { inTurns } from './turns.js'
 import { valuesOf } from './values.js'
@@ -48,13 +48,6 @@ const tensor = {
   datatype: z.enum([INPUT.datatype]),
   shape: z.array(z.int().min(1)).min(1).max(2).describe('[photos] or [photos, 1]'),
 }
-export const dataInputSchema = z.object({
-  ...tensor,
-  data: z
-    .array(z.union([base64Schema, z.array(base64Schema).min(1)]))
-    .min(1)
-    .describe('Photos, base64'),
-})
 const binaryInputSchema = z.object({
   ...tensor,
   parameters: z.object({ binary_data_size: z.int().min(0) }),
@@ -69,17 +62,27 @@ const request = {
   // An answer has no limit of its own.
   outputs: z.array(requestedOutputSchema).max(OUTPUTS.length).optional(),
 }
-/** A request that is JSON alone. */
-export const inferRequestSchema = z.object({ ...request, inputs: z.array(dataInputSchema).min(1).max(1) })
-/** The JSON of a request that bytes may follow. */
-const headerSchema = z.object({
-  ...request,
-  inputs: z
-    .array(z.union([binaryInputSchema, dataInputSchema]))
-    .min(1)
-    .max(1),
+export const inferSchemas = perService(({ maxImages }) => {
+  const some = <Element extends z.ZodType>(element: Element) => z.array(element).min(1).max(maxImages)
+  const dataInput = z.object({
+    ...tensor,
+    data: some(z.union([base64Schema, some(base64Schema)])).describe('Photos, base64'),
+  })
+  return {
+    dataInput,
+    /** A request that is JSON alone. */
+    whole: z.object({ ...request, inputs: z.array(dataInput).min(1).max(1) }),
+    /** The JSON of a request that bytes may follow. */
+    header: z.object({
+      ...request,
+      inputs: z
+        .array(z.union([binaryInputSchema, dataInput]))
+        .min(1)
+        .max(1),
+    }),
+  }
 })
-type InferHeader = z.output<typeof headerSchema>
+type InferHeader = z.output<ReturnType<typeof inferSchemas>['header']>
 
 export const v2ErrorSchema = z.object({ error: z.string(), code: codeSchema, requestId: z.string() })
 export const liveSchema = z.object({ live: z.boolean() })
@@ -141,9 +144,9 @@ export async function readInference(
     const outputs = OUTPUTS.map(({ name }) => ({ name, binary: true }))
     return { photos: [{ content: sized(body, 'the image', limits) }], options: {}, id: undefined, outputs }
   }
-  const schema = headerLength === undefined ? inferRequestSchema : headerSchema
+  const { whole, header: beforeBytes } = inferSchemas(limits)
   const header = await parseJson(headOf(body, length, limits))
-  const asked: InferHeader = validate(schema, header, 'the body')
+  const asked: InferHeader = validate(headerLength === undefined ? whole : beforeBytes, header, 'the body')
   const outputs = asked.outputs ?? OUTPUTS.map(({ name }) => ({ name, parameters: undefined }))
   const isBinary = asked.parameters?.binary_data_output === true
   return {

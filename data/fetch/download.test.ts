@@ -187,12 +187,25 @@ test('too small a disk is told before anything is fetched', async () => {
   expect(await readdir(folder)).toEqual([])
 })
 
+test('what the disk takes in parts comes whole', async () => {
+  const real = vi.mocked(open).getMockImplementation()!
+  vi.mocked(open).mockImplementationOnce(async (...given) => {
+    const handle = await real(...given)
+    const write = handle.write.bind(handle)
+    handle.write = ((bytes: Uint8Array, from = 0) =>
+      write(bytes, from, Math.min(700, bytes.length - from))) as typeof write
+    return handle
+  })
+  await download({ url: `${server.address}/file` }, path, quick)
+  expect(await readFile(path)).toEqual(content)
+})
+
 test('a disk that fills up ends it at once', async () => {
   const full = Object.assign(new Error('ENOSPC: no space left on device, write'), {
     code: 'ENOSPC',
     syscall: 'write',
   })
-  const handle = { write: () => Promise.reject(full), close: () => Promise.resolve() }
+  const handle = { appendFile: () => Promise.reject(full), close: () => Promise.resolve() }
   vi.mocked(open).mockResolvedValueOnce(handle as unknown as Awaited<ReturnType<typeof open>>)
   await expect(download(remote(), path, quick)).rejects.toBe(full)
   expect(server.asked).toHaveLength(1)

@@ -109,7 +109,8 @@ async function receive(
     onBytes?.(done, total)
     for await (const chunk of response.body ?? []) {
       timer.refresh()
-      await handle.write(chunk)
+      // Unlike `write`, which may take less than it is given.
+      await handle.appendFile(chunk)
       done += chunk.length
       onBytes?.(done, total)
     }

@@ -15,7 +15,16 @@ const lineSchema = z
   .refine((line) => (line.file === undefined) !== (line.image === undefined))
   .refine((line) => (line.caption === undefined) !== (line.captions === undefined))
 
-/** One's own data: a line a photo, `{"file": "a.jpg", "captions": ["…"], "id"?, "split"?}`; also `image`, `caption`. */
+/** A photo and the line that names it first. */
+interface Photo {
+  readonly line: number
+  readonly image: CaptionedImage & { readonly captions: string[] }
+}
+
+/**
+ * One's own data: a line a photo, `{"file": "a.jpg", "captions": ["…"], "id"?, "split"?}`, or several; also `image`,
+ * `caption`. A photo has the id of its first line: that of others may be their caption's.
+ */
 export const jsonl: Reader = {
   title: 'JSON lines with file and captions',
   recognises({ text }) {
@@ -24,8 +33,8 @@ export const jsonl: Reader = {
   },
 
   async read({ path, text }, split, report) {
-    const images: CaptionedImage[] = []
-    const seen = new Map<string, number>()
+    const photos = new Map<string, Photo>()
+    const ids = new Map<string, Photo>()
     for (const [number, line] of numberedLines(text)) {
       const where = `${path}:${number}`
       const parsed = lineSchema.safeParse(parse(line))
@@ -35,20 +44,32 @@ export const jsonl: Reader = {
       }
       const { data } = parsed
       const file = data.file ?? data.image ?? ''
-      const id = String(data.id ?? idOf(file, seen))
-      const before = seen.get(id)
-      if (before !== undefined) {
-        report(expected(`an id that line ${before} does not have`, where, id, 'INVALID_DATA'))
+      const known = photos.get(file)
+      const id = String(data.id ?? known?.image.id ?? idOf(file, ids))
+      const other = ids.get(id)
+      if (other !== undefined && other !== known) {
+        report(expected(`an id that line ${other.line} does not have`, where, id, 'INVALID_DATA'))
         continue
       }
-      seen.set(id, number)
-      if (data.id === undefined) seen.set(file, number)
+      const marked = data.split === undefined ? {} : { split: data.split }
+      const photo: Photo = known ?? { line: number, image: { id, file, captions: [], ...marked } }
+      const { split: before = 'none', captions } = photo.image
+      const { split: now = 'none' } = data
+      // Were the line left out, a photo that it marks for test could be trained on.
+      if (before !== now)
+        throw expected(`split ${before} of ${file}, as in line ${photo.line},`, where, now, 'INVALID_DATA')
+      photos.set(file, photo)
+      ids.set(id, photo)
+      if (data.id === undefined) ids.set(file, photo)
       const texts = data.captions ?? [data.caption ?? '']
-      const captions = texts.flatMap((caption) => checkedCaption(caption, where, report) ?? [])
-      if (captions.length === 0) continue
-      images.push({ id, file, captions, ...(data.split === undefined ? {} : { split: data.split }) })
+      captions.push(...texts.flatMap((caption) => checkedCaption(caption, where, report) ?? []))
     }
-    return ofSplit(images, split, path)
+    const images = [...photos.values()].map(({ image }) => image)
+    return ofSplit(
+      images.filter(({ captions }) => captions.length > 0),
+      split,
+      path,
+    )
   },
 }
 

@@ -17,7 +17,10 @@ export interface Reader {
   /** How the format is called in messages. */
   readonly title: string
   recognises(source: Source): boolean
-  /** @throws ShowtellError where nothing of the file is usable; single bad entries go to `report` and are left out. */
+  /**
+   * @throws ShowtellError where nothing of the file is usable, or where it has a photo in two splits; single bad entries
+   *   go to `report` and are left out.
+   */
   read(source: Source, split: string | undefined, report: Report): Promise<CaptionedImage[]>
 }
 

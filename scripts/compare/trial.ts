@@ -10,7 +10,7 @@ import { loadCaptioner } from '../../decoder/captioner.js'
 import { initialWeights } from '../../decoder/class-directions.js'
 import type { Decoder } from '../../decoder/decoder.js'
 import { StoredFeatures } from '../../decoder/photo-features.js'
-import type { TrainingConfig } from '../../decoder/recipe.js'
+import { statedRecipe, type TrainingConfig } from '../../decoder/recipe.js'
 import { Training, type TrainingEvent } from '../../decoder/training.js'
 import { readJson } from '../../engine/folder.js'
 import { checkBegun } from '../../engine/training-state.js'
@@ -103,7 +103,7 @@ export async function runTrial(
         encoder: setup.encoder.config,
         decoder: decoder.config,
         defaultStyle: setup.style,
-        training: { data: setup.summary, ...recipe, steps },
+        training: { data: setup.summary, ...statedRecipe(recipe), steps },
       },
       vocabulary: setup.vocabulary,
       ...setup.encoder.content,

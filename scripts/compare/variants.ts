@@ -9,7 +9,10 @@ export interface Variant {
   readonly changes: Changes
 }
 
-/** What is compared when nothing is named, the captioner that ships first. The name is also that of its folder. */
+/**
+ * What is compared when nothing is named, first the captioner that ships, but for the size of its regions. The name is
+ * also that of its folder.
+ */
 export const VARIANTS: Readonly<Record<string, Changes>> = Object.freeze({
   lstm: { cell: 'lstm' },
   rnn: { cell: 'rnn' },

@@ -1,12 +1,18 @@
 import type { Caption } from '../../decoder/types.js'
-import { explain, type Outcome } from './client.js'
+import { explain, type Grid, type Outcome } from './client.js'
 import { drawLight, lightCanvas } from './photo.js'
 import { piecesOf, sureness, whereLooked } from './reading.js'
 
-type Grid = readonly [number, number]
-
 /** Errors that may be gone the next time. */
-const TEMPORARY = ['RATE_LIMITED', 'OVERLOADED', 'DEADLINE', 'UNREACHABLE', 'INTERNAL', 'UNAUTHORIZED']
+const TEMPORARY = [
+  'RATE_LIMITED',
+  'OVERLOADED',
+  'DEADLINE',
+  'SLOW_BODY',
+  'UNREACHABLE',
+  'INTERNAL',
+  'UNAUTHORIZED',
+]
 
 /** A photo of the album with what is told of it. */
 export class Card {
@@ -78,13 +84,12 @@ export class Card {
     this.#told.replaceChildren(...parts)
   }
 
-  #showCaptions(captions: readonly Caption[], grid: Grid): void {
+  #showCaptions(captions: readonly Caption[], grid: Grid | undefined): void {
     const caption = captions[this.chosen]!
     this.#image.alt = caption.text
     const copy = make('button', { type: 'button', textContent: 'Copy as alt text', ariaLive: 'polite' })
     copy.addEventListener('click', async () => {
-      await copyText(caption.text)
-      copy.textContent = 'Copied'
+      copy.textContent = (await isCopied(caption.text)) ? 'Copied' : 'Not copied'
       setTimeout(() => {
         copy.textContent = 'Copy as alt text'
       }, 2000)
@@ -102,8 +107,9 @@ export class Card {
   }
 
   /** The caption; each of its words turns the light to where the model looked when it said it. */
-  #sentence({ text, tokens, attention }: Caption, grid: Grid): HTMLElement[] {
-    if (attention === undefined) return [make('h3', { className: 'caption', textContent: text })]
+  #sentence({ text, tokens, attention }: Caption, grid: Grid | undefined): HTMLElement[] {
+    if (attention === undefined || grid === undefined)
+      return [make('h3', { className: 'caption', textContent: text })]
     const sentence = make('div', { className: 'caption' })
     sentence.setAttribute('role', 'toolbar')
     sentence.setAttribute('aria-label', 'Where it looked, word by word')
@@ -148,7 +154,7 @@ export class Card {
     ]
   }
 
-  #others(captions: readonly Caption[], grid: Grid): HTMLElement[] {
+  #others(captions: readonly Caption[], grid: Grid | undefined): HTMLElement[] {
     if (captions.length < 2) return []
     const list = make('ul', { className: 'others' })
     list.setAttribute('aria-label', 'Other captions')
@@ -191,14 +197,22 @@ function moveByArrows(toolbar: HTMLElement, buttons: readonly HTMLButtonElement[
   })
 }
 
-/** The clipboard of pages that did not come over TLS is closed; a selection is copied there. */
-async function copyText(text: string): Promise<void> {
-  if (navigator.clipboard !== undefined) return navigator.clipboard.writeText(text)
+/** Copies a text, if the browser lets it. The clipboard of pages that did not come over TLS is closed; a selection is copied there. */
+async function isCopied(text: string): Promise<boolean> {
+  if (navigator.clipboard !== undefined)
+    return navigator.clipboard.writeText(text).then(
+      () => true,
+      () => false,
+    )
+  const focused = document.activeElement as HTMLElement | null
   const area = make('textarea', { value: text, className: 'unseen' })
   document.body.append(area)
   area.select()
-  document.execCommand('copy')
+  const isDone = document.execCommand('copy')
   area.remove()
+  // The selection took it.
+  focused?.focus()
+  return isDone
 }
 
 function percent(share: number): string {

@@ -5,9 +5,12 @@ import type { CaptionsAnswer, ErrorAnswer } from '../answer.js'
 const COUNT = 3
 const MOST_TRIES = 20
 
-/** What came of a photo: captions with the rows and columns of the regions that attention speaks of, or an error. UNREACHABLE is the page's own. */
+/** Rows and columns of the regions that attention speaks of. */
+export type Grid = ModelDescription['grid']
+
+/** What came of a photo: captions with their grid, where it is known, or an error. UNREACHABLE is the page's own. */
 export type Outcome =
-  | { readonly captions: CaptionedPhoto['captions']; readonly grid: ModelDescription['grid'] }
+  | { readonly captions: CaptionedPhoto['captions']; readonly grid: Grid | undefined }
   | { readonly error: { readonly code: string; readonly message: string } }
 
 let key = ''
@@ -72,12 +75,17 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
 }
 
 /** Of the model that made the captions; a page may be open while another takes the place of the one that it knows. */
-async function gridOf(captions: CaptionedPhoto['captions']): Promise<ModelDescription['grid']> {
-  const { grid } = await describeModel()
-  const regions = captions[0]?.attention?.[0]?.length
-  if (regions === undefined || regions === grid[0] * grid[1]) return grid
-  description = undefined
-  return (await describeModel()).grid
+async function gridOf(captions: CaptionedPhoto['captions']): Promise<Grid | undefined> {
+  try {
+    const { grid } = await describeModel()
+    const regions = captions[0]?.attention?.[0]?.length
+    if (regions === undefined || regions === grid[0] * grid[1]) return grid
+    description = undefined
+    return (await describeModel()).grid
+  } catch {
+    // Captions without the light are better than none.
+    return undefined
+  }
 }
 
 /** What a code means to the person whose photo it is; other codes speak for themselves. */
@@ -95,6 +103,8 @@ export function explain(error: { code: string; message: string }): string {
     case 'OVERLOADED':
     case 'DEADLINE':
       return 'The server has too much to do just now.'
+    case 'SLOW_BODY':
+      return 'The photo took too long to reach the server.'
     case 'UNREACHABLE':
       return 'The server does not answer.'
     default:

@@ -60,6 +60,14 @@ class Element {
     page.activeElement = this
   }
 
+  select(): void {
+    this.focus()
+  }
+
+  remove(): void {
+    page.activeElement = undefined
+  }
+
   setAttribute(): void {}
 }
 
@@ -72,6 +80,8 @@ let page: { activeElement: Element | undefined }
 let asked: (string | null)[]
 /** What every request is answered with in place of what its key deserves. */
 let trouble: number | undefined
+/** A path that no answer comes from. */
+let lost: string | undefined
 
 beforeEach(async () => {
   elements = new Map(['gate', 'tray'].map((id) => [id, Object.assign(new Element(), { hidden: true })]))
@@ -86,16 +96,23 @@ beforeEach(async () => {
   }
   asked = []
   trouble = undefined
+  lost = undefined
   vi.stubGlobal('document', page)
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     const key = new Headers(init.headers).get('Authorization')
     asked.push(key)
+    if (path === lost) throw new TypeError('Failed to fetch')
     const status = trouble ?? (key === `Bearer ${KEY}` ? 200 : 401)
-    const codes: Record<number, string> = { 401: 'UNAUTHORIZED', 429: 'RATE_LIMITED', 500: 'INTERNAL' }
+    const codes: Record<number, string> = {
+      401: 'UNAUTHORIZED',
+      408: 'SLOW_BODY',
+      429: 'RATE_LIMITED',
+      500: 'INTERNAL',
+    }
     if (status !== 200) return Response.json({ error: { code: codes[status], message: 'no' } }, { status })
     if (path === 'v1/model')
       return Response.json({ name: 'fake', encoder: 'none', cell: 'none', grid: [1, 1] })
-    const caption = { text: 'A cat.', tokens: [], confidence: 1 }
+    const caption = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1, attention: [[1], [1]] }
     return Response.json({ results: [{ captions: [caption] }] })
   })
 })
@@ -180,4 +197,50 @@ it('leaves the focus with the photo that is tried again', async () => {
   again.happen('click')
   expect([page.activeElement, card.tabIndex]).toEqual([card, -1])
   await expect.poll(() => card.className, SOON).toBe('failed')
+})
+
+it('shows captions without the light where the model cannot be asked for its grid', async () => {
+  lost = 'v1/model'
+  await load()
+  const card = await addPhoto()
+  give(KEY)
+  await expect.poll(() => card.textContent, SOON).toContain('A cat.')
+  expect(card.button('cat')).toBeUndefined()
+  lost = undefined
+  const [, lit] = [await addPhoto(), (at('album').children as Element[])[1]!]
+  await expect.poll(() => lit.button('cat'), SOON).toBeDefined()
+})
+
+it('tells of a photo that took too long to arrive, and offers to try again', async () => {
+  await load()
+  trouble = 408
+  const card = await addPhoto()
+  expect(card.textContent).toContain('The photo took too long to reach the server.')
+  expect(card.button('Try again')).toBeDefined()
+})
+
+it.each([
+  [true, 'Copied'],
+  [false, 'Not copied'],
+])('says over plain HTTP whether a caption was copied, and leaves the focus: %s', async (isDone, said) => {
+  vi.stubGlobal('navigator', {})
+  Object.assign(page, { execCommand: () => isDone })
+  await load()
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  const copy = (await addPhoto()).button('Copy as alt text')!
+  copy.focus()
+  copy.happen('click')
+  await expect.poll(() => copy.textContent, SOON).toBe(said)
+  expect(page.activeElement).toBe(copy)
+})
+
+it('says that a caption was not copied where the browser refuses', async () => {
+  vi.stubGlobal('navigator', { clipboard: { writeText: () => Promise.reject(new Error('denied')) } })
+  await load()
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  const copy = (await addPhoto()).button('Copy as alt text')!
+  copy.happen('click')
+  await expect.poll(() => copy.textContent, SOON).toBe('Not copied')
 })

@@ -1,0 +1,183 @@
+import type { ChildProcess } from 'node:child_process'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { writeBundle } from './bundle.js'
+import { loadCaptioner } from './captioner.js'
+import type { CaptionedBatch } from './captioning.js'
+import { tinyContent } from './fixtures/captioners.js'
+import { ModelProcess } from './model-process.js'
+import { captionOptionsSchema } from './options.js'
+import type { Captioner, ModelEvent } from './types.js'
+
+/** Processes of models, in the order they were started. */
+const forked = vi.hoisted((): ChildProcess[] => [])
+vi.mock('node:child_process', async (importOriginal) => {
+  const original = await importOriginal<typeof import('node:child_process')>()
+  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
+    const child = original.fork(...args)
+    forked.push(child)
+    return child
+  }
+  return { ...original, fork }
+})
+
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+
+const photo = (name: string): string => fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))
+const CAT = photo('cat')
+const FLOWER = photo('flower')
+
+let folder: string
+let path: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'process-'))
+  path = join(folder, 'bundle')
+  await writeBundle(path, tinyContent())
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+/** Captions of a photo, which may not fail. */
+async function captions(by: Captioner) {
+  const [result] = await by.caption([CAT])
+  if (result === undefined || result instanceof Error) throw result
+  return result.captions
+}
+
+/** Calls back when so many requests are on their way to the newest process of a model, before they are answered. */
+function whenAsked(times: number, then: (child: ChildProcess) => unknown): void {
+  const child = forked.at(-1)!
+  const send = child.send.bind(child)
+  child.send = (...message: unknown[]) => {
+    const isSent = send(...(message as Parameters<typeof send>))
+    if (--times === 0) void then(child)
+    return isSent
+  }
+}
+
+describe('a request that nobody waits for any more', () => {
+  /** Takes many times as long as a message. */
+  const LONG = {
+    ...{ count: 10, beamSize: 20, minLength: 50, maxLength: 50 },
+    ...{ noRepeatNgram: 0, noRepeatContentWord: false },
+  }
+
+  it.each(['onnx', 'wasm'] as const)(
+    'is searched no further, and the next is answered: %s',
+    async (engine) => {
+      const other = await loadCaptioner(path, { engine, threads: 1 })
+      const before = await captions(other)
+      const gone = new AbortController()
+      const asked = expect(other.caption(Array(4).fill(CAT), LONG, gone.signal)).rejects.toThrow('gone')
+      await new Promise((sent) => whenAsked(1, sent))
+      gone.abort(new Error('gone'))
+      expect(await captions(other)).toEqual(before)
+      await asked
+      await expect(other.caption([CAT], {}, gone.signal)).rejects.toThrow('gone')
+      await other.close()
+    },
+  )
+})
+
+it('finds its bundle again when the program works in another folder by then', async () => {
+  const before = process.cwd()
+  process.chdir(folder)
+  onTestFinished(() => process.chdir(before))
+  const other = await loadCaptioner('bundle', { engine: 'onnx', threads: 1 })
+  process.chdir(before)
+  forked.at(-1)!.kill('SIGKILL')
+  await expect.poll(() => other.isOpen, { timeout: 60_000 }).toBe(false)
+  expect(await captions(other)).toHaveLength(1)
+  await other.close()
+})
+
+describe('an end', () => {
+  it('of a closed captioner rejects what waits and what comes after', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    whenAsked(1, () => other.close())
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+    await other.close()
+  })
+
+  it.each<[string, (child: ChildProcess) => unknown]>([
+    ['is killed', (child) => child.kill('SIGKILL')],
+    ['aborts, as native code does', (child) => child.kill('SIGABRT')],
+  ])('of a process that %s rejects what it was at; another answers what comes after', async (_how, kill) => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    const before = await captions(other)
+    // Stopped, so that both are with the process, and neither answered.
+    forked.at(-1)!.kill('SIGSTOP')
+    whenAsked(2, (child) => kill(child) && child.kill('SIGCONT'))
+    const waiting = await Promise.allSettled([other.caption([CAT]), other.caption([FLOWER])])
+    for (const answer of waiting)
+      expect(answer).toMatchObject({
+        status: 'rejected',
+        reason: {
+          code: 'INTERNAL',
+          message: expect.stringContaining("Expected the model's process to run but it ended"),
+        },
+      })
+    expect(await captions(other)).toEqual(before)
+    await other.close()
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+  })
+
+  it('comes to a process that hangs', async () => {
+    const hanging = new ModelProcess({ bundles: [path], engine: 'onnx', threads: 1 }, undefined, 2000)
+    const { imageSize } = await hanging.open()
+    const pixels = new Uint8Array(imageSize * imageSize * 3)
+    const options = captionOptionsSchema.parse({ style: 'plain' })
+    // Longer together than its patience, but each within it.
+    const begin = performance.now()
+    const ask = async (): Promise<CaptionedBatch> => {
+      const answer = await hanging.caption(pixels, 1, options)
+      return performance.now() - begin < 2500 ? ask() : answer
+    }
+    const [{ captions: before }] = (await Promise.all([ask(), ask()])) as [CaptionedBatch, CaptionedBatch]
+    whenAsked(1, (child) => child.kill('SIGSTOP'))
+    await expect(hanging.caption(pixels, 1, options)).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringContaining('no answer within 2000 ms'),
+    })
+    expect((await hanging.caption(pixels, 1, options)).captions).toEqual(before)
+    await hanging.close()
+  })
+
+  it('of an idle process is made good before anybody asks', async () => {
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+    const processes = forked.length
+    expect(other.isOpen).toBe(true)
+    forked.at(-1)!.kill('SIGKILL')
+    await expect.poll(() => forked.length, { timeout: 60_000 }).toBe(processes + 1)
+    expect(other.isOpen).toBe(false)
+    await expect.poll(() => other.isOpen, { timeout: 60_000 }).toBe(true)
+    expect(await captions(other)).toHaveLength(1)
+    await other.close()
+    expect(other.isOpen).toBe(false)
+  })
+
+  it('of a process whose bundle is gone tells that until it is there again', async () => {
+    const events: ModelEvent[] = []
+    const onEvent = (event: ModelEvent) => events.push(event)
+    const other = await loadCaptioner(path, { engine: 'onnx', threads: 1, onEvent })
+    const [away, config] = [join(folder, 'away'), join(path, 'config.json')]
+    whenAsked(1, (child) => child.kill('SIGKILL'))
+    await rename(path, away)
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INTERNAL' })
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'NOT_FOUND', where: path })
+    await rename(away, path)
+    const before = await readFile(config, 'utf8')
+    await writeFile(config, before.replace('"tiny"', '"large"'))
+    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'INVALID_BUNDLE', where: path })
+    await writeFile(config, before)
+    expect(await captions(other)).toHaveLength(1)
+    await other.close()
+    const told = events.map((event) => (event.kind === 'replaced' ? event.kind : event))
+    expect([told[0], told.at(-1)]).toMatchObject([{ kind: 'died', error: { code: 'INTERNAL' } }, 'replaced'])
+    for (const code of ['NOT_FOUND', 'INVALID_BUNDLE'])
+      expect(told).toContainEqual({ kind: 'not replaced', error: expect.objectContaining({ code }) })
+  })
+})

@@ -1,0 +1,58 @@
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expected, ShowtellError } from '../errors.js'
+import { exists, placeOf, readJson } from './folder.js'
+
+/** What captions where no other bundle is asked for. */
+export const DEFAULT_BUNDLE = 'showtell-base'
+
+/** What every bundle has. */
+export const CONFIG = 'config.json'
+
+/** The folder of a bundle that comes with the package. */
+export function shippedBundle(name = DEFAULT_BUNDLE): string {
+  return join(shippedFolder(), name)
+}
+
+/**
+ * The folder that a path to a bundle means; where there is none at that path, and it is the name of a bundle that comes
+ * with the package, the folder of that.
+ */
+export async function bundleFolder(path: string): Promise<string> {
+  const place = await placeOf(path)
+  if (await exists(place)) return place
+  const shipped = await readdir(shippedFolder()).catch((): string[] => [])
+  return shipped.includes(path) ? shippedBundle(path) : place
+}
+
+/**
+ * Finds a bundle before anything of it is believed.
+ * @param place its folder, or the name of one that ships
+ * @returns its folder and the file of its config
+ * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE where it is of another kind or no JSON.
+ */
+export async function findBundle(place: string, kind: string): Promise<{ path: string; file: string }> {
+  const path = await bundleFolder(place)
+  const file = join(path, CONFIG)
+  if (!(await exists(file)))
+    throw new ShowtellError('NOT_FOUND', `Expected a bundle with a ${CONFIG} at ${place} but found none`, {
+      where: place,
+    })
+  const found = await readJson(file, kindOf)
+  // One that tells nothing of it is damaged, and whoever reads it says how.
+  if (found !== undefined && found !== kind) throw expected(kind, `kind in ${file}`, found, 'INVALID_BUNDLE')
+  return { path, file }
+}
+
+/** Captioners have no name for what they are: they came first. */
+function kindOf(value: unknown): unknown {
+  const { kind, encoder } = Object(value) as { readonly kind?: unknown; readonly encoder?: unknown }
+  return kind ?? (encoder === undefined ? undefined : 'captioner')
+}
+
+function shippedFolder(): string {
+  // dist/engine/shipped.js and engine/shipped.ts are two folders and one below the package.
+  const up = import.meta.url.endsWith('.ts') ? '..' : '../..'
+  return fileURLToPath(new URL(`${up}/models`, import.meta.url))
+}

@@ -1,0 +1,66 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Command } from 'commander'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { readBundle, rewriteConfidence, writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { register } from './average.js'
+
+let folder: string
+let said = ''
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'average-'))
+  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    said += text
+    return true
+  })
+  await writeBundle(at('one'), tinyContent())
+})
+afterAll(async () => {
+  vi.restoreAllMocks()
+  await rm(folder, { recursive: true })
+})
+
+async function average(out: string, ...more: string[]): Promise<void> {
+  const program = new Command('showtell').exitOverride()
+  register(program)
+  const args = ['average', at('one'), at('one'), '--out', `${folder}/${out}`, ...more]
+  await program.parseAsync(args, { from: 'user' })
+}
+
+it('names the bundle after its folder, whose path may end in a slash, and leaves nothing beside it', async () => {
+  await average('both/')
+  expect((await readBundle(at('both'))).config.name).toBe('both')
+  expect((await readdir(folder)).sort()).toEqual(['both', 'one'])
+  expect(await readdir(at('both'))).toContain('config.json')
+})
+
+it('again, keeps the bundle with the calibration that it has got, and writes one of another name', async () => {
+  await average('kept')
+  await rewriteConfidence(at('kept'), { weights: [0, 1, 2, 3], objects: {}, calibration: 'by the test' })
+  await average('kept')
+  expect(said).toContain(`${at('kept')} is of these bundles and stays as it is\n`)
+  expect((await readBundle(at('kept'))).config.confidence?.calibration).toBe('by the test')
+  await average('kept', '--name', 'other')
+  expect((await readBundle(at('kept'))).config.name).toBe('other')
+})
+
+it('replaces nothing but a bundle', async () => {
+  await mkdir(at('run/bundle'), { recursive: true })
+  await writeFile(at('notes.txt'), 'mine')
+  for (const taken of ['run', 'notes.txt'])
+    await expect(average(taken)).rejects.toThrow(
+      `Expected a new folder, or that of a bundle, for --out but received "${at(taken)}"`,
+    )
+  expect(await readdir(at('run'))).toEqual(['bundle'])
+  expect(await readFile(at('notes.txt'), 'utf8')).toBe('mine')
+})
+
+it('writes no bundle without a name', async () => {
+  await expect(average('nameless', '--name', '')).rejects.toThrow(
+    'Expected text of at least 1 characters for name but received ""',
+  )
+  expect(await readdir(folder)).not.toContain('nameless')
+})
