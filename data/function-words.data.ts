@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { readCaptions } from './captions.js'
-import { FUNCTION_WORDS, isDangling } from './function-words.js'
+import { breaksOff, FUNCTION_WORDS, isDangling } from './function-words.js'
 import { tokenize } from './tokenizer.js'
 
 const datasets = join(process.env.SHOWTELL_SHARED ?? join(import.meta.dirname, '../../shared'), 'datasets')
@@ -25,4 +25,5 @@ test('people end fewer than one caption in a thousand, and fewer than one in fif
   }
   const dangling = captions.filter((words) => isDangling(words.at(-1) ?? '')).length
   expect(dangling / captions.length).toBeLessThan(2 / 1000)
+  expect(captions.filter(breaksOff)).toHaveLength(dangling)
 })

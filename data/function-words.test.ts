@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FUNCTION_WORDS, isContentWord, isDangling } from './function-words.js'
+import { breaksOff, FUNCTION_WORDS, isContentWord, isDangling } from './function-words.js'
 
 test('what a photo shows is content, the glue between is not', () => {
   const words =
@@ -25,4 +25,18 @@ test('what calls for another word dangles, what may come last does not', () => {
   ])
   expect('on her another outside together it him'.split(' ').filter(isDangling)).toEqual([])
   expect(isDangling('')).toBe(false)
+})
+
+test.each([
+  ['a man sitting in a', true],
+  ['a boy in front of a red and white', true],
+  ['a large white', true],
+  ['a man in a red and white shirt', false],
+  ['a photo in black and white', false],
+  ['a dog next to an orange', false],
+  ['two women dressed in the red', false],
+  ['a man and a dog', false],
+  ['', false],
+])('of "%s" it is %s that it breaks off', (caption, broken) => {
+  expect(breaksOff(caption.split(' '))).toBe(broken)
 })

@@ -61,7 +61,33 @@ const DANGLING: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(' ')),
 )
 
-/** Whether a caption that ends with this token breaks off: "a man sitting in a". */
+/**
+ * Colours, sizes, ages and stuffs that are no things themselves, as "orange" is. People end captions with them ("in black
+ * and white"), but none of the 54,260 with one whose article still waits for its noun.
+ */
+const ATTRIBUTES: ReadonlySet<string> = new Set(
+  [
+    'red white black blue green yellow brown purple pink grey gray tan gold silver dark bright colorful',
+    'large small big little tiny huge tall long short young old beautiful',
+    'wooden metal striped plaid floral blond blonde',
+  ].flatMap((line) => line.split(' ')),
+)
+
+/** Whether this token calls for another, whatever came before: "a man sitting in a". */
 export function isDangling(word: string): boolean {
   return DANGLING.has(word)
+}
+
+/** Whether this token calls for another where an article came before. */
+export function isAttribute(word: string): boolean {
+  return ATTRIBUTES.has(word)
+}
+
+/** Whether a caption that ends with these tokens breaks off: at a dangling word, or as in "a man in a red and white". */
+export function breaksOff(words: readonly string[]): boolean {
+  const last = words.at(-1) ?? ''
+  if (isDangling(last)) return true
+  if (!isAttribute(last)) return false
+  const before = words.findLast((word) => word !== 'and' && !isAttribute(word))
+  return before === 'a' || before === 'an'
 }

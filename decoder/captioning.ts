@@ -1,10 +1,10 @@
 import { toSentence } from '../data/detokenizer.js'
-import { isContentWord, isDangling } from '../data/function-words.js'
+import { breaksOff, isAttribute, isContentWord, isDangling } from '../data/function-words.js'
 import { withoutGender } from '../data/gender.js'
 import { tokenize } from '../data/tokenizer.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { Random } from '../random.js'
-import { Constraints } from '../search/constraints.js'
+import { type ConstraintOptions, Constraints } from '../search/constraints.js'
 import { diverseBeamSearch } from '../search/diverse.js'
 import type { Hypothesis } from '../search/ranking.js'
 import { sample } from '../search/sampling.js'
@@ -172,8 +172,17 @@ export function constraintsOf(
     maxLength: options.maxLength,
     noRepeatNgram: options.noRepeatNgram,
     banned: tokens.filter(isBanned),
-    ...(options.noDanglingEnd ? { notLast: vocabulary.wordsThat(isDangling) } : {}),
+    ...(options.noDanglingEnd ? endings(vocabulary) : {}),
     // Words that are said alike count as one: no "a person and a person".
     ...(options.noRepeatContentWord ? { exclusive: content } : {}),
   })
+}
+
+/** Which words may end a caption, by themselves or after others. */
+function endings(vocabulary: Vocabulary): Pick<ConstraintOptions, 'notLast' | 'unfinished'> {
+  const attributes = vocabulary.wordsThat(isAttribute)
+  return {
+    notLast: vocabulary.wordsThat(isDangling).map((flag, token) => (attributes[token] === 1 ? 2 : flag)),
+    unfinished: (said) => breaksOff(vocabulary.decode([...said].reverse())),
+  }
 }

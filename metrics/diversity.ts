@@ -1,4 +1,4 @@
-import { isContentWord, isDangling } from '../data/function-words.js'
+import { breaksOff, isContentWord } from '../data/function-words.js'
 import { expected } from '../errors.js'
 
 export interface DiversityScores {
@@ -10,7 +10,7 @@ export interface DiversityScores {
   readonly meanLength: number
   /** Share of captions that use some content word more than once. */
   readonly repeating: number
-  /** Share of captions that break off: their last word is a dangling one, see `isDangling`. */
+  /** Share of captions that end where another word must come, see `breaksOff`. */
   readonly dangling: number
   /** Share of captions without a word. */
   readonly empty: number
@@ -45,7 +45,7 @@ export function scoreDiversity(
     vocabulary: new Set(candidates.flat()).size,
     meanLength: candidates.length === 0 ? 0 : words / candidates.length,
     repeating: share((tokens) => repeatedWords(tokens).length > 0),
-    dangling: share((tokens) => isDangling(tokens.at(-1) ?? '')),
+    dangling: share(breaksOff),
     empty: share((tokens) => tokens.length === 0),
     ...(known === undefined
       ? {}

@@ -1,5 +1,5 @@
 /** Scores of captions, for Node and browsers alike: no file is read and no tensor library loaded. */
-export { FUNCTION_WORDS, isContentWord, isDangling } from '../data/function-words.js'
+export { breaksOff, FUNCTION_WORDS, isContentWord } from '../data/function-words.js'
 export { tokenize } from '../data/tokenizer.js'
 export { scoreBleu } from './bleu.js'
 export {

@@ -59,6 +59,8 @@ test('end does not follow a token flagged as no last word, and no such token tak
   expect(forbiddenAfter({ notLast, maxLength: 3, minLength: 3 }, 2, 4)).toEqual([END, START, 2, 3])
 })
 
+const afterEven = ([, before = 1]: readonly number[]): boolean => before % 2 === 0
+
 const anyOptions = fc
   .record({
     minLength: fc.integer({ min: 0, max: 4 }),
@@ -66,7 +68,7 @@ const anyOptions = fc
     banned: fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 3 }),
     noRepeatNgram: fc.integer({ min: 0, max: 4 }),
     groups: fc.option(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 12, maxLength: 12 })),
-    flags: fc.option(fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 12, maxLength: 12 })),
+    flags: fc.option(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 12, maxLength: 12 })),
   })
   .map(
     ({ minLength, more, banned, noRepeatNgram, groups, flags }): ConstraintOptions => ({
@@ -77,7 +79,7 @@ const anyOptions = fc
       banned: [START, ...banned],
       noRepeatNgram,
       ...(groups === null ? {} : { exclusive: Int32Array.from(groups) }),
-      ...(flags === null ? {} : { notLast: Uint8Array.from(flags) }),
+      ...(flags === null ? {} : { notLast: Uint8Array.from(flags), unfinished: afterEven }),
     }),
   )
 const anyChoices = fc.array(fc.nat(), { maxLength: 10 })
