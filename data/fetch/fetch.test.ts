@@ -163,7 +163,7 @@ test('a full disk is told with the folder', async () => {
     code: 'ENOSPC',
     syscall: 'write',
   })
-  const handle = { write: () => Promise.reject(full), close: () => Promise.resolve() }
+  const handle = { appendFile: () => Promise.reject(full), close: () => Promise.resolve() }
   vi.mocked(open).mockResolvedValueOnce(handle as unknown as Awaited<ReturnType<typeof open>>)
   await expect(fetchMade(flickr)).rejects.toThrow(
     `Expected to be able to write for ${folder} but received "a full disk"`,
