@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express'
-import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
+import { type CaptionOptions, captionFieldsSchema, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected, ShowtellError } from '../errors.js'
@@ -36,10 +36,22 @@ export class Desk {
    */
   accept(options: unknown, what?: string): CaptionOptions {
     const accepted = validate(captionOptionsSchema, options, what)
-    const { styles } = this.captioner.model
-    if (accepted.style !== undefined && !styles.includes(accepted.style))
-      throw expected(`one of ${styles.join(', ')}`, 'style', accepted.style)
+    this.checkStyle(accepted)
     return accepted
+  }
+
+  /**
+   * Checks some caption options each by itself; how they go together is seen when the others are there.
+   * @throws ShowtellError INVALID_ARGUMENT
+   */
+  checkEach(options: unknown, what: string): void {
+    this.checkStyle(validate(captionFieldsSchema, options, what))
+  }
+
+  private checkStyle({ style }: CaptionOptions): void {
+    const { styles } = this.captioner.model
+    if (style !== undefined && !styles.includes(style))
+      throw expected(`one of ${styles.join(', ')}`, 'style', style)
   }
 
   /** Reads a body, unless there is no place for what would be in it. @throws ShowtellError OVERLOADED */

@@ -69,6 +69,14 @@ describe('the photos and options of a request', () => {
     })
     expect((await send('?minLength=1')).status).toBe(200)
     expect(captioner.calls).toMatchObject([{ options: { minLength: 1, maxLength: 3 } }])
+    const path = '/v1/captions?maxLength=3'
+    const short = JSON.stringify({ image: btoa('cat'), options: { minLength: 2 } })
+    expect((await post(short, path, { 'Content-Type': 'application/json' })).status).toBe(200)
+    const form = new FormData()
+    form.append('image', new Blob(['cat']), 'cat.png')
+    form.append('minLength', '0')
+    expect((await post(form, path)).status).toBe(200)
+    expect(captioner.calls.map(({ options }) => options?.minLength)).toEqual([1, 2, 0])
   })
 
   it.each<[string, BodyInit, Record<string, string>, number]>([

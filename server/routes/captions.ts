@@ -14,7 +14,7 @@ export function captions({ captioner, desk, options }: Service): Router {
     .route('/v1/captions')
     .post(async (req, res) => {
       // Whether or not the body says something else by the same name.
-      desk.accept(valuesOf(captionOptionsSchema, req.query as Texts), 'the query')
+      desk.checkEach(valuesOf(captionOptionsSchema, req.query as Texts), 'the query')
       const upload = await desk.receive(() => readUpload(req, res, options))
       const request = desk.accept(upload.options)
       const fingerprints = await desk.fingerprints(upload.photos, request)
