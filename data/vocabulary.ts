@@ -86,6 +86,11 @@ export class Vocabulary {
     return this.texts.length
   }
 
+  /** How many of them are words. */
+  get wordCount(): number {
+    return this.size - this.firstWord
+  }
+
   /** Token ids of words; a word that is not in the vocabulary becomes unknown. */
   encode(words: readonly string[]): Int32Array {
     return Int32Array.from(words, (word) => this.idOf(word) ?? UNKNOWN)

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFile } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,19 +8,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
 import { type CaptionerOptions, loadCaptioner } from './captioner.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import { forked } from './fixtures/forked.js'
 import type { CaptionRequest } from './options.js'
 import type { CaptionedPhoto, Captioner } from './types.js'
 
-/** Processes of models, in the order they were started. */
-const forked = vi.hoisted((): ChildProcess[] => [])
 vi.mock('node:child_process', async (importOriginal) => {
-  const original = await importOriginal<typeof import('node:child_process')>()
-  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
-    const child = original.fork(...args)
-    forked.push(child)
-    return child
-  }
-  return { ...original, fork }
+  const { notingForks } = await import('./fixtures/forked.js')
+  return notingForks(importOriginal)
 })
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })

@@ -180,9 +180,8 @@ export function constraintsOf(
 
 /** Which words may end a caption, by themselves or after others. */
 function endings(vocabulary: Vocabulary): Pick<ConstraintOptions, 'notLast' | 'unfinished'> {
-  const attributes = vocabulary.wordsThat(isAttribute)
   return {
-    notLast: vocabulary.wordsThat(isDangling).map((flag, token) => (attributes[token] === 1 ? 2 : flag)),
-    unfinished: (said) => breaksOff(vocabulary.decode([...said].reverse())),
+    notLast: vocabulary.wordsThat((word) => isDangling(word) || isAttribute(word)),
+    unfinished: (said) => breaksOff(vocabulary.decode(said.toReversed())),
   }
 }

@@ -8,20 +8,14 @@ import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import type { CaptionedBatch } from './captioning.js'
 import { tinyContent } from './fixtures/captioners.js'
+import { forked } from './fixtures/forked.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
 import type { Captioner, ModelEvent } from './types.js'
 
-/** Processes of models, in the order they were started. */
-const forked = vi.hoisted((): ChildProcess[] => [])
 vi.mock('node:child_process', async (importOriginal) => {
-  const original = await importOriginal<typeof import('node:child_process')>()
-  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
-    const child = original.fork(...args)
-    forked.push(child)
-    return child
-  }
-  return { ...original, fork }
+  const { notingForks } = await import('./fixtures/forked.js')
+  return notingForks(importOriginal)
 })
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })

@@ -84,6 +84,12 @@ export const captionOptionsSchema = captionFieldsSchema.superRefine(({ minLength
   context.addIssue({ code: 'custom', path: [name], message: error.message })
 })
 
+/** @throws ShowtellError INVALID_ARGUMENT for a style that is none of the model's. */
+export function checkStyle(styles: readonly string[], style: string | undefined, where: string): void {
+  if (style !== undefined && !styles.includes(style))
+    throw expected(`one of ${styles.join(', ')}`, where, style)
+}
+
 /** Options with every default filled in. */
 export type CaptionOptions = z.output<typeof captionOptionsSchema>
 /** Options as a caller gives them. */

@@ -4,7 +4,7 @@ import { glob } from 'tinyglobby'
 import { PHOTO_ENDINGS } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
-import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
+import { type CaptionRequest, captionOptionsSchema, checkStyle } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
@@ -80,8 +80,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   try {
     const { name, version, attention, styles } = captioner.model
     // Before --overwrite empties the output.
-    if (all.style !== undefined && !styles.includes(all.style))
-      throw expected(`one of ${styles.join(', ')}`, '--style', all.style)
+    checkStyle(styles, all.style, '--style')
     if (options.attention !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
     const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options

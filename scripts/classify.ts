@@ -115,7 +115,7 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
     fromOptions(classifierConfigSchema, options, { vocabularySize: vocabulary.size, labels }),
   )
   process.stderr.write(
-    `${train.length} texts to train, ${held.length} held out, ${labels.length} labels, ${vocabulary.size - vocabulary.firstWord} words, ${sizeOf(model.parameters)} parameters, engine ${await useBackend(options.engine)}\n`,
+    `${train.length} texts to train, ${held.length} held out, ${labels.length} labels, ${vocabulary.wordCount} words, ${sizeOf(model.parameters)} parameters, engine ${await useBackend(options.engine)}\n`,
   )
   const task = new ClassificationTask(model, vocabulary, train, held, { ...recipe, batchSize })
   const setting = { model: model.config, batchSize, data: dataSum({ train, held }) }

@@ -124,7 +124,7 @@ async function compare(options: Options): Promise<void> {
     dataSum: dataSum([train, validation]),
   }
   process.stderr.write(
-    `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size - vocabulary.firstWord} words, engine ${engine}\n`,
+    `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.wordCount} words, engine ${engine}\n`,
   )
   const tried: Tried[] = []
   const circumstances = {

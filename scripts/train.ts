@@ -14,7 +14,7 @@ import {
 } from '../decoder/bundle.js'
 import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
-import { LONGEST_STYLE } from '../decoder/options.js'
+import { checkStyle, LONGEST_STYLE } from '../decoder/options.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
 import { statedRecipe, type TrainingConfig, trainingConfigSchema } from '../decoder/recipe.js'
 import { Training } from '../decoder/training.js'
@@ -135,8 +135,7 @@ async function learn(
       ? Vocabulary.build(captions, { minimumCount, styles })
       : adaptedVocabulary(from.vocabulary, captions, { minimumCount, styles })
   const defaultStyle = options.defaultStyle ?? styles.at(-1)!
-  if (!vocabulary.styles.includes(defaultStyle))
-    throw expected(`one of ${vocabulary.styles.join(', ')}`, '--default-style', defaultStyle)
+  checkStyle(vocabulary.styles, defaultStyle, '--default-style')
   const stated = validate(statedSchema, {
     name: options.name ?? basename(resolve(options.out)),
     terms: options.terms ?? from?.config.terms,
@@ -180,7 +179,7 @@ async function learnIn(
   )
   const resumed = await training.resume()
   process.stderr.write(
-    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.size - vocabulary.firstWord} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
+    `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.wordCount} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
   const done = training.step === training.totalSteps
   const log = new TrainingLog(options.out)

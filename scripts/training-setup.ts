@@ -200,9 +200,9 @@ export async function keepVocabulary(file: string, vocabulary: Vocabulary, begun
   const before = await readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
   if (JSON.stringify(before) !== JSON.stringify(vocabulary))
     throw expected(
-      `the ${before.size - before.firstWord} words of ${file}, as it was begun,`,
+      `the ${before.wordCount} words of ${file}, as it was begun,`,
       '--data and --minimum-count',
-      `${vocabulary.size - vocabulary.firstWord} that are not the same`,
+      `${vocabulary.wordCount} that are not the same`,
       'INVALID_DATA',
     )
 }

@@ -68,10 +68,11 @@ const anyOptions = fc
     banned: fc.array(fc.integer({ min: 0, max: 11 }), { maxLength: 3 }),
     noRepeatNgram: fc.integer({ min: 0, max: 4 }),
     groups: fc.option(fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 12, maxLength: 12 })),
-    flags: fc.option(fc.array(fc.integer({ min: 0, max: 2 }), { minLength: 12, maxLength: 12 })),
+    flags: fc.option(fc.array(fc.integer({ min: 0, max: 1 }), { minLength: 12, maxLength: 12 })),
+    depends: fc.boolean(),
   })
   .map(
-    ({ minLength, more, banned, noRepeatNgram, groups, flags }): ConstraintOptions => ({
+    ({ minLength, more, banned, noRepeatNgram, groups, flags, depends }): ConstraintOptions => ({
       vocabularySize: 12,
       end: END,
       minLength,
@@ -79,7 +80,8 @@ const anyOptions = fc
       banned: [START, ...banned],
       noRepeatNgram,
       ...(groups === null ? {} : { exclusive: Int32Array.from(groups) }),
-      ...(flags === null ? {} : { notLast: Uint8Array.from(flags), unfinished: afterEven }),
+      ...(flags === null ? {} : { notLast: Uint8Array.from(flags) }),
+      ...(depends ? { unfinished: afterEven } : {}),
     }),
   )
 const anyChoices = fc.array(fc.nat(), { maxLength: 10 })

@@ -22,9 +22,9 @@ export interface ConstraintOptions {
   readonly noRepeatNgram: number
   /** [vocabulary size] 0 for a free token; of the tokens with the same other number one may come, once. */
   readonly exclusive?: Int32Array
-  /** [vocabulary size] 1 for a token that end may not follow, 2 for one where `unfinished` is asked. */
+  /** [vocabulary size] 1 for a token that end may not follow. */
   readonly notLast?: Uint8Array
-  /** Whether end may not follow these tokens, last one first. */
+  /** Whether that holds after these tokens, last one first; always when absent. */
   readonly unfinished?: (said: readonly number[]) => boolean
 }
 
@@ -41,7 +41,7 @@ export class Constraints {
   private readonly noRepeatNgram: number
   private readonly exclusive: Int32Array | undefined
   private readonly notLast: Uint8Array | undefined
-  private readonly unfinished: (said: readonly number[]) => boolean
+  private readonly unfinished: ConstraintOptions['unfinished']
   /** Bias while end is too early, in between, for the last word, and when there is no word left to say. */
   private readonly rows: { early: Float32Array; free: Float32Array; last: Float32Array; full: Float32Array }
   /** Entry n: tokens of the n largest groups of exclusive tokens. */
@@ -65,7 +65,7 @@ export class Constraints {
     this.noRepeatNgram = noRepeatNgram
     this.exclusive = exclusive
     this.notLast = notLast
-    this.unfinished = unfinished ?? (() => false)
+    this.unfinished = unfinished
 
     const free = new Float32Array(vocabularySize)
     for (const token of options.banned) {
@@ -78,10 +78,10 @@ export class Constraints {
     this.rows = {
       early,
       free,
-      // A word that end may not follow, perhaps not, cannot be the last one that fits.
+      // A word that end may not follow cannot be the last one that fits.
       last: without(
         minLength === maxLength ? early : free,
-        (token) => token !== end && notLast !== undefined && notLast[token] !== 0,
+        (token) => token !== end && notLast?.[token] === 1,
       ),
       full: without(free, (token) => token !== end),
     }
@@ -112,8 +112,7 @@ export class Constraints {
     const bias = this.bias(words.length)
     const said: number[] = []
     for (let word = words; word.before !== undefined; word = word.before) said.push(word.token)
-    const ending = notLast?.[said[0] ?? -1]
-    const endBanned = ending === 1 || (ending === 2 && this.unfinished(said))
+    const endBanned = notLast?.[said[0] ?? -1] === 1 && (this.unfinished?.(said) ?? true)
     const repeating = completions(said, this.noRepeatNgram)
     const used =
       exclusive === undefined ? [] : said.map((token) => exclusive[token]!).filter((group) => group !== 0)

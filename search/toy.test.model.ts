@@ -111,13 +111,13 @@ export function mayFollow(options: ConstraintOptions, words: readonly number[], 
   const { end, minLength, maxLength, noRepeatNgram: n, exclusive, notLast, unfinished } = options
   if ([...options.banned].includes(token)) return false
   if (token === end) {
-    const ending = notLast?.[words.at(-1) ?? -1]
-    const open = ending === 1 || (ending === 2 && unfinished?.([...words].reverse()) === true)
+    const open =
+      notLast?.[words.at(-1) ?? -1] === 1 && (unfinished === undefined || unfinished(words.toReversed()))
     return words.length >= minLength && !open
   }
   const caption = [...words, token]
   if (caption.length > maxLength) return false
-  if (caption.length === maxLength && (notLast?.[token] ?? 0) !== 0) return false
+  if (caption.length === maxLength && notLast?.[token] === 1) return false
   const ngrams = n === 0 ? [] : caption.slice(n - 1).map((_, i) => caption.slice(i, i + n).join())
   const groups = caption.map((word) => exclusive?.[word] ?? 0).filter((group) => group !== 0)
   return new Set(ngrams).size === ngrams.length && new Set(groups).size === groups.length

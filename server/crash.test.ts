@@ -1,4 +1,3 @@
-import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,20 +6,14 @@ import { expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { forked } from '../decoder/fixtures/forked.js'
 import type { ErrorAnswer } from './answer.js'
 import { freePort, SOON } from './fixtures/service.js'
 import { readConfig, serve, startService } from './main.js'
 
-/** Processes of models, in the order they were started. */
-const forked = vi.hoisted((): ChildProcess[] => [])
 vi.mock('node:child_process', async (importOriginal) => {
-  const original = await importOriginal<typeof import('node:child_process')>()
-  const fork = (...args: Parameters<typeof original.fork>): ChildProcess => {
-    const child = original.fork(...args)
-    forked.push(child)
-    return child
-  }
-  return { ...original, fork }
+  const { notingForks } = await import('../decoder/fixtures/forked.js')
+  return notingForks(importOriginal)
 })
 
 const BATCH = 4

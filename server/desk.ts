@@ -1,8 +1,13 @@
 import type { Request, Response } from 'express'
-import { type CaptionOptions, captionFieldsSchema, captionOptionsSchema } from '../decoder/options.js'
+import {
+  type CaptionOptions,
+  captionFieldsSchema,
+  captionOptionsSchema,
+  checkStyle,
+} from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
-import { expected, ShowtellError } from '../errors.js'
+import { ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import { holdUntil, type UploadedPhoto } from './body.js'
@@ -36,7 +41,7 @@ export class Desk {
    */
   accept(options: unknown, what?: string): CaptionOptions {
     const accepted = validate(captionOptionsSchema, options, what)
-    this.checkStyle(accepted)
+    checkStyle(this.captioner.model.styles, accepted.style, 'style')
     return accepted
   }
 
@@ -45,13 +50,8 @@ export class Desk {
    * @throws ShowtellError INVALID_ARGUMENT
    */
   checkEach(options: unknown, what: string): void {
-    this.checkStyle(validate(captionFieldsSchema, options, what))
-  }
-
-  private checkStyle({ style }: CaptionOptions): void {
-    const { styles } = this.captioner.model
-    if (style !== undefined && !styles.includes(style))
-      throw expected(`one of ${styles.join(', ')}`, 'style', style)
+    const { style } = validate(captionFieldsSchema, options, what)
+    checkStyle(this.captioner.model.styles, style, 'style')
   }
 
   /** Reads a body, unless there is no place for what would be in it. @throws ShowtellError OVERLOADED */
