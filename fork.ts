@@ -1,15 +1,26 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { ShowtellError } from './errors.js'
 
 /**
  * Starts a module of ours as the main file of a process of its own; typed arrays cross between the two as such, and what
  * it prints is not heard, but for its errors.
  * @param url the module, `…/worker.js` as imports name it, compiled or not
+ * @throws ShowtellError NOT_FOUND where a bundler has left it behind.
  */
 export function forkModule(url: URL, args: readonly string[] = []): ChildProcess {
   const isSource = import.meta.url.endsWith('.ts')
-  const path = fileURLToPath(url)
-  return fork(isSource ? path.replace(/\.js$/, '.ts') : path, args, {
+  const compiled = fileURLToPath(url)
+  const path = isSource ? compiled.replace(/\.js$/, '.ts') : compiled
+  if (!existsSync(path))
+    throw new ShowtellError(
+      'NOT_FOUND',
+      `Expected ${basename(path)} of showtell at ${path} but found none; keep showtell external when bundling`,
+      { where: path },
+    )
+  return fork(path, args, {
     serialization: 'advanced',
     // From the sources (tests, development): Node 20 reads no TypeScript.
     execArgv: isSource ? ['--import', import.meta.resolve('tsx')] : [],

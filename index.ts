@@ -8,4 +8,5 @@ export type {
   ModelDescription,
   ModelEvent,
 } from './decoder/types.js'
+export type { Engine as CaptionEngine } from './engine/backends.js'
 export { type ErrorCode, ShowtellError } from './errors.js'

@@ -160,14 +160,20 @@ class Captioner(nn.Module):
         vocabulary = decoder["vocabularySize"]
         bans = torch.zeros(vocabulary)
         bans[: search["firstWord"]] = float("-inf")
-        self.exclusive = torch.zeros(vocabulary, dtype=torch.bool)
-        self.exclusive[search["exclusive"]] = True
-        self.not_last = torch.zeros(vocabulary, dtype=torch.bool)
-        self.not_last[search["notLast"]] = True
+
+        def marked(tokens: list[int]) -> Tensor:
+            mask = torch.zeros(vocabulary, dtype=torch.bool)
+            mask[tokens] = True
+            return mask
+
+        self.exclusive = marked(search["exclusive"])
+        self.never, self.attributes, self.articles, self.between = (
+            marked(search["endings"][name]) for name in ("never", "attributes", "articles", "between")
+        )
         self.early = bans
         self.free = bans.clone()
         self.free[search["end"]] = 0
-        self.last = self.free.masked_fill(self.not_last, float("-inf"))
+        self.last = self.free.masked_fill(self.never | self.attributes, float("-inf"))
         self.full = torch.full_like(bans, float("-inf"))
         self.full[search["end"]] = 0
         self.eval()
@@ -179,8 +185,9 @@ class Captioner(nn.Module):
             return self.last
         return self.early if length < self.search["minLength"] else self.free
 
-    def ban_repeats(self, log_probs: Tensor, said: Tensor) -> None:
-        """In place: no content word twice, no n-gram twice, no end after a word that leaves the caption open."""
+    def ban_own(self, log_probs: Tensor, said: Tensor, waiting: Tensor) -> None:
+        """In place: no content word twice, no n-gram twice, no end where the caption would break off: after "with", or
+        after "red" while an article waits for its noun."""
         n, end = self.search["noRepeatNgram"], self.search["end"]
         # The pad token, which never comes, stands for no ban.
         banned = [torch.where(self.exclusive[said], said, PAD)]
@@ -188,7 +195,9 @@ class Captioner(nn.Module):
             windows = said.unfold(2, n, 1)
             repeats = (windows[..., :-1] == said[:, :, None, said.shape[2] - n + 1 :]).all(3)
             banned.append(torch.where(repeats, windows[..., -1], PAD))
-        banned.append(torch.where(self.not_last[said[..., -1:]], end, PAD))
+        last = said[..., -1]
+        open_ended = self.never[last] | (self.attributes[last] & waiting)
+        banned.append(torch.where(open_ended, end, PAD)[..., None])
         log_probs.scatter_(2, torch.cat(banned, 2), float("-inf"))
 
     @torch.inference_mode()
@@ -199,6 +208,7 @@ class Captioner(nn.Module):
         memory, state = self.decoder.start(features)
         tokens = torch.full((images, 1), self.search["start"])
         said = torch.empty(images, 1, 0, dtype=torch.long)
+        waiting = torch.zeros(images, 1, dtype=torch.bool)
         totals = torch.zeros(images, 1)
         best = torch.full((images,), float("-inf"))
         best_total = best.clone()
@@ -207,12 +217,13 @@ class Captioner(nn.Module):
             log_probs, state = self.decoder(tokens, memory, state)
             log_probs += self.bias(length)
             if length > 0:
-                self.ban_repeats(log_probs, said)
+                self.ban_own(log_probs, said, waiting)
             candidates = (totals[..., None] + log_probs).flatten(1)
             totals, chosen = candidates.topk(self.search["beamSize"], 1)
             parents = chosen // log_probs.shape[2]
             tokens = chosen % log_probs.shape[2]
             said = said.take_along_dim(parents[..., None], 1)
+            waiting = self.articles[tokens] | (waiting.take_along_dim(parents, 1) & self.between[tokens])
 
             ended = tokens == end
             scores, which = (totals / max(1, length) ** penalty).masked_fill(~ended, float("-inf")).max(1)

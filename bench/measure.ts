@@ -21,7 +21,7 @@ export interface FolderRate {
   readonly photos: number
   readonly averageBytes: number
   readonly photosPerSecond: number
-  /** Resident memory of the whole process at its peak, bytes. */
+  /** Resident memory at its peak, of the process and of those that it started, added up, bytes. */
   readonly peakMemory: number
 }
 

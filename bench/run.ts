@@ -7,8 +7,9 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 // biome-ignore lint/style/noRestrictedImports: the bench measures the package as it is compiled
 import { type Captioner, loadCaptioner } from 'showtell'
-import { isContentWord, isDangling } from '../data/function-words.js'
+import { isContentWord } from '../data/function-words.js'
 import { Vocabulary } from '../data/vocabulary.js'
+import { endingsOf } from '../decoder/captioning.js'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { type FolderRate, folderRate, type Latency, latency, startUp } from './measure.js'
 import { makePhotos, makeSquares, SHARP, VIPS } from './photos.js'
@@ -65,8 +66,8 @@ async function searchOptions() {
   })
   const json = async (file: string) => JSON.parse(await readFile(join(bundle, file), 'utf8'))
   const vocabulary = Vocabulary.fromJSON(await json('vocabulary.json'))
-  const tokensThat = (fits: (word: string) => boolean): number[] =>
-    [...vocabulary.wordsThat(fits).entries()].filter(([, isOne]) => isOne === 1).map(([token]) => token)
+  const tokensOf = (marked: Uint8Array): number[] => [...marked.keys()].filter((token) => marked[token] === 1)
+  const endings = Object.entries(endingsOf(vocabulary)).map(([name, marked]) => [name, tokensOf(marked)])
   return {
     beamSize,
     minLength,
@@ -77,9 +78,9 @@ async function searchOptions() {
     end: vocabulary.end,
     firstWord: vocabulary.firstWord,
     /** Tokens that come once at most. */
-    exclusive: tokensThat(isContentWord),
-    /** Tokens that end may not follow. */
-    notLast: tokensThat(isDangling),
+    exclusive: tokensOf(vocabulary.wordsThat(isContentWord)),
+    /** When end may not come. */
+    endings: Object.fromEntries(endings),
   }
 }
 

@@ -86,6 +86,14 @@ describe('FeatureStore', () => {
     store.close()
   })
 
+  it('is not written to by being opened', () => {
+    filled(2)
+    const times = () => ['rows.bin', 'keys.txt'].map((file) => fs.statSync(join(folder, file)).mtimeMs)
+    for (const file of ['rows.bin', 'keys.txt']) fs.utimesSync(join(folder, file), 100, 100)
+    FeatureStore.create(folder, header).close()
+    expect(times()).toEqual([100_000, 100_000])
+  })
+
   it.each(['rows.bin', 'keys.txt'])('survives %s cut at every byte', (file) => {
     filled(4)
     const whole = fs.readFileSync(join(folder, file))

@@ -33,6 +33,11 @@ export type FeatureStoreHeader = z.infer<typeof headerSchema>
 /** So many rows are at risk when the power fails; a killed process loses none. */
 const ROWS_BETWEEN_SYNCS = 256
 
+/** Whether a store can hold it: something in one line, in whole characters. */
+export function isKey(text: string): boolean {
+  return text !== '' && !/[\n\uD800-\uDFFF]/u.test(text)
+}
+
 /**
  * Features of photos on disk: one byte a value, rows only ever appended, read by position, so that memory holds the
  * keys and one row whatever the size. A folder with `header.json`, `rows.bin` (row after row) and `keys.txt` (a line a
@@ -128,8 +133,8 @@ export class FeatureStore {
   }
 
   private dropUnfinished(): void {
-    ftruncateSync(this.rows, this.size * this.row.length)
-    ftruncateSync(this.keys, this.keyBytes)
+    cut(this.rows, this.size * this.row.length)
+    cut(this.keys, this.keyBytes)
   }
 
   get size(): number {
@@ -153,8 +158,7 @@ export class FeatureStore {
     const { row } = this
     if (!this.release || this.closed) throw expected('a store opened to append', this.path, key)
     if (features.length !== row.length) throw expected(`${row.length} features`, key, features.length)
-    if (this.rowOf.has(key) || key === '' || /[\n\uD800-\uDFFF]/u.test(key))
-      throw expected('a new key of one line', this.path, key)
+    if (this.rowOf.has(key) || !isKey(key)) throw expected('a new key of one line', this.path, key)
     const [low, high] = this.header.range
     const scale = 255 / (high - low)
     for (let i = 0; i < row.length; i++) {
@@ -227,6 +231,11 @@ function readHeader(path: string): FeatureStoreHeader {
       { where: path, cause },
     )
   }
+}
+
+/** A file that is not longer stays as it is, also the time when it was written: photos may be newer. */
+function cut(file: number, bytes: number): void {
+  if (fstatSync(file).size > bytes) ftruncateSync(file, bytes)
 }
 
 function writeWhole(file: number, bytes: Uint8Array): void {

@@ -1,40 +1,64 @@
-import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import { ShowtellError } from '../errors.js'
 
-/** Locks of this process: its own number in a file that is not among them was left by an earlier process. */
+/** Locks of this process. */
 const held = new Set<string>()
 
+/** How often whoever holds a lock touches it, milliseconds. */
+const TOUCHED_EVERY = 5_000
 /**
- * Makes this process the one writer of a folder, or of a file, by a lock that holds its process number; the lock of a
- * process that is gone is taken over. The answer releases it.
+ * A lock that was not touched for so many milliseconds is left over. A step of a training without the native engine takes
+ * twenty seconds, in which nothing else is done.
+ */
+const LEFT_AFTER = 60_000
+
+/**
+ * Makes this process the one writer of a folder, or of a file, by a lock that says which process of which host holds it
+ * and is touched as long as it does. One that is left over is taken over: of a process of this host once that is gone, of
+ * any other once it is not touched any more. The answer releases it.
  * @param place what is written, for messages.
  * @param lock the lock's file; `lock` in the folder when absent.
  * @throws ShowtellError INVALID_DATA naming the process that writes there.
  */
 export function lockForWriting(place: string, lock = join(place, 'lock')): () => void {
   const file = resolve(lock)
+  // The last line tells it from that of another start under the same number.
+  const ours = [process.pid, ...here(), randomUUID()].join('\n')
   for (;;) {
     try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' })
+      writeFileSync(file, ours, { flag: 'wx' })
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
     const owner = ownerOf(file)
-    if (owner !== undefined)
+    if (owner !== undefined) {
+      const wait = owner.seconds === undefined ? '' : `try again in ${owner.seconds} s or `
       throw new ShowtellError(
         'INVALID_DATA',
-        `Expected no other writer of ${place} but ${owner} is writing it; if that is not so, delete ${file}`,
+        `Expected no other writer of ${place} but ${owner.who} is writing it; if that is not so, ${wait}delete ${file}`,
         { where: place },
       )
+    }
     rmSync(file, { force: true })
   }
   held.add(file)
+  const touching = setInterval(() => {
+    try {
+      if (contentOf(file) === ours) utimesSync(file, new Date(), new Date())
+    } catch {
+      // Of a disk that does not answer now the next attempt may be in time.
+    }
+  }, TOUCHED_EVERY).unref()
   return () => {
+    clearInterval(touching)
     held.delete(file)
-    rmSync(file, { force: true })
+    // Deleted by a person meanwhile, or taken over, it is another's.
+    if (contentOf(file) === ours) rmSync(file, { force: true })
   }
 }
 
@@ -49,17 +73,38 @@ export async function whileLocked<T>(folder: string, work: () => Promise<T>): Pr
   }
 }
 
-/** Who holds the lock, undefined if nobody does any more. */
-function ownerOf(file: string): string | undefined {
-  if (held.has(file)) return 'this process'
+/** Who holds the lock, and in how many seconds it is left over unless it is touched; undefined if nobody does any more. */
+function ownerOf(file: string): { readonly who: string; readonly seconds?: number } | undefined {
+  if (held.has(file)) return { who: 'this process' }
+  const [number, host, list] = contentOf(file)?.split('\n') ?? []
+  const pid = Number(number)
+  const isOther = pid !== process.pid
+  // Earlier versions wrote the number alone.
+  if (pid > 0 && (host === undefined || (isOther && [host, list].join() === here().join())))
+    return isOther && isRunning(pid) ? { who: `process ${pid}` } : undefined
+  // Of another host; of an earlier start of a container, whose processes have the same numbers each time; or made a
+  // moment ago and not yet written.
+  const touched = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
+  const seconds = Math.ceil((touched + LEFT_AFTER - Date.now()) / 1000)
+  return seconds > 0 ? { who: pid > 0 ? `process ${pid} of ${host}` : 'another process', seconds } : undefined
+}
+
+function contentOf(file: string): string | undefined {
   try {
-    const pid = Number(readFileSync(file, 'utf8'))
-    // Made a moment ago, its number not yet written; an old empty one was left by a process killed right there.
-    if (pid === 0) return Date.now() - statSync(file).mtimeMs < 1000 ? 'another process' : undefined
-    return pid !== process.pid && isRunning(pid) ? `process ${pid}` : undefined
+    return readFileSync(file, 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
+  }
+}
+
+/** Where a number means one process: a host, and its list of them. Containers have lists of their own, some with the host's name. */
+function here(): [host: string, list: string] {
+  try {
+    return [hostname(), readlinkSync('/proc/self/ns/pid')]
+  } catch {
+    // Only Linux has several.
+    return [hostname(), '']
   }
 }
 

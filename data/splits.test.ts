@@ -64,6 +64,7 @@ it('holds photos out of a file without splits, each photo on one side', async ()
   const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
   expect(validation.length).toBeGreaterThan(0)
   expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(60)
+  expect(train.length + validation.length).toBe(60)
 })
 
 it('holds photos out of those marked train where none are marked for validation', async () => {

@@ -162,10 +162,7 @@ export async function rewriteConfidence(place: string, confidence: Confidence): 
 }
 
 /** Writes config and card of a bundle anew, and the diagrams that it shows; the weights stay. */
-export async function rewriteBundle(
-  place: string,
-  changes: Partial<Pick<BundleConfig, 'confidence' | 'scores'>>,
-): Promise<void> {
+export async function rewriteBundle(place: string, changes: Partial<BundleContent['config']>): Promise<void> {
   const { path, vocabulary, ...bundle } = await readBundle(place)
   const config = checked({ ...bundle.config, ...changes })
   const diagrams = (config.scores ?? []).flatMap((scores): [string, string][] =>

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { decodeImage } from '../encoder/image.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { tinyContent } from './fixtures/captioners.js'
@@ -26,6 +27,7 @@ vi.mock('node:child_process', async (importOriginal) => {
   return { ...original, fork }
 })
 
+vi.mock('../encoder/image.js', { spy: true })
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const [CAT, FLOWER] = ['cat', 'flower'].map((name) =>
@@ -62,4 +64,27 @@ it('sends 64 photos at a time, and answers all of them in their order', async ()
   for (const [i, image] of images.entries())
     if (image === damaged) expect(results[i]).toMatchObject({ where: `image ${i + 1}` })
     else expect(logProbOf(results[i]), `${i}`).toBeCloseTo(logProbOf(image === FLOWER ? flower : cat), 4)
+})
+
+it('decodes no more photos once nobody waits for them', async () => {
+  const gone = new AbortController()
+  const decode = vi.mocked(decodeImage).mockClear()
+  decode.mockImplementationOnce(async () => {
+    gone.abort(new Error('gone'))
+    return new Uint8Array(0)
+  })
+  asked.length = 0
+  await expect(captioner.caption(Array(20).fill(CAT), OPTIONS, gone.signal)).rejects.toThrow('gone')
+  expect(decode.mock.calls.length).toBeLessThan(20)
+  expect(asked).toEqual([])
+})
+
+it('hears that nobody waits though no photo can be read', async () => {
+  const damaged = Array(200).fill(new Uint8Array(10))
+  const gone = AbortSignal.abort(new Error('gone'))
+  await expect(captioner.caption(damaged, OPTIONS, gone)).rejects.toThrow('gone')
+  const later = new AbortController()
+  const begun = expect(captioner.caption(damaged, OPTIONS, later.signal)).rejects.toThrow('gone')
+  later.abort(new Error('gone'))
+  await begun
 })

@@ -58,6 +58,7 @@ describe('a captioner', () => {
       vocabularySize: VOCABULARY.size,
       grid: [7, 7],
       engine: 'onnx',
+      calibrated: true,
       terms: 'For tests.',
     })
   })
@@ -81,6 +82,16 @@ describe('a captioner', () => {
   it('needs no good photo, and no photo', async () => {
     expect(await captioner.caption([new Uint8Array(10)])).toMatchObject([{ code: 'UNSUPPORTED_IMAGE' }])
     expect(await captioner.caption([])).toEqual([])
+  })
+
+  it.each<[string, unknown, string]>([
+    ['the bytes of a photo', new Uint8Array(70_000), 'object'],
+    ['a path', 'cat.jpg', '"cat.jpg"'],
+  ])('wants a list, and not %s', async (_what, images, received) => {
+    await expect(captioner.caption(images as Uint8Array[])).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: `Expected a list of paths or Uint8Arrays for images but received ${received}`,
+    })
   })
 
   it('leaves the bytes it was given', async () => {
@@ -181,10 +192,33 @@ describe('loadCaptioner', () => {
     await expect(loadCaptioner(path, { engine: 'steam' as 'onnx' })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       where: 'engine',
+      message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "steam"',
     })
   })
 
+  it('has a least confidence only where it is calibrated', async () => {
+    const { config, ...content } = tinyContent()
+    const { confidence: _, ...uncalibrated } = config
+    const other = join(folder, 'uncalibrated')
+    await writeBundle(other, { ...content, config: uncalibrated })
+    for (const bundles of [other, [path, path]]) {
+      const unsure = await loadCaptioner(bundles, { engine: 'onnx', threads: 1 })
+      expect(unsure.model.calibrated).toBe(false)
+      expect((await captions([CAT], {}, unsure))[0]![0]!.confidence).toBe(0.5)
+      await expect(unsure.caption([CAT], { minConfidence: 0.1 })).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: 'Expected 0, since the captioner is not calibrated, for minConfidence but received 0.1',
+      })
+      await unsure.close()
+    }
+    expect(await captions([CAT], { minConfidence: 0.1 })).toHaveLength(1)
+  })
+
   it.each<[CaptionerOptions, string]>([
+    [
+      { maxPixels: 1e6 } as CaptionerOptions,
+      'Expected one of threads, pixelLimit, decodeMemory, engine, onEvent for a name in the options but received "maxPixels"',
+    ],
     [{ threads: 1e9 }, 'Expected an integer from 1 to 64 for threads but received 1000000000'],
     [{ pixelLimit: 0 }, 'Expected an integer from 1 for pixelLimit but received 0'],
     [{ pixelLimit: 1.5 }, 'Expected an integer from 1 for pixelLimit but received 1.5'],

@@ -4,9 +4,10 @@ import pLimit from 'p-limit'
 import { z } from 'zod'
 import { DecodeMemory } from '../encoder/decode-memory.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
+import { ENGINES, type Engine } from '../engine/backends.js'
 import { bundleFolder, shippedBundle } from '../engine/shipped.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { ahead } from './ahead.js'
-import type { CaptionEngine } from './engines.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
 import type { CaptionedPhoto, Captioner, ImageInput, ModelEvent } from './types.js'
@@ -28,9 +29,16 @@ export const captionerLimitsSchema = z.object({
     .describe('Most bytes that decoding takes, over all photos at once; a photo that needs more is refused'),
 })
 
+/** Strict, so that a name nobody knows does not leave a limit where it was. */
+const captionerOptionsSchema = z.strictObject({
+  ...captionerLimitsSchema.shape,
+  engine: z.enum(ENGINES).default('auto'),
+  onEvent: z.unknown().optional(),
+})
+
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
-  readonly engine?: CaptionEngine
+  readonly engine?: Engine
   /** Threads of the model; the processor's cores by default, at most 4. */
   readonly threads?: number
   /** Most pixels of a photo, checked before decoding. */
@@ -51,28 +59,32 @@ export async function loadCaptioner(
   path: string | readonly string[] = shippedBundle(),
   options: CaptionerOptions = {},
 ): Promise<Captioner> {
-  const { engine = 'auto', onEvent } = options
   const { pixels, memory } = DEFAULT_IMAGE_LIMITS
   const {
+    engine,
     threads = Math.min(4, availableParallelism()),
     pixelLimit = pixels,
     decodeMemory,
-  } = validate(captionerLimitsSchema, options)
+  } = validate(captionerOptionsSchema, options)
   const limits = {
     pixels: pixelLimit,
     memory: decodeMemory === undefined ? memory : new DecodeMemory(decodeMemory),
   }
   const bundles = await Promise.all([path].flat().map(fixed))
-  const running = new ModelProcess({ bundles, engine, threads }, onEvent)
+  const running = new ModelProcess({ bundles, engine, threads }, options.onEvent)
   const { model, imageSize: size } = await running.open()
   const open = pLimit(DECODED_AT_ONCE)
   /** @param from how many photos of the call come before. */
-  const decode = async (images: readonly ImageInput[], from: number) => {
+  const decode = async (images: readonly ImageInput[], from: number, signal: AbortSignal | undefined) => {
     const began = performance.now()
     const decoded = await Promise.all(
       images.map((image, i) => {
         const name = typeof image === 'string' ? image : `image ${from + i + 1}`
-        return open(decodeImage, image, size, name, limits).catch((error: Error) => error)
+        const decodeUnlessAborted = async () => {
+          signal?.throwIfAborted()
+          return decodeImage(image, size, name, limits)
+        }
+        return open(decodeUnlessAborted).catch((error: ShowtellError) => error)
       }),
     )
     return { decoded, time: (performance.now() - began) / images.length }
@@ -83,14 +95,18 @@ export async function loadCaptioner(
       return running.isOpen
     },
     async caption(images, request = {}, signal) {
+      // Bytes in place of a list would be taken for as many photos as there are bytes.
+      if (!Array.isArray(images)) throw expected('a list of paths or Uint8Arrays', 'images', images)
       const captionOptions = validate(captionOptionsSchema, request)
+      signal?.throwIfAborted()
       const starts = Array.from({ length: Math.ceil(images.length / BATCH) }, (_, i) => i * BATCH)
-      const batches = ahead(starts, (from) => decode(images.slice(from, from + BATCH), from))
-      const results: (CaptionedPhoto | Error)[] = []
+      const batches = ahead(starts, (from) => decode(images.slice(from, from + BATCH), from, signal))
+      const results: (CaptionedPhoto | ShowtellError)[] = []
       for await (const { decoded, time } of batches) {
+        signal?.throwIfAborted()
         const good = decoded.filter((image) => image instanceof Uint8Array)
         if (good.length === 0) {
-          results.push(...(decoded as Error[]))
+          results.push(...(decoded as ShowtellError[]))
           continue
         }
         const pixels = new Uint8Array(good.length * size * size * 3)

@@ -10,7 +10,7 @@ import type { Hypothesis } from '../search/ranking.js'
 import { sample } from '../search/sampling.js'
 import type { Bundle } from './bundle.js'
 import { confidenceOf } from './confidence.js'
-import type { CaptionOptions } from './options.js'
+import { type CaptionOptions, checkCalibrated } from './options.js'
 import type { Runtime } from './runtime.js'
 import type { Caption } from './types.js'
 
@@ -45,7 +45,8 @@ export class Captioning {
   /**
    * @param pixels uint8 [images, size, size, 3]
    * @param signal ends the search before its next word.
-   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not; the signal's reason.
+   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not, or a least confidence where it is not
+   * calibrated; the signal's reason.
    */
   async caption(
     pixels: Uint8Array,
@@ -56,6 +57,7 @@ export class Captioning {
     signal?.throwIfAborted()
     const { vocabulary, config } = this.bundle
     const start = vocabulary.startOf(options.style ?? config.defaultStyle)
+    checkCalibrated(config.confidence !== undefined, options.minConfidence, 'minConfidence')
     const { constraints, content } = this.rulesFor(options)
     const began = performance.now()
     const model = await this.runtime.encode(pixels, images, options.attention)
@@ -180,8 +182,25 @@ export function constraintsOf(
 
 /** Which words may end a caption, by themselves or after others. */
 function endings(vocabulary: Vocabulary): Pick<ConstraintOptions, 'notLast' | 'unfinished'> {
+  const { never, attributes } = endingsOf(vocabulary)
   return {
-    notLast: vocabulary.wordsThat((word) => isDangling(word) || isAttribute(word)),
+    notLast: never.map((isOne, token) => isOne | attributes[token]!),
     unfinished: (said) => breaksOff(vocabulary.decode(said.toReversed())),
+  }
+}
+
+/**
+ * The rule of endings as it is told to another program, each [vocabulary size]: 1 for a token that may `never` come last,
+ * and for `attributes`, which may not while one of `articles` waits for its noun, as it does until a token comes that
+ * is none of `between`.
+ */
+export function endingsOf(
+  vocabulary: Vocabulary,
+): Readonly<Record<'never' | 'attributes' | 'articles' | 'between', Uint8Array>> {
+  return {
+    never: vocabulary.wordsThat(isDangling),
+    attributes: vocabulary.wordsThat(isAttribute),
+    articles: vocabulary.wordsThat((word) => breaksOff([word, 'red'])),
+    between: vocabulary.wordsThat((word) => breaksOff(['a', word, 'red'])),
   }
 }

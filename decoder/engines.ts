@@ -5,13 +5,10 @@ import { type Bundle, isGraph } from './bundle.js'
 import { onnxRuntime } from './onnx-runtime.js'
 import type { Runtime } from './runtime.js'
 
-export { ENGINES }
-export type CaptionEngine = Engine
-
 /** Opens a bundle on an engine, and says which one and why. @throws ShowtellError ENGINE_UNAVAILABLE, INVALID_BUNDLE. */
 export async function openRuntime(
   bundle: Bundle,
-  { engine, threads }: { engine: CaptionEngine; threads: number },
+  { engine, threads }: { engine: Engine; threads: number },
 ): Promise<{ runtime: Runtime; engine: string }> {
   if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
   const onnx = async () => ({ runtime: await onnxRuntime(bundle, threads), engine: 'onnx' })

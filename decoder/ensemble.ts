@@ -1,7 +1,8 @@
+import type { Engine } from '../engine/backends.js'
 import { expected } from '../errors.js'
+import { bestOfRows } from '../search/rows.js'
 import type { Bundle } from './bundle.js'
-import { type CaptionEngine, openRuntime } from './engines.js'
-import { bestOfRows } from './onnx-runtime.js'
+import { openRuntime } from './engines.js'
 import type { PhotoModel, Runtime } from './runtime.js'
 import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
 
@@ -21,7 +22,7 @@ export interface Ensemble {
  */
 export async function openEnsemble(
   bundles: readonly Bundle[],
-  settings: { readonly engine: CaptionEngine; readonly threads: number },
+  settings: { readonly engine: Engine; readonly threads: number },
 ): Promise<Ensemble> {
   const [first] = bundles
   if (first === undefined) throw expected('at least one', 'bundles', 0)
@@ -75,28 +76,29 @@ export function averaged(models: readonly PhotoModel[]): PhotoModel {
   const { images, vocabularySize } = models[0]!
   const each = (state: unknown): [PhotoModel, unknown][] =>
     models.map((model, i) => [model, (state as unknown[])[i]])
+  const rows: PhotoModel['rows'] = async (tokens, state, bias) => {
+    const mean = new Float32Array(tokens.length * vocabularySize)
+    const after: unknown[] = []
+    const alignments: Float32Array[] = []
+    for (const [model, own] of each(state)) {
+      const { logProbs, alignment, state: next } = await model.rows(tokens, own, bias)
+      after.push(next)
+      for (let i = 0; i < mean.length; i++) mean[i]! += Math.exp(logProbs[i]!) / models.length
+      if (alignment !== undefined) alignments.push(alignment)
+    }
+    const alignment = alignments[0]?.map(
+      (_, i) => alignments.reduce((sum, one) => sum + one[i]!, 0) / alignments.length,
+    )
+    return { logProbs: mean.map(Math.log), ...(alignment === undefined ? {} : { alignment }), state: after }
+  }
   return {
     images,
     vocabularySize,
     start: () => Promise.all(models.map((model) => model.start())),
+    rows,
     async step(tokens, state, k, bias) {
-      const mean = new Float32Array(tokens.length * vocabularySize)
-      const after: unknown[] = []
-      const alignments: Float32Array[] = []
-      for (const [model, own] of each(state)) {
-        const { continuations, state: next } = await model.step(tokens, own, vocabularySize, bias)
-        after.push(next)
-        for (const [i, token] of continuations.tokens.entries()) {
-          const row = i - (i % vocabularySize)
-          mean[row + token]! += Math.exp(continuations.logProbs[i]!) / models.length
-        }
-        if (continuations.alignment !== undefined) alignments.push(continuations.alignment)
-      }
-      const best = bestOfRows(mean.map(Math.log), vocabularySize, k)
-      const alignment = alignments[0]?.map(
-        (_, i) => alignments.reduce((sum, one) => sum + one[i]!, 0) / alignments.length,
-      )
-      return { continuations: { ...best, ...(alignment === undefined ? {} : { alignment }) }, state: after }
+      const { logProbs, state: after, ...looked } = await rows(tokens, state, bias)
+      return { continuations: { ...bestOfRows(logProbs, vocabularySize, k), ...looked }, state: after }
     },
     select: (state, parents) => each(state).map(([model, own]) => model.select(own, parents)),
     release: (state) => {

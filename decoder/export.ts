@@ -1,14 +1,11 @@
 import { type Encoder, runBlocks } from '../encoder/encoder.js'
 import { OnnxOps } from '../engine/onnx.js'
-import { OnnxGraph, type OnnxValue } from '../engine/onnx-graph.js'
+import { after, OnnxGraph, type OnnxValue } from '../engine/onnx-graph.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
 import type { Decoder, Memory } from './decoder.js'
 
 /** Continuations the step graph gives a hypothesis; a search that needs more takes the whole row. */
 export const MOST_CONTINUATIONS = 64
-
-/** The name of a state value that comes out of a graph; the same name would be that of the value that goes in. */
-export const after = (state: string): string => `${state}_after`
 
 /**
  * The encoder and the decoder's `start` as one ONNX graph, so that a batch of photos costs one call:

@@ -267,6 +267,16 @@ describe('Training of the last blocks of an encoder', () => {
     await expect(run(nothing)).rejects.toThrow('Expected a photo that can be read for step 1')
   })
 
+  it('ends where no photo to validate with can be read', async () => {
+    const half = [{ key: 'half.png', style: 'plain', captions: [['grey', 'wall']] }]
+    const data = { train, validation: half, features }
+    const training = new Training(decoderOf(), VOCABULARY, data, CONFIG, join(folder, 'unseen'))
+    await expect(run(training)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      message: 'Expected a photo that can be read for validation but received "none"',
+    })
+  })
+
   it('trains on the CIDEr-D of samples too', async () => {
     const config = { ...CONFIG, objective: 'cider', samplesPerImage: 3, epochs: 2 } as const
     const training = trainingIn('rewarded', config)

@@ -1,4 +1,5 @@
 import { expected } from '../errors.js'
+import { percent } from '../metrics/report-rows.js'
 import type { BundleContent } from './bundle.js'
 import type { CardScores } from './card-scores.js'
 
@@ -197,10 +198,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((text) => text.replace(/[|\r\n]/g, ' ')).join(' | ')} |`
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`
 }
 
 function cell(value: unknown): string {

@@ -87,6 +87,18 @@ it('finds its bundle again when the program works in another folder by then', as
   await other.close()
 })
 
+it('starts where its priority may not be changed', async () => {
+  const refusing = `import os from 'node:os'
+    import { syncBuiltinESMExports } from 'node:module'
+    os.setPriority = () => { throw new Error('EPERM: no priority') }
+    syncBuiltinESMExports()`
+  vi.stubEnv('NODE_OPTIONS', `--import data:text/javascript,${encodeURIComponent(refusing)}`)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+  expect(await captions(other)).toHaveLength(1)
+  await other.close()
+})
+
 describe('an end', () => {
   it('of a closed captioner rejects what waits and what comes after', async () => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })

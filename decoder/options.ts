@@ -90,7 +90,47 @@ export function checkStyle(styles: readonly string[], style: string | undefined,
     throw expected(`one of ${styles.join(', ')}`, where, style)
 }
 
+/** @throws ShowtellError INVALID_ARGUMENT for a least confidence of a model that says ½ of everything. */
+export function checkCalibrated(isCalibrated: boolean, minConfidence: number, where: string): void {
+  if (minConfidence > 0 && !isCalibrated)
+    throw expected('0, since the captioner is not calibrated,', where, minConfidence)
+}
+
 /** Options with every default filled in. */
 export type CaptionOptions = z.output<typeof captionOptionsSchema>
-/** Options as a caller gives them. */
-export type CaptionRequest = z.input<typeof captionOptionsSchema>
+
+/** Options as a caller gives them: the schema's, written out for whoever reads them in an editor. */
+export interface CaptionRequest {
+  /** Captions returned a photo, the best first, then others that differ in content: 1 to 10, 1 by default. */
+  readonly count?: number | undefined
+  /** Hypotheses kept while searching, of which 1 is greedy: 1 to 20, 3 by default. */
+  readonly beamSize?: number | undefined
+  /** Most words of a caption: 1 to 50, 16 by default. */
+  readonly maxLength?: number | undefined
+  /** Fewest words of a caption: 0 to 50 and no more than `maxLength`, 4 by default. */
+  readonly minLength?: number | undefined
+  /** x in score = logProb / words ^ x: 0 to 2, 0.7 by default. */
+  readonly lengthPenalty?: number | undefined
+  /** Length of the word sequences that may not come twice, 0 allowing all: 0 to 10, 3 by default. */
+  readonly noRepeatNgram?: number | undefined
+  /** Forbid naming the same content word twice: true by default. */
+  readonly noRepeatContentWord?: boolean | undefined
+  /** Forbid ending on a word such as "with" or "a": true by default. */
+  readonly noDanglingEnd?: boolean | undefined
+  /** Words that may not appear: at most 1000, each one word of at most 50 characters; none by default. */
+  readonly bannedWords?: string[] | undefined
+  /** 0 searches, above 0 samples with this temperature: 0 to 5, 0 by default. */
+  readonly temperature?: number | undefined
+  /** Sampling keeps the likeliest words of this total probability: above 0 and up to 1, 1 by default. */
+  readonly topP?: number | undefined
+  /** Seed of sampling: 0 to 4294967295, 1 by default. */
+  readonly seed?: number | undefined
+  /** Which data set to sound like, one of the model's `styles`; the model says which by default. */
+  readonly style?: string | undefined
+  /** Say person, people or child, and no word that names a gender: false by default. */
+  readonly genderNeutral?: boolean | undefined
+  /** Below this confidence the wording says "Possibly …": 0 to 1, 0 by default; above 0 wants a calibrated model. */
+  readonly minConfidence?: number | undefined
+  /** Return where the model looked at each word: false by default. */
+  readonly attention?: boolean | undefined
+}

@@ -54,4 +54,21 @@ describe('prepareFeatures', () => {
     expect(skipped.map(({ file }) => file)).toEqual(['torn.jpg', 'none.jpg'])
     store.close()
   })
+
+  it('reports a photo whose name no store can hold, and goes on', async () => {
+    const store = storeOf('names')
+    await cp(join(folder, 'cat.jpg'), join(folder, 'a\ncat.jpg'))
+    expect(await prepare(store, ['a\ncat.jpg', 'cat.jpg'], 2)).toEqual({
+      done: 2,
+      total: 2,
+      skipped: [
+        {
+          file: 'a\ncat.jpg',
+          reason: 'Expected a name of one line for a photo but received "a\\ncat.jpg"',
+        },
+      ],
+    })
+    expect(store.keysInOrder).toEqual(['cat.jpg', 'cat.jpg#1'])
+    store.close()
+  })
 })

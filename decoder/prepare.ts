@@ -1,10 +1,10 @@
 import { join } from 'node:path'
-import type { FeatureStore } from '../data/feature-store.js'
+import { type FeatureStore, isKey } from '../data/feature-store.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import type { FeatureExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
 import { viewKey, viewOf } from '../encoder/view.js'
-import { messageOf, type ShowtellError } from '../errors.js'
+import { expected, messageOf, type ShowtellError } from '../errors.js'
 import { ahead } from './ahead.js'
 
 export interface Preparation {
@@ -14,8 +14,9 @@ export interface Preparation {
 }
 
 /**
- * Fills a feature store with the photos of a folder, under their file names; those it has are passed over. Decoding
- * of the next photos goes on while the encoder works. A photo that cannot be read is reported and left out.
+ * Fills a feature store with the photos of a folder, under their names in it (`2019/a.jpg`); those it has are passed over.
+ * Decoding of the next photos goes on while the encoder works. A photo that cannot be read, or whose name no store can
+ * hold, is reported and left out.
  * @param views of each photo, under the names that `viewKey` gives; 1 is the photos as they are.
  * @param signal ends it between two batches; what is done is kept.
  */
@@ -29,7 +30,7 @@ export async function prepareFeatures(
   signal?: AbortSignal,
   views = 1,
 ): Promise<Preparation> {
-  const wanted = files.flatMap((file) =>
+  const wanted = files.filter(isKey).flatMap((file) =>
     Array.from({ length: views }, (_, number) => ({
       file,
       key: viewKey(file, number),
@@ -37,7 +38,9 @@ export async function prepareFeatures(
     })),
   )
   const missing = wanted.filter(({ key }) => !store.has(key))
-  const skipped: { file: string; reason: string }[] = []
+  const skipped: { file: string; reason: string }[] = files
+    .filter((file) => !isKey(file))
+    .map((file) => ({ file, reason: messageOf(expected('a name of one line', 'a photo', file)) }))
   const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
   const decode = async (batch: typeof missing) => ({

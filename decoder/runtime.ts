@@ -13,6 +13,15 @@ export interface Runtime {
 
 /** The decoder over some encoded photos; its states are the runtime's own. */
 export interface PhotoModel extends SequenceModel<unknown> {
+  /**
+   * As `step`, but every log-probability in the order of the tokens, [images, hypotheses, vocabulary]: for whoever
+   * reads all of them, to whom an order by size would be work to do and to undo.
+   */
+  rows(
+    tokens: Int32Array,
+    state: unknown,
+    bias: Float32Array,
+  ): Promise<{ logProbs: Float32Array; alignment?: Float32Array; state: unknown }>
   /** Frees what was kept for the photos. */
   dispose(): void
 }

@@ -1,3 +1,4 @@
+import type { ShowtellError } from '../errors.js'
 import type { CaptionRequest } from './options.js'
 
 /** A photo: a path, or the bytes of a file. */
@@ -14,7 +15,7 @@ export interface Caption {
   readonly wordLogProbs: readonly number[]
   /** logProb after length normalisation. */
   readonly score: number
-  /** Calibrated probability that people would name every object that the caption names; ½ without calibration. */
+  /** Calibrated probability that people would name every object that the caption names; ½ where the model is not `calibrated`. */
   readonly confidence: number
   /** Where the model looked: one row a word, one share a region, rows summing to 1. Only when asked for and the model attends. */
   readonly attention?: readonly (readonly number[])[]
@@ -40,6 +41,8 @@ export interface ModelDescription {
   readonly grid: readonly [number, number]
   /** `onnx` or the TensorFlow.js backend in use, and why if it is a fallback. */
   readonly engine: string
+  /** Whether confidences mean something: several bundles together, and one nobody calibrated, say ½ of everything. */
+  readonly calibrated: boolean
   /** What it may be used for, given what it learnt from; absent where its maker stated none. */
   readonly terms?: string
 }
@@ -57,14 +60,14 @@ export interface Captioner {
    * Captions photos, many at a time. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).
    * @param signal ends the work when nobody wants it any more; once this has rejected, the model is free for others.
-   * @throws ShowtellError INVALID_ARGUMENT for an option out of range, INTERNAL if the model's process died;
+   * @throws ShowtellError INVALID_ARGUMENT for an option out of range or no list of photos, INTERNAL if the model's process died;
    * the next call has another. The signal's reason.
    */
   caption(
     images: readonly ImageInput[],
     options?: CaptionRequest,
     signal?: AbortSignal,
-  ): Promise<(CaptionedPhoto | Error)[]>
+  ): Promise<(CaptionedPhoto | ShowtellError)[]>
   /** Ends the model's process and frees its memory. */
   close(): Promise<void>
 }

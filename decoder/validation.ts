@@ -2,6 +2,7 @@ import { type Example, makeBatch } from '../data/batches.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { expected } from '../errors.js'
 import { scoreCider } from '../metrics/cider.js'
 import { meanScores, type Scores } from '../metrics/scores.js'
 import { beamSearch } from '../search/beam.js'
@@ -37,6 +38,7 @@ export class Validation {
     private readonly batchOptions: { readonly captionsPerImage: number; readonly maxLength: number },
   ) {}
 
+  /** @throws ShowtellError INVALID_DATA where no photo can be read. */
   async measure(weights: Weights<Tensor>): Promise<Measured> {
     const { ops } = this
     let total = 0
@@ -55,6 +57,7 @@ export class Validation {
       said.push(...(await this.captions(weights, examples, features)))
       ops.dispose([tensor, features])
     }
+    if (seen.length === 0) throw expected('a photo that can be read', 'validation', 'none', 'INVALID_DATA')
     return { loss: total / words, cider: ciderByStyle(said, seen).corpus, said }
   }
 

@@ -1,9 +1,9 @@
 import { constants, getPriority, setPriority } from 'node:os'
+import type { Engine } from '../engine/backends.js'
 import { type PlainError, toPlain } from '../errors.js'
 import { isForked } from '../fork.js'
 import { type Bundle, readBundle, versionOf } from './bundle.js'
 import { type CaptionedBatch, Captioning } from './captioning.js'
-import type { CaptionEngine } from './engines.js'
 import { openEnsemble } from './ensemble.js'
 import type { CaptionOptions } from './options.js'
 import type { ModelDescription } from './types.js'
@@ -16,7 +16,7 @@ const LEAST_PRIORITY = constants.priority.PRIORITY_LOW
 export interface WorkerSettings {
   /** More than one speak together. */
   readonly bundles: readonly string[]
-  readonly engine: CaptionEngine
+  readonly engine: Engine
   readonly threads: number
 }
 
@@ -44,7 +44,11 @@ export type WorkerAnswer =
 if (isForked(import.meta.url)) {
   const answer = (message: WorkerAnswer): void => void process.send!(message)
   // Where cores are scarce, whoever asks goes first: a service's event loop shall not wait for the model's threads.
-  setPriority(Math.min(LEAST_PRIORITY, getPriority() + NICER))
+  try {
+    setPriority(Math.min(LEAST_PRIORITY, getPriority() + NICER))
+  } catch {
+    // Where that is refused, they go as equals.
+  }
   // Whoever started it says when it ends; a terminal and some supervisors signal to both.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {})
   process.once('disconnect', () => process.exit())
@@ -85,6 +89,7 @@ if (isForked(import.meta.url)) {
         vocabularySize: vocabulary.size,
         grid: encoder.grid,
         engine,
+        calibrated: config.confidence !== undefined,
         ...(config.terms === undefined ? {} : { terms: config.terms }),
       },
     })

@@ -8,6 +8,7 @@ import { readSafetensors, writeSafetensors } from '../engine/safetensors.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { type Array32, type Encoder, parametersOf, runBlocks } from './encoder.js'
+import { fewAtOnce, joined } from './few-at-once.js'
 
 /** An encoder ready to run. */
 export interface FeatureExtractor {
@@ -59,10 +60,15 @@ export async function tensorFlowExtractor(
   )
   return runner(engine, {
     async run(pixels, images) {
-      const input = ops.tensor(pixels, [images, imageSize, imageSize, 3])
-      const output = ops.scope(() => runBlocks(ops, blocks, loaded, input))
-      const values = { shape: output.shape, data: ops.read(output) as Float32Array }
-      ops.dispose([input, output])
+      let x = ops.tensor(pixels, [images, imageSize, imageSize, 3])
+      // A scope a block: in one for all of them, what every layer gives would stay until the last has run.
+      for (const block of blocks) {
+        const input = x
+        x = ops.scope(() => block.run(ops, loaded, input))
+        ops.dispose([input])
+      }
+      const values = { shape: x.shape, data: ops.read(x) as Float32Array }
+      ops.dispose([x])
       return values
     },
     dispose: async () => ops.dispose(Object.values(loaded)),
@@ -96,7 +102,16 @@ export async function onnxExtractor(
   }
 }
 
-function runner(engine: string, { run, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>): NetworkRunner {
+/** @param few runs as many images as are run at once */
+function runner(
+  engine: string,
+  { run: few, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>,
+): NetworkRunner {
+  const run: NetworkRunner['run'] = async (pixels, images) => {
+    const parts: Array32[] = []
+    for (const part of fewAtOnce(pixels, images)) parts.push(await few(part.pixels, part.images))
+    return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(parts.map(({ data }) => data)) }
+  }
   return { engine, run, dispose, features: async (pixels, images) => (await run(pixels, images)).data }
 }
 

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { GraphModel } from '@tensorflow/tfjs-converter'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Random } from '../random.js'
 import { writeGraph } from './fixtures/graph-model.js'
 import { loadMobilenetGraph } from './mobilenet-graph.js'
@@ -77,6 +78,19 @@ describe('loadMobilenetGraph', () => {
     await writeGraph(join(other, 'relu6.json'), { filter, bias: bias.map((value) => value + 1) })
     await load(join(other, 'relu6.json'))
     expect(sums.size).toBe(3)
+  })
+
+  it('looks at many photos a few at a time', async () => {
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
+    const seen = vi.spyOn(GraphModel.prototype, 'execute')
+    const photos = Array.from({ length: 3 }, () => [...pixels]).flat()
+    const features = await graph.features(Uint8Array.from(photos), 6)
+    const given = seen.mock.calls.map(([input]) => (input as tf.Tensor).shape[0])
+    seen.mockRestore()
+    expect(given).toEqual([4, 2])
+    const two = await graph.features(pixels, 2)
+    expect([...features]).toEqual([...two, ...two, ...two])
+    await graph.dispose()
   })
 
   it('leaves no tensor behind', async () => {

@@ -7,6 +7,7 @@ import type { Backend } from '../engine/backends.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import type { FeatureExtractor } from './extractor.js'
+import { fewAtOnce, joined } from './few-at-once.js'
 import { type GraphShape, graphShape, IMAGE_SIZE } from './graph-shape.js'
 
 export interface MobilenetGraph extends GraphShape, FeatureExtractor {
@@ -55,10 +56,13 @@ export async function loadMobilenetGraph(
     async features(pixels, images) {
       if (pixels.length !== images * IMAGE_SIZE * IMAGE_SIZE * 3)
         throw expected(`pixels of ${images} images of ${IMAGE_SIZE} × ${IMAGE_SIZE}`, 'pixels', pixels.length)
-      const output = run(pixels, images)
-      const values = ops.read(output) as Float32Array
-      ops.dispose([output])
-      return values
+      const parts = [...fewAtOnce(pixels, images)].map((part) => {
+        const output = run(part.pixels, part.images)
+        const values = ops.read(output) as Float32Array
+        ops.dispose([output])
+        return values
+      })
+      return joined(parts)
     },
     dispose: async () => model.dispose(),
   }

@@ -40,6 +40,9 @@ const STORED: Readonly<Partial<Record<SafetensorsType, ElementType & (DType | 'f
   U8: 'uint8',
 }
 
+/** The name of a state value that comes out of a graph; the same name would be that of the value that goes in. */
+export const after = (state: string): string => `${state}_after`
+
 /** An ONNX graph under construction. Names of inputs, weights and outputs must differ from each other. */
 export class OnnxGraph {
   private readonly graph: GraphProto

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { OnnxOps } from './onnx.js'
 import { OnnxGraph } from './onnx-graph.js'
-import { openSession } from './session.js'
+import { openSession, unavailable } from './session.js'
 
 let folder: string
 let path: string
@@ -72,16 +72,38 @@ describe('openSession', () => {
     })
   })
 
-  it('says how to get onnxruntime-node where it does not load', async () => {
+  it('says so where onnxruntime-node does not load', async () => {
     vi.doMock('onnxruntime-node', () => {
-      throw new Error('Cannot find package')
+      throw new Error('no library')
     })
     vi.resetModules()
     const { openSession: open } = await import('./session.js')
     await expect(open(path, { threads: 1 })).rejects.toMatchObject({
       code: 'ENGINE_UNAVAILABLE',
-      message: expect.stringContaining('npm install --ignore-scripts onnxruntime-node'),
+      message: expect.stringMatching(/^Expected onnxruntime-node to load but it has no library for/),
     })
     vi.doUnmock('onnxruntime-node')
+  })
+
+  const missing = "Cannot find package 'onnxruntime-node' imported from /app/engine/session.js"
+  const here = `it has no library for ${process.platform} ${process.arch} that loads: `
+  const binding = '../bin/napi-v6/darwin/x64/onnxruntime_binding.node'
+  it.each<[string, string, string]>([
+    ['not installed', missing, `${missing}; "npm install --ignore-scripts onnxruntime-node" installs it`],
+    [
+      'without a library for the platform',
+      `Cannot find module '${binding}'\nRequire stack:\n- /app/node_modules/onnxruntime-node/dist/binding.js`,
+      `${here}Cannot find module '${binding}'`,
+    ],
+    [
+      'on another C library',
+      'Error loading shared library ld-linux-x86-64.so.2: No such file or directory',
+      `${here}Error loading shared library ld-linux-x86-64.so.2: No such file or directory`,
+    ],
+  ])('advises to install onnxruntime-node only where that helps: %s', (_where, message, reason) => {
+    expect(unavailable(new Error(message))).toMatchObject({
+      code: 'ENGINE_UNAVAILABLE',
+      message: `Expected onnxruntime-node to load but ${reason}`,
+    })
   })
 })

@@ -104,10 +104,19 @@ async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {
   try {
     return await import('onnxruntime-node')
   } catch (cause) {
-    throw new ShowtellError(
-      'ENGINE_UNAVAILABLE',
-      `Expected onnxruntime-node to load but ${messageOf(cause).split('\n')[0]}; "npm install --ignore-scripts onnxruntime-node" installs it`,
-      { where: 'onnxruntime-node', cause },
-    )
+    throw unavailable(cause)
   }
+}
+
+/** Why onnxruntime-node did not load. Installing it helps only where it is not there: it has few platforms' libraries. */
+export function unavailable(cause: unknown): ShowtellError {
+  const [why] = messageOf(cause).split('\n')
+  const isMissing = /^Cannot find (package|module) 'onnxruntime-node'/.test(why!)
+  const reason = isMissing
+    ? `${why}; "npm install --ignore-scripts onnxruntime-node" installs it`
+    : `it has no library for ${process.platform} ${process.arch} that loads: ${why}`
+  return new ShowtellError('ENGINE_UNAVAILABLE', `Expected onnxruntime-node to load but ${reason}`, {
+    where: 'onnxruntime-node',
+    cause,
+  })
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { OnnxOps } from '../engine/onnx.js'
-import { OnnxGraph } from '../engine/onnx-graph.js'
+import { after, OnnxGraph } from '../engine/onnx-graph.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
 import { expected } from '../errors.js'
 import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './bundle.js'
@@ -47,11 +47,6 @@ export async function readCharacterBundle(place: string): Promise<CharacterBundl
   if (characters.length !== vocabularySize)
     throw expected(`${vocabularySize} characters`, bundle.path, characters.length, 'INVALID_BUNDLE')
   return { ...bundle, model: modelOf(bundle.model), characters: new Characters(characters) }
-}
-
-/** What a state is called after a step. */
-export function after(state: string): string {
-  return `${state}_after`
 }
 
 /**

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { type Backend, ENGINES, type Engine } from '../engine/backends.js'
+import { after } from '../engine/onnx-graph.js'
 import type { Weights } from '../engine/ops.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import type { StateValues } from '../rnn/truncated.js'
 import { tensorsOf } from './bundle.js'
-import { after, type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
+import { type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
 import type { CharacterModel } from './character-model.js'
 
 /** By the names of the model's states, [rows, 1, size] each. */

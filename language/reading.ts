@@ -2,6 +2,7 @@ import { expected } from '../errors.js'
 import type { Random } from '../random.js'
 import { Constraints } from '../search/constraints.js'
 import type { SequenceModel } from '../search/model.js'
+import { bestOfRows } from '../search/rows.js'
 import { sample } from '../search/sampling.js'
 import type { CharacterModel } from './character-model.js'
 import type { CharacterRuntime, TextState } from './character-runtime.js'
@@ -113,19 +114,11 @@ function asSequence(
     async step(ids, state, k, bias) {
       const rows = ids.length
       const after = await step(ids, state)
-      const tokens = new Int32Array(rows * k)
-      const logProbs = new Float32Array(rows * k)
-      for (let row = 0; row < rows; row++) {
-        const chances = new Float32Array(size + 1).fill(Number.NEGATIVE_INFINITY)
-        for (let id = 0; id < size; id++) chances[id] = after.logProbs[row * size + id]! + bias[id]!
-        const order = Int32Array.from(chances.keys()).sort((a, b) => chances[b]! - chances[a]!)
-        tokens.set(order.subarray(0, k), row * k)
-        logProbs.set(
-          Float32Array.from(order.subarray(0, k), (id) => chances[id]!),
-          row * k,
-        )
-      }
-      return { continuations: { tokens, logProbs }, state: after.state }
+      const chances = new Float32Array(rows * (size + 1)).fill(Number.NEGATIVE_INFINITY)
+      for (let row = 0; row < rows; row++)
+        for (let id = 0; id < size; id++)
+          chances[row * (size + 1) + id] = after.logProbs[row * size + id]! + bias[id]!
+      return { continuations: bestOfRows(chances, size + 1, k), state: after.state }
     },
     select: (state, parents) =>
       Object.fromEntries(

@@ -3,16 +3,16 @@ import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
+import { sequenceModel } from '../rnn/sequence-model.js'
 import { unroll } from '../rnn/unroll.js'
 import { beamSearch } from '../search/beam.js'
 import { Constraints } from '../search/constraints.js'
-import type { SequenceModel } from '../search/model.js'
 import type { Hypothesis } from '../search/ranking.js'
 import type { Characters } from './characters.js'
 import type { Pair } from './dates.js'
 import { bySourceLength, type Lessons } from './pairs.js'
 import type { Recipe, Task } from './training.js'
-import type { Reading, Translator } from './translator.js'
+import type { Translator } from './translator.js'
 
 /** Ids below the characters: of sources one for what is not known, of targets end and start. */
 export const SOURCE_SPECIALS = 1
@@ -167,8 +167,14 @@ export async function translate(
     const { reading, state } = ops.scope(() =>
       model.start(ops, weights, ops.input(ids, [alike.length, length]), length),
     )
+    const advance = (tokens: Tensor, before: CellState<Tensor>) => {
+      const x = model.embed(ops, weights, tokens)
+      const { scores, ...after } = model.advance(ops, weights, x, reading, before)
+      return { ...after, logProbs: ops.logSoftmax(scores) }
+    }
     try {
-      const best = await beamSearch(searched(ops, model, weights, alike.length, reading, state), options)
+      const walked = sequenceModel(ops, alike.length, model.config.targets, state, advance)
+      const best = await beamSearch(walked, options)
       for (const [row, { place }] of alike.entries()) found[place] = translationOf(best[row]![0]!, target)
     } finally {
       // A search that refuses its options has not released the state; disposing of one twice does nothing.
@@ -180,45 +186,4 @@ export async function translate(
 
 function translationOf({ tokens, logProb, alignment }: Hypothesis, target: Characters): Translation {
   return { text: target.decode(tokens), logProb, ...(alignment === undefined ? {} : { alignment }) }
-}
-
-/** A translator over some sources, as the search walks it. */
-function searched(
-  ops: TensorFlowOps,
-  model: Translator,
-  weights: Weights<Tensor>,
-  pairs: number,
-  reading: Reading<Tensor>,
-  started: CellState<Tensor>,
-): SequenceModel<CellState<Tensor>> {
-  const { targets } = model.config
-  return {
-    images: pairs,
-    vocabularySize: targets,
-    start: async () => started,
-    async step(tokens, before, k, bias) {
-      const shape = [pairs, tokens.length / pairs]
-      const { state, values, indices, alignment } = ops.scope(() => {
-        const x = model.embed(ops, weights, ops.input(tokens, shape))
-        const { scores, ...after } = model.advance(ops, weights, x, reading, before)
-        const logProbs = ops.add(ops.logSoftmax(scores), ops.input(bias, [targets]))
-        return { ...after, ...ops.topK(logProbs, k) }
-      })
-      const continuations = {
-        tokens: ops.read(indices) as Int32Array,
-        logProbs: ops.read(values) as Float32Array,
-        ...(alignment === undefined ? {} : { alignment: ops.read(alignment) as Float32Array }),
-      }
-      ops.dispose([indices, values, ...(alignment === undefined ? [] : [alignment])])
-      return { continuations, state }
-    },
-    select: (state, parents) =>
-      ops.scope(() => {
-        const ids = ops.input(parents, [pairs, parents.length / pairs])
-        return Object.fromEntries(
-          Object.entries(state).map(([name, value]) => [name, ops.select(value, ids)]),
-        )
-      }),
-    release: (state) => ops.dispose(Object.values(state)),
-  }
 }

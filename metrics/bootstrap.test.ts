@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Random } from '../random.js'
 import { scoreBleu } from './bleu.js'
@@ -8,20 +9,24 @@ const normals = (random: Random, count: number, shift = 0): number[] =>
   Array.from({ length: count }, () => random.normal() + shift)
 
 test('the interval of a mean is as wide as theory says', () => {
-  const random = new Random('interval')
-  const { x } = bootstrapIntervals({ x: meanScores(normals(random, 400)) }, { samples: 2000 })
-  expect((x?.high ?? 0) - (x?.low ?? 0)).toBeCloseTo((2 * 1.96) / Math.sqrt(400), 1)
+  const values = normals(new Random('interval'), 400)
+  const { x } = bootstrapIntervals({ x: meanScores(values) }, { samples: 4000 })
+  const mean = values.reduce((sum, value) => sum + value, 0) / 400
+  const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 400)
+  // At 90 % it is narrower by a sixth.
+  expect((x!.high - x!.low) / ((2 * 1.96 * deviation) / Math.sqrt(400))).toBeCloseTo(1, 1)
 })
 
 test('intervals hold the truth about 95 times of 100', () => {
   const random = new Random('coverage')
+  const trials = 1000
   let held = 0
-  for (let trial = 0; trial < 200; trial++) {
+  for (let trial = 0; trial < trials; trial++) {
     const { x } = bootstrapIntervals({ x: meanScores(normals(random, 60)) }, { samples: 300, seed: trial })
     if (x !== undefined && x.low <= 0 && x.high >= 0) held++
   }
-  expect(held / 200).toBeGreaterThan(0.88)
-  expect(held / 200).toBeLessThan(0.99)
+  expect(held / trials).toBeGreaterThan(0.92)
+  expect(held / trials).toBeLessThan(0.97)
 })
 
 test('a comparison finds a difference that is there and seldom one that is not', () => {
@@ -42,6 +47,41 @@ test('a comparison finds a difference that is there and seldom one that is not',
     if (result.x?.real) found++
   }
   expect(found / 200).toBeLessThan(0.12)
+})
+
+test('a difference is real exactly where its p is below .05', () => {
+  const score = fc.integer({ min: -3, max: 4 })
+  const pairs = fc.array(fc.tuple(score, score), { minLength: 2, maxLength: 20 })
+  // Of 39, 79, … sets p may be .05 itself.
+  const samples = fc.oneof(fc.integer({ min: 40, max: 200 }), fc.constantFrom(79, 119, 159, 199))
+  const seen = { yes: 0, no: 0 }
+  fc.assert(
+    fc.property(pairs, samples, (values, samples) => {
+      const [before, after] = [0, 1].map((of) => ({ x: meanScores(values.map((pair) => pair[of]!)) }))
+      const { p, real } = compareScores(before!, after!, { samples }).x!
+      expect(real).toBe(p < 0.05)
+      seen[real ? 'yes' : 'no']++
+    }),
+    { numRuns: 500, seed: 1 },
+  )
+  expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(50)
+})
+
+test('too few sets to tell a difference by are refused, by level', () => {
+  const scores = { x: meanScores([1, 2, 3]) }
+  const better = { x: meanScores([4, 6, 5]) }
+  for (const [level, least] of [
+    [0.95, 40],
+    [0.9, 20],
+    [0.99, 200],
+    [0.97, 66],
+  ] as const) {
+    expect(() => compareScores(scores, better, { level, samples: least - 1 })).toThrow(
+      `Expected at least ${least} to compare for samples but received ${least - 1}`,
+    )
+    expect(compareScores(scores, better, { level, samples: least }).x).toMatchObject({ real: true })
+  }
+  expect(() => compareScores(scores, better, { level: 1 })).toThrow('level')
 })
 
 test('a result file against itself', () => {

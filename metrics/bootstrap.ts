@@ -23,11 +23,13 @@ export interface Comparison {
   readonly interval: Interval
   /** Two-sided: how often a difference at least this far from 0 is met when there is none. */
   readonly p: number
-  /** Whether the interval leaves 0 out. */
+  /** Whether p is below 1 less the level, .05 by default. */
   readonly real: boolean
 }
 
 const DEFAULTS = { samples: 1000, level: 0.95, seed: 0 }
+/** 1 − .95 is a little more than .05 in floating point. */
+const ROUNDING = 1e-9
 
 /**
  * Percentile bootstrap intervals of corpus scores (Efron 1979; Koehn 2004 for sets of texts): images are drawn with
@@ -48,6 +50,15 @@ export function bootstrapIntervals(
 }
 
 /**
+ * Whether as many sets can show a difference to be real: p is never less than 2 / (samples + 1).
+ * @throws ShowtellError INVALID_ARGUMENT
+ */
+export function checkSamples(samples: number, where = 'samples', level = DEFAULTS.level): void {
+  const least = Math.floor(2 / (1 - level) + ROUNDING)
+  if (samples < least) throw expected(`at least ${least} to compare`, where, samples)
+}
+
+/**
  * Whether two captioners differ on the same images: paired bootstrap (Koehn 2004), the drawn images being the same for both.
  * @param before scores of the first, by name
  * @param after scores of the second on the same images in the same order
@@ -60,6 +71,9 @@ export function compareScores(
 ): Record<string, Comparison> {
   const images = sizeOf(before)
   if (sizeOf(after) !== images) throw expected(`${images} images`, 'the second set of scores', sizeOf(after))
+  const { level = DEFAULTS.level, samples = DEFAULTS.samples } = options
+  checkLevel(level)
+  checkSamples(samples, 'samples', level)
   const pairs = Object.entries(before).flatMap(([name, first]) => {
     const second = after[name]
     return second === undefined ? [] : [{ name, first, second }]
@@ -76,10 +90,10 @@ export function compareScores(
   return Object.fromEntries(
     pairs.map(({ name, first, second }, index) => {
       const differences = drawn[index] ?? []
-      const interval = intervalOf(differences, options.level)
+      const interval = intervalOf(differences, level)
       const tail = (side: 1 | -1): number => differences.filter((value) => value * side <= 0).length + 1
       const p = Math.min(1, (2 * Math.min(tail(1), tail(-1))) / (differences.length + 1))
-      const real = interval.low > 0 || interval.high < 0
+      const real = p < 1 - level - ROUNDING
       return [name, { difference: second.corpus - first.corpus, interval, p, real }]
     }),
   )
@@ -104,8 +118,12 @@ function draw(
   return values.map((list) => list.sort((a, b) => a - b))
 }
 
-function intervalOf(rising: readonly number[], level = DEFAULTS.level): Interval {
+function checkLevel(level: number): void {
   if (!(level > 0 && level < 1)) throw expected('a number between 0 and 1', 'level', level)
+}
+
+function intervalOf(rising: readonly number[], level = DEFAULTS.level): Interval {
+  checkLevel(level)
   const at = (share: number): number => rising[Math.round(share * (rising.length - 1))] ?? 0
   return { low: at((1 - level) / 2), high: at((1 + level) / 2) }
 }

@@ -42,6 +42,33 @@ test('photos of one name, in two folders or with two endings, are told apart by 
   expect(() => joinReferences(unclear, images, 'r', ignore)).toThrow('Expected a name of one image for r')
 })
 
+test('folders count as far as they agree, and an ending does before names without one', () => {
+  const files = ['1.jpg', 'a/1.jpg', 'b/1.jpg', 'c/dog.png', 'dog.jpg']
+  const images = files.map((file, i) => ({ id: `${i}`, file, captions: ['x'] }))
+  const ignore = (): void => {}
+  const fileOf = (image: string) => joinReferences([{ image, caption: 'y' }], images, 'r', ignore)[0]?.file
+  for (const file of files) expect(fileOf(`photos/${file}`)).toBe(file)
+  expect(fileOf('dog.png')).toBe('c/dog.png')
+  expect(() => fileOf('dog.webp')).toThrow('Expected a name of one image for r but received "dog.webp"')
+})
+
+test('a file says more than an image_id that is text, not than one that is a number', () => {
+  const images = ['10.jpg', '2.jpg'].map((file, i) => ({ id: `${[2, 10][i]}`, file, captions: ['x'] }))
+  const entries = [
+    { image_id: '10', file: 'photos/10.jpg', caption: 'of 10.jpg' },
+    { image_id: 10, file: 'photos/10.jpg', caption: 'of 2.jpg' },
+  ]
+  const ignore = (): void => {}
+  const candidates = parseCandidates(JSON.stringify(entries), 'r', ignore)
+  expect(
+    joinReferences(candidates, images, 'r', ignore).map(({ file, candidate }) => [file, candidate]),
+  ).toEqual([
+    ['10.jpg', 'of 10.jpg'],
+    ['2.jpg', 'of 2.jpg'],
+  ])
+  expect(parseImageList(JSON.stringify(entries), images, 'list')).toEqual(images)
+})
+
 test('names meet whether their accents are one character with their letters or apart', () => {
   const [whole, apart] = ['caf\u00e9', 'cafe\u0301'] as const
   const ignore = (): void => {}

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CaptionedImage } from '../data/captions.js'
+import { tailsOf } from '../data/photo-files.js'
 import { nameWithoutEnding } from '../data/readers/reader.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 
@@ -20,7 +21,7 @@ export interface ScoredImage {
   readonly references: readonly string[]
 }
 
-const idSchema = z.union([z.int(), z.string().min(1)]).transform(String)
+const idSchema = z.union([z.int(), z.string().min(1)])
 const entrySchema = z
   .looseObject({
     image_id: idSchema.optional(),
@@ -32,6 +33,11 @@ const entrySchema = z
   })
   .refine(({ image_id, file, id }) => (image_id ?? file ?? id) !== undefined)
   .refine(({ caption, error }) => (caption ?? error) !== undefined)
+
+/** How an entry names its image. An `image_id` that is text may be a name cut short; the file then says which photo it is. */
+function imageOf({ image_id, file, id }: { image_id?: unknown; file?: unknown; id?: unknown }): string {
+  return String((typeof image_id === 'string' ? file : undefined) ?? image_id ?? file ?? id)
+}
 
 /**
  * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, or JSON lines with
@@ -47,10 +53,10 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
     const parsed = entrySchema.safeParse(value)
     if (!parsed.success)
       throw expected('image_id (or file) and caption', place, JSON.stringify(value), 'INVALID_DATA')
-    const { image_id, file, id, caption, confidence, error } = parsed.data
+    const { caption, confidence, error } = parsed.data
     if (confidence !== undefined && !(typeof confidence === 'number' && confidence >= 0 && confidence <= 1))
       throw expected('a number from 0 to 1', `confidence of ${place}`, confidence, 'INVALID_DATA')
-    const image = image_id ?? file ?? id ?? ''
+    const image = imageOf(parsed.data)
     if (caption !== undefined)
       return [{ image, caption, ...(confidence === undefined ? {} : { confidence }) }]
     warn(`${place}: no caption for ${image}: ${error}`)
@@ -60,7 +66,7 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
 
 /**
  * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
- * the id of the references, or by file name, whole or without folder, ending and leading zeros.
+ * the id of the references, or by file name, whole, without outer folders, or without folder, ending and leading zeros.
  * @param warn takes, by kind, the images that cannot be scored, and captions without words, which are scored
  * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
  */
@@ -99,7 +105,7 @@ export function joinReferences(
 }
 
 /**
- * Reads a list of images, one id or file name a line or a JSON array of them or of what `image_id` names, and finds them
+ * Reads a list of images, one id or file name a line or a JSON array of them or of entries as in a file of captions, and finds them
  * among the references.
  * @param where the file, for messages
  * @throws ShowtellError INVALID_DATA naming what no image is called, what several are, or what is listed twice
@@ -110,7 +116,7 @@ export function parseImageList(
   where: string,
 ): CaptionedImage[] {
   const names = /^\s*\[/.test(text)
-    ? jsonEntries(text, where).map(([, name]) => String((name as { image_id?: unknown })?.image_id ?? name))
+    ? jsonEntries(text, where).map(([, name]) => (name instanceof Object ? imageOf(name) : String(name)))
     : text.split('\n').flatMap((line) => line.trim() || [])
   if (names.length === 0) throw expected('ids of images', where, 'none', 'INVALID_DATA')
   const find = imageFinder(references)
@@ -140,16 +146,22 @@ export function ofImages(
 }
 
 /**
- * Finds the image that an id means, or a file name: whole, or without folder, ending and leading zeros. Accents may be
- * one character with their letters or apart.
+ * Finds the image that an id means, or a file name: whole, or with as many of its folders as agree, or without folder,
+ * ending and leading zeros. Accents may be one character with their letters or apart.
  */
 function imageFinder(
   images: readonly CaptionedImage[],
 ): (name: string) => CaptionedImage | 'several' | undefined {
   const byId = imagesBy(images, ({ id }) => [id.normalize()])
   const byFile = imagesBy(images, ({ file }) => [file.normalize()])
+  const byTail = imagesBy(images, ({ file }) => tailsOf(file.normalize()))
   const named = imagesBy(images, ({ file, id }) => [plainName(file), plainName(id)])
-  return (name) => byId.get(name.normalize()) ?? byFile.get(name.normalize()) ?? named.get(plainName(name))
+  return (name) => {
+    const whole = name.normalize()
+    const tail = tailsOf(whole).find((tail) => byTail.has(tail))
+    const ofTail = tail === undefined ? undefined : (byFile.get(tail) ?? byTail.get(tail))
+    return byId.get(whole) ?? ofTail ?? named.get(plainName(name))
+  }
 }
 
 function imagesBy(

@@ -1,5 +1,6 @@
 import { breaksOff, isContentWord } from '../data/function-words.js'
 import { expected } from '../errors.js'
+import { share } from './scores.js'
 
 export interface DiversityScores {
   /** Share of captions that no earlier caption of the set repeats word for word. */
@@ -30,8 +31,8 @@ export function scoreDiversity(
   training?: Iterable<readonly string[]>,
 ): DiversityScores {
   const all = candidates.map((tokens) => tokens.join(' '))
-  const share = (has: (tokens: readonly string[], index: number) => boolean): number =>
-    candidates.length === 0 ? 0 : candidates.filter(has).length / candidates.length
+  const shareThat = (has: (tokens: readonly string[], index: number) => boolean): number =>
+    share(candidates.filter(has).length, candidates.length)
   const lengths: number[] = []
   for (const { length } of candidates) {
     while (lengths.length <= length) lengths.push(0)
@@ -41,15 +42,15 @@ export function scoreDiversity(
   const known =
     training === undefined ? undefined : new Set(Array.from(training, (tokens) => tokens.join(' ')))
   return {
-    distinct: candidates.length === 0 ? 0 : new Set(all).size / candidates.length,
+    distinct: share(new Set(all).size, candidates.length),
     vocabulary: new Set(candidates.flat()).size,
-    meanLength: candidates.length === 0 ? 0 : words / candidates.length,
-    repeating: share((tokens) => repeatedWords(tokens).length > 0),
-    dangling: share(breaksOff),
-    empty: share((tokens) => tokens.length === 0),
+    meanLength: share(words, candidates.length),
+    repeating: shareThat((tokens) => repeatedWords(tokens).length > 0),
+    dangling: shareThat(breaksOff),
+    empty: shareThat((tokens) => tokens.length === 0),
     ...(known === undefined
       ? {}
-      : { copied: share((tokens, index) => tokens.length > 0 && known.has(all[index] ?? '')) }),
+      : { copied: shareThat((tokens, index) => tokens.length > 0 && known.has(all[index] ?? '')) }),
     lengths,
   }
 }

@@ -1,4 +1,5 @@
 import { MEN, WOMEN } from '../data/gender.js'
+import { share } from './scores.js'
 
 export type Gender = 'women' | 'men'
 
@@ -50,12 +51,11 @@ export function scoreGender(
     else if ([...said].every((gender) => seen.has(gender))) counts.supported++
     else counts.contrary++
   })
-  const of = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole)
   return {
-    gendered: of(counts.gendered, candidates.length),
-    supported: of(counts.supported, counts.gendered),
-    contrary: of(counts.contrary, counts.gendered),
-    unfounded: of(counts.unfounded, counts.gendered),
+    gendered: share(counts.gendered, candidates.length),
+    supported: share(counts.supported, counts.gendered),
+    contrary: share(counts.contrary, counts.gendered),
+    unfounded: share(counts.unfounded, counts.gendered),
     named,
     referenced,
   }

@@ -112,7 +112,7 @@ test('10,000 random and hostile captions raise nothing and give finite numbers, 
     fc.asyncProperty(images, async (set) => {
       const evaluation: Evaluation = await evaluate(set, {
         meteor: async (sets) => () => sets.map((one) => meteor.score(one.candidates, one.references)),
-        samples: 2,
+        samples: 40,
         people: true,
         other: set.map(({ other }) => other),
         training: set.map(({ references }) => references[0] ?? ''),

@@ -1,4 +1,5 @@
 import { OBJECT_GROUPS, type ObjectGroups } from './object-groups.js'
+import { share } from './scores.js'
 
 /** What a caption names against what people named in the same photo. */
 export interface ObjectMention {
@@ -81,8 +82,4 @@ function compare(candidate: readonly string[], references: readonly (readonly st
     agreed: named.filter((object) => common.includes(object)),
     missed: common.filter((object) => !named.includes(object)),
   }
-}
-
-function share(part: number, whole: number): number {
-  return whole === 0 ? 0 : part / whole
 }

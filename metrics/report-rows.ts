@@ -135,6 +135,7 @@ function range(interval: { readonly low: number; readonly high: number } | undef
   return interval === undefined ? '' : `${number(interval.low)} – ${number(interval.high)}`
 }
 
-function percent(value: number): string {
-  return `${(value * 100).toFixed(1)} %`
+/** A share as people read it: `12.3 %`. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
 }

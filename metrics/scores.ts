@@ -33,3 +33,8 @@ export function summing(rows: readonly (readonly number[])[]): (images: ArrayLik
     return [...sums]
   }
 }
+
+/** Of nothing 0. */
+export function share(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole
+}

@@ -3,9 +3,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { readBundle, rewriteConfidence, writeBundle } from '../decoder/bundle.js'
+import { readBundle, rewriteBundle, rewriteConfidence, writeBundle } from '../decoder/bundle.js'
+import { cardScoresOf } from '../decoder/card-scores.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { evaluate } from '../metrics/evaluation.js'
 import { register } from './average.js'
+
+const CONFIDENCE = { weights: [0, 1, 2, 3], objects: {}, calibration: 'by the test' } as const
 
 let folder: string
 let said = ''
@@ -37,14 +41,34 @@ it('names the bundle after its folder, whose path may end in a slash, and leaves
   expect(await readdir(at('both'))).toContain('config.json')
 })
 
-it('again, keeps the bundle with the calibration that it has got, and writes one of another name', async () => {
+it('again, keeps the bundle with the calibration that it has got', async () => {
   await average('kept')
-  await rewriteConfidence(at('kept'), { weights: [0, 1, 2, 3], objects: {}, calibration: 'by the test' })
+  await rewriteConfidence(at('kept'), CONFIDENCE)
   await average('kept')
   expect(said).toContain(`${at('kept')} is of these bundles and stays as it is\n`)
   expect((await readBundle(at('kept'))).config.confidence?.calibration).toBe('by the test')
-  await average('kept', '--name', 'other')
-  expect((await readBundle(at('kept'))).config.name).toBe('other')
+})
+
+it('again with another name, keeps calibration, scores and their diagrams', async () => {
+  await average('renamed')
+  await rewriteConfidence(at('renamed'), CONFIDENCE)
+  const photo = { id: '1', file: '1.jpg', candidate: 'a dog', confidence: 0.9, references: ['a dog'] }
+  const evaluation = JSON.parse(JSON.stringify(await evaluate([photo], { samples: 9 })))
+  const scores = [cardScoresOf('Mine', evaluation, 'mine.json')]
+  await rewriteBundle(at('renamed'), { scores })
+  await average('renamed', '--name', 'other')
+  const { config } = await readBundle(at('renamed'))
+  expect(config).toMatchObject({ name: 'other', confidence: CONFIDENCE, scores })
+  expect(await readFile(at('renamed/README.md'), 'utf8')).toContain('# other\n')
+  expect(await readdir(at('renamed'))).toContain('reliability-mine.svg')
+})
+
+it('forgets the calibration of other weights', async () => {
+  const { decoderWeights, ...content } = tinyContent()
+  const other = Object.entries(decoderWeights).map(([name, values]) => [name, values.map((value) => -value)])
+  await writeBundle(at('forgetful'), { ...content, decoderWeights: Object.fromEntries(other) })
+  await average('forgetful')
+  expect((await readBundle(at('forgetful'))).config).not.toHaveProperty('confidence')
 })
 
 it('replaces nothing but a bundle', async () => {

@@ -1,11 +1,11 @@
 import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { averageOf } from '../decoder/average.js'
-import { readBundle, writeBundle } from '../decoder/bundle.js'
+import { readBundle } from '../decoder/bundle.js'
 import { exists } from '../engine/folder.js'
 import { CONFIG } from '../engine/shipped.js'
 import { expected } from '../errors.js'
-import { isBundleOf } from './kept-bundle.js'
+import { writeKept } from './kept-bundle.js'
 
 /** `showtell average`: bundles that went on from one another as one, whose weights are the mean of theirs. */
 export function register(program: Command): void {
@@ -25,11 +25,5 @@ async function average(places: string[], { out, name }: { out: string; name?: st
   if ((await exists(out)) && !(await exists(join(out, CONFIG))))
     throw expected('a new folder, or that of a bundle,', '--out', out)
   const bundles = await Promise.all(places.map(readBundle))
-  const content = averageOf(bundles, name ?? basename(resolve(out)))
-  // What calibrate and card have put into it since would be lost.
-  if (await isBundleOf(content, out)) process.stderr.write(`${out} is of these bundles and stays as it is\n`)
-  else {
-    await writeBundle(out, content)
-    process.stderr.write(`wrote ${out}\n`)
-  }
+  await writeKept(out, averageOf(bundles, name ?? basename(resolve(out))), 'these bundles')
 }

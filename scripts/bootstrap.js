@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const NATIVE = path.join(ROOT, 'node_modules/@tensorflow/tfjs-node/lib')
 const DIST = path.join(ROOT, 'dist')
+const BUILD = path.join(ROOT, 'scripts/build.js')
 /** Beside the rooms, what is compiled and what says how. */
 const BESIDE = /^([\w-]+\.ts|(tsconfig|package)[\w.-]*\.json)$/
 const SOURCE = /(?<!\.test|\.data)\.(ts|json|gz|txt|proto|html|css|svg)$/
@@ -30,10 +31,11 @@ function isInstalled() {
   )
 }
 
-/** Whether a source is newer than dist. Other folders than the rooms, which dist has too, hold what commands wrote. */
+/** Whether a source is newer than dist, or what compiles them. Other folders than the rooms, which dist has too, hold what commands wrote. */
 function isStale() {
   if (!existsSync(DIST)) return true
   const { mtimeMs } = statSync(DIST)
+  if (statSync(BUILD).mtimeMs > mtimeMs) return true
   return readdirSync(ROOT).some((name) => {
     const file = path.join(ROOT, name)
     if (BESIDE.test(name)) return statSync(file).mtimeMs > mtimeMs
@@ -57,6 +59,14 @@ function orExit({ status, error }) {
   if (status !== 0) process.exit(status ?? 1)
 }
 
+const [major, minor] = /** @type {[number, number]} */ (process.versions.node.split('.').map(Number))
+const runsTests = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
+if (process.env.npm_lifecycle_event === 'pretest' && !runsTests) {
+  process.stderr.write(
+    `Expected Node 20.19, or 22.12 or newer, for npm test but received ${process.versions.node}\n`,
+  )
+  process.exit(1)
+}
 if (!isInstalled()) {
   const hadNative = existsSync(NATIVE)
   process.stdout.write('Installing packages …\n')
@@ -68,5 +78,5 @@ if (!isInstalled()) {
 }
 if (isStale()) {
   process.stdout.write('Compiling …\n')
-  orExit(spawnSync(process.execPath, [path.join(ROOT, 'scripts/build.js')], { cwd: ROOT, stdio: 'inherit' }))
+  orExit(spawnSync(process.execPath, [BUILD], { cwd: ROOT, stdio: 'inherit' }))
 }

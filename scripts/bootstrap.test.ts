@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 let folder: string
 /** Writes a file of the time of its making, or of long ago. */
@@ -13,15 +14,18 @@ async function write(name: string, text: string, isOld = false): Promise<void> {
   await writeFile(file, text)
   if (isOld) await utimes(file, 1, 1)
 }
-const bootstrap = async (): Promise<string> =>
-  (await promisify(execFile)(process.execPath, [join(folder, 'scripts/bootstrap.js')])).stdout
+const bootstrap = async (args: readonly string[] = [], event = 'prestart'): Promise<string> => {
+  const env = { ...process.env, npm_lifecycle_event: event }
+  const script = join(folder, 'scripts/bootstrap.js')
+  return (await promisify(execFile)(process.execPath, [...args, script], { env })).stdout
+}
 
 /** A project that is installed and compiled; its build only says that it ran. */
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bootstrap-'))
   await mkdir(join(folder, 'scripts'))
   await cp(join(import.meta.dirname, 'bootstrap.js'), join(folder, 'scripts/bootstrap.js'))
-  await write('scripts/build.js', "process.stdout.write('built')")
+  await write('scripts/build.js', "process.stdout.write('built')", true)
   await write('package.json', '{"type": "module"}', true)
   for (const lock of ['package-lock.json', 'node_modules/.package-lock.json'])
     await write(lock, '{"packages": {}}', true)
@@ -40,15 +44,56 @@ it('does not compile because of what commands have written, nor of tests', async
   expect(await bootstrap()).toBe('')
 })
 
-it.each(['index.ts', 'rnn/deeper/cells.ts', 'rnn/words.json', 'tsconfig.build.json', 'package.json'])(
-  'compiles when %s is newer than what was compiled',
-  async (file) => {
-    await write(file, file === 'package.json' ? '{"type": "module"}' : '')
-    expect(await bootstrap()).toContain('Compiling …')
-  },
-)
+it.each([
+  ...['index.ts', 'rnn/deeper/cells.ts', 'rnn/words.json', 'tsconfig.build.json', 'package.json'],
+  'scripts/build.js',
+])('compiles when %s is newer than what was compiled', async (file) => {
+  await write(file, file === 'package.json' ? '{"type": "module"}' : '')
+  expect(await bootstrap()).toContain('Compiling …')
+})
 
 it('compiles where nothing has been', async () => {
   await rm(join(folder, 'dist'), { recursive: true })
   expect(await bootstrap()).toBe('Compiling …\nbuilt')
+})
+
+describe('the Node that developing takes', () => {
+  const read = (name: string) => readFile(join(import.meta.dirname, '..', name), 'utf8')
+  const stated = async () => {
+    const [, older, newer] = (await read('CONTRIBUTING.md')).match(/Node (20\.\d+), or (22\.\d+) or newer/)!
+    return [older!, newer!] as const
+  }
+  /** Bootstraps as if it were that version. */
+  const under = (node: string, event: string) => {
+    const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${node}' } })`
+    return bootstrap(['--import', `data:text/javascript,${encodeURIComponent(pretend)}`], event)
+  }
+
+  it('is enough for every package of the lock file', async () => {
+    const { satisfies } = createRequire(import.meta.url)('semver') as {
+      satisfies: (version: string, range: string) => boolean
+    }
+    const { packages } = JSON.parse(await read('package-lock.json')) as {
+      packages: Record<string, { optional?: boolean; engines?: { node?: string } }>
+    }
+    // Optional ones are for other systems, or left out.
+    const ranges = Object.entries(packages)
+      .filter(([, { optional }]) => !optional)
+      .map(([name, { engines }]) => [name, engines?.node ?? '*'] as const)
+    for (const version of await stated())
+      expect(ranges.filter(([, range]) => !satisfies(`${version}.0`, range))).toEqual([])
+    // Else any version would do.
+    expect(ranges.filter(([, range]) => !satisfies('20.9.0', range))).not.toEqual([])
+  })
+
+  it('is what the tests want and the service does not', async () => {
+    const [older, newer] = await stated()
+    for (const node of ['20.9.0', '20.18.3', '21.7.0', '22.11.0']) {
+      await expect(under(node, 'pretest')).rejects.toMatchObject({
+        stderr: `Expected Node ${older}, or ${newer} or newer, for npm test but received ${node}\n`,
+      })
+      expect(await under(node, 'prestart')).toBe('')
+    }
+    for (const node of [`${older}.0`, `${newer}.0`, '24.1.0']) expect(await under(node, 'pretest')).toBe('')
+  })
 })

@@ -1,12 +1,12 @@
 /** Compiles the sources to dist, with the data files that lie beside them and the web page. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises'
+import { chmod, cp, mkdtemp, readdir, rename, rm, utimes } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
-const CACHE = path.join(ROOT, 'node_modules/.cache')
+const DIST = path.join(ROOT, 'dist')
 const DATA = ['.json', '.json.gz', '.txt', '.proto', '.html', '.css', '.svg']
 
 /**
@@ -59,9 +59,10 @@ async function copyReference(output) {
     await cp(path.join(ROOT, 'node_modules/swagger-ui-dist', name), path.join(output, 'server/docs', name))
 }
 
-// Built aside and moved in whole: a build that fails or is stopped leaves no half of a dist behind.
-await mkdir(CACHE, { recursive: true })
-const output = await mkdtemp(path.join(CACHE, 'showtell-build-'))
+// Built aside and moved in whole: a build that fails or is stopped leaves no half of a dist behind. Beside dist, since
+// node_modules may lie on another disk, from which nothing can be renamed.
+const output = await mkdtemp(`${DIST}.part-`)
+const old = output.replace('.part-', '.old-')
 const begin = new Date()
 try {
   if (compile(output)) {
@@ -72,11 +73,11 @@ try {
     await chmod(output, 0o777 & ~process.umask())
     // The time of dist says which sources it holds: a source saved meanwhile counts as newer.
     await utimes(output, begin, begin)
-    await rm(path.join(ROOT, 'dist'), { recursive: true, force: true })
-    await rename(output, path.join(ROOT, 'dist'))
+    if (existsSync(DIST)) await rename(DIST, old)
+    await rename(output, DIST)
   } else {
     process.exitCode = 1
   }
 } finally {
-  await rm(output, { recursive: true, force: true })
+  for (const folder of [output, old]) await rm(folder, { recursive: true, force: true })
 }

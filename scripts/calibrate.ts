@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
-import { checkApart, placeIn } from '../data/photo-files.js'
-import { readTrainingSet, type TrainingSet } from '../data/splits.js'
+import { checkApart } from '../data/photo-files.js'
+import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type ConfidenceExample, confidenceOf, fitConfidence, isRight } from '../decoder/confidence.js'
-import type { Captioner } from '../decoder/types.js'
 import { expected } from '../errors.js'
 import { scoreConfidence } from '../metrics/calibration.js'
+import { percent } from '../metrics/report-rows.js'
 import { PhotoFolders } from './fine-tuning-options.js'
+import { captionsIn } from './folder-captions.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
-import { progressBar } from './progress.js'
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
 export function register(program: Command): void {
@@ -42,8 +42,12 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   const captioner = await loadCaptioner(options.bundle)
   const examples: ConfidenceExample[] = []
   try {
-    for (const set of sets)
-      examples.push(...(await examplesOf(captioner, set, folders.folderOf(set.style), signal)))
+    for (const { style, validation } of sets) {
+      const folder = folders.folderOf(style)
+      const said = await captionsIn(folder, validation, captioner, { style }, style, leftOut, signal)
+      for (const { photo, caption } of said)
+        examples.push({ ...caption, references: photo.captions.map((reference) => tokenize(reference)) })
+    }
   } finally {
     await captioner.close()
   }
@@ -59,42 +63,7 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   )
   const calibration =
     `probability that every object named stands in some reference; ${examples.length} validation photos, ` +
-    `${(100 * right).toFixed(1)} % of captions right; each half by the fit of the other: expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
+    `${percent(right)} of captions right; each half by the fit of the other: expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
   await rewriteConfidence(options.bundle, { ...fitConfidence(examples), calibration })
   process.stdout.write(`${calibration}\n`)
-}
-
-const BATCH = 16
-
-/** The captioner's captions of the validation photos of a set, and what people said of them. */
-async function examplesOf(
-  captioner: Captioner,
-  { style, validation }: TrainingSet,
-  folder: string,
-  signal: AbortSignal,
-): Promise<ConfidenceExample[]> {
-  const examples: ConfidenceExample[] = []
-  const bar = progressBar(style, validation.length)
-  try {
-    for (let from = 0; from < validation.length; from += BATCH) {
-      signal.throwIfAborted()
-      const batch = validation.slice(from, from + BATCH)
-      const photos = await captioner.caption(
-        batch.map(({ file }) => placeIn(folder, file)),
-        { style },
-      )
-      for (const [i, photo] of photos.entries()) {
-        if (photo instanceof Error) {
-          leftOut(photo)
-          continue
-        }
-        const references = batch[i]!.captions.map((caption) => tokenize(caption))
-        examples.push({ ...photo.captions[0]!, references })
-      }
-      bar.update(Math.min(from + BATCH, validation.length))
-    }
-    return examples
-  } finally {
-    bar.stop()
-  }
 }

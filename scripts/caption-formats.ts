@@ -6,11 +6,17 @@ import { expected } from '../errors.js'
 export const FORMATS = Object.freeze({ jsonl: jsonLines, csv: commaSeparated, coco: cocoResults })
 export type CaptionFormat = keyof typeof FORMATS
 
-/** COCO results: what the COCO evaluation and `showtell evaluate` read. Photos without a caption are not in it. */
+/**
+ * COCO results: what the COCO evaluation and `showtell evaluate` read. Photos without a caption are not in it. A name
+ * without its ending may be the id of another photo (`10` of `10.jpg`), so the file stands beside it.
+ */
 function cocoResults(lines: readonly CaptionLine[]): string {
-  const results = lines.flatMap(({ file, caption }) =>
-    caption === undefined ? [] : [{ image_id: imageIdOf(file), caption }],
-  )
+  const results = lines.flatMap(({ file, caption }) => {
+    const image_id = imageIdOf(file)
+    return caption === undefined
+      ? []
+      : [{ image_id, ...(typeof image_id === 'string' ? { file } : {}), caption }]
+  })
   return `${JSON.stringify(results)}\n`
 }
 
@@ -22,17 +28,17 @@ export function imageIdOf(file: string): number | string {
 }
 
 /**
- * @param nameOf what would be the same of two photos: the id in COCO results, the name of a picture.
+ * @param nameOf what would be the same of two photos: the id in COCO results, the name of a picture or of features.
  * @throws ShowtellError INVALID_ARGUMENT naming two photos of which it is.
  */
 export function checkNames(
   files: readonly string[],
-  nameOf: (file: string) => number | string,
+  nameOf: (file: string, index: number) => number | string,
   option: string,
 ): void {
   const seen = new Map<number | string, string>()
-  for (const file of files) {
-    const name = nameOf(file)
+  for (const [index, file] of files.entries()) {
+    const name = nameOf(file, index)
     const other = seen.get(name)
     if (other !== undefined) throw expected('photos with different names', option, [other, file])
     seen.set(name, file)

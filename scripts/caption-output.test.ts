@@ -1,6 +1,17 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import {
+  appendFile,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -52,7 +63,7 @@ const FINISHED = {
     '{"file":"1.jpg","caption":"A cat.","confidence":0.5,"logProb":-1.2346,"others":["A dog."]}\n' +
     '{"file":"3.jpg","caption":"A bird.","confidence":0.5,"logProb":-1.2346}\n{"file":"2.jpg","error":"damaged"}\n',
   csv: 'file,caption,confidence,error\r\n"1.jpg","A cat.","0.5",""\r\n"2.jpg","","","damaged"\r\n"3.jpg","A bird.","0.5",""\r\n',
-  coco: '[{"image_id":"1","caption":"A cat."},{"image_id":"3","caption":"A bird."}]\n',
+  coco: '[{"image_id":"1","file":"1.jpg","caption":"A cat."},{"image_id":"3","file":"3.jpg","caption":"A bird."}]\n',
 }
 
 describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => {
@@ -82,6 +93,36 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     const again = await opened(format)
     expect([...again.done]).toEqual(['1.jpg', '2.jpg'])
     await again.close()
+  })
+
+  it('keeps what it has of other photos, those that failed too', async () => {
+    await halfDone(format)
+    const output = await opened(format)
+    await output.write('3.jpg', photo('A bird.'))
+    await output.finish(['3.jpg'])
+    await output.close()
+    const text = await readFile(path, 'utf8')
+    const found = ['A bird.', 'A cat.', 'damaged'].filter((said) => text.includes(said))
+    expect(found).toEqual(['A bird.', 'A cat.', ...(format === 'coco' ? [] : ['damaged'])])
+    const again = await opened(format)
+    expect([...again.done]).toEqual(['1.jpg', '3.jpg'])
+    await again.finish([])
+    await again.close()
+    if (format !== 'coco') expect(await readFile(path, 'utf8')).toContain('damaged')
+  })
+
+  it('knows a photo by its tidied name, and when it was written, which looking does not change', async () => {
+    const first = await opened(format)
+    await first.write('./photos//1.jpg', photo('A cat.'))
+    await first.close()
+    const gathered = format === 'jsonl' ? path : `${path}.lines`
+    await utimes(gathered, 100, 100)
+    for (let look = 0; look < 2; look++) {
+      const output = await opened(format)
+      expect([...output.done]).toEqual([join('photos', '1.jpg')])
+      expect(output.writtenAt).toBe(100_000)
+      await output.close()
+    }
   })
 
   it('has one writer at a time; the lock of one that was killed is no hindrance', async () => {
@@ -124,6 +165,15 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await output.close()
     await (await opened(format, { count: 2 })).close()
   })
+})
+
+it('is written where a link points to, also when it is begun anew', async () => {
+  await symlink('elsewhere', path)
+  const output = await opened('jsonl', RUN, true)
+  await output.write('1.jpg', photo('A cat.'))
+  await output.close()
+  await (await opened('jsonl', RUN, true)).close()
+  expect([await readlink(path), await readFile(join(folder, 'elsewhere'), 'utf8')]).toEqual(['elsewhere', ''])
 })
 
 it.each([

@@ -1,5 +1,6 @@
 import { existsSync, fstatSync } from 'node:fs'
-import { open, readFile, rm, stat, truncate } from 'node:fs/promises'
+import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises'
+import { normalize } from 'node:path'
 import { z } from 'zod'
 import { type CaptionLine, captionLine } from '../data/caption-lines.js'
 import { lockForWriting } from '../data/lock.js'
@@ -13,10 +14,12 @@ import { makePlace, writeWhole } from './whole-file.js'
 export interface Output {
   /** The photos that a run before has captioned. */
   readonly done: ReadonlySet<string>
+  /** When a run before last wrote to it, in milliseconds. */
+  readonly writtenAt?: number | undefined
   /** Whether the same command can go on with it. */
   readonly isKept: boolean
   write(file: string, result: CaptionedPhoto | Error): Promise<void>
-  /** Called once all of `files` are done. */
+  /** Called once all of `files` are done. What other photos had before stays, after theirs. */
   finish(files: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -94,24 +97,31 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
   // The other formats are whole or nothing: their lines are gathered beside them first, and stay there for photos that
   // come later.
   const gathered = format === 'jsonl' ? path : `${path}.lines`
-  if (overwrite) await rm(gathered, { force: true })
+  if (overwrite) await writeFile(gathered, '')
   else await checkSame(path, gathered, run)
   await writeWhole(recordOf(path), `${JSON.stringify(run, null, 2)}\n`)
-  const lines = await linesOf(gathered)
+  const writtenAt = (await stat(gathered).catch(() => undefined))?.mtimeMs
+  const { done, failed } = await linesOf(gathered)
+  const lines = new Map([...failed, ...done])
   const out = await open(gathered, 'a')
   return {
-    done: new Set(lines.keys()),
+    done: new Set(done.keys()),
+    writtenAt,
     isKept: true,
     async write(file, result) {
       const line = lineOf(file, result)
       await out.appendFile(FORMATS.jsonl([line]))
       lines.set(file, line)
+      failed.delete(file)
     },
     async finish(files) {
       if (gathered === path) return
-      await writeWhole(path, FORMATS[format](files.map((file) => lines.get(file)!)))
+      const mine = new Set(files)
+      const others = [...lines].flatMap(([file, line]) => (mine.has(file) ? [] : [line]))
+      await writeWhole(path, FORMATS[format]([...files.map((file) => lines.get(file)!), ...others]))
     },
-    close: () => out.close(),
+    // Those that failed before were taken out to be tried again, which this run may not have come to.
+    close: () => out.appendFile(FORMATS.jsonl([...failed.values()])).finally(() => out.close()),
   }
 }
 
@@ -146,24 +156,28 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<void
   if (other.length > 0) refuse(`what ${path} was begun with (${told(before)})`, told(now))
 }
 
+type Lines = Map<string, CaptionLine>
+
 /**
- * The lines of photos that are done, by file. Those of photos that failed are taken out of the file, and a last line that
- * a killed process left half written is cut off.
+ * The lines of photos that are done, by file, and of those that failed. The latter are taken out of the file, and a last
+ * line that a killed process left half written is cut off.
  */
-async function linesOf(path: string): Promise<Map<string, CaptionLine>> {
-  if (!existsSync(path)) return new Map()
+async function linesOf(path: string): Promise<{ done: Lines; failed: Lines }> {
+  if (!existsSync(path)) return { done: new Map(), failed: new Map() }
   const text = await readFile(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   const texts = whole.split('\n').slice(0, -1)
-  const done = texts.flatMap((text, i): [string, CaptionLine][] => {
+  const all = texts.map((text, i): [string, CaptionLine] => {
     try {
       const line = JSON.parse(text) as CaptionLine
-      return line.error === undefined ? [[String(line.file), line]] : []
+      return [normalize(String(line.file)), line]
     } catch {
       throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
     }
   })
-  if (done.length < texts.length) await writeWhole(path, FORMATS.jsonl(done.map(([, line]) => line)))
-  else await truncate(path, Buffer.byteLength(whole))
-  return new Map(done)
+  const done = all.filter(([, { error }]) => error === undefined)
+  const failed = all.filter(([, { error }]) => error !== undefined)
+  if (failed.length > 0) await writeWhole(path, FORMATS.jsonl(done.map(([, line]) => line)))
+  else if (whole !== text) await truncate(path, Buffer.byteLength(whole))
+  return { done: new Map(done), failed: new Map(failed) }
 }

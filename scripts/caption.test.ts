@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -64,6 +64,35 @@ it(
       expect((await promisify(execFile)('bash', args, { cwd: ROOT })).stdout).toBe(lines)
     }
     for (const beside of ['run.json', 'lock']) expect(existsSync(`/dev/stdout.${beside}`)).toBe(false)
+  },
+  TIMEOUT,
+)
+
+it(
+  'passes over nothing in silence: a place without a photo, a photo that was replaced, two photos of one id',
+  async () => {
+    await drawPhotos(at('album/2019'), 2)
+    await symlink('gone', at('album/broken.jpg'))
+    const command = (folder: string) => [
+      'caption',
+      folder,
+      ...caption().slice(2),
+      '--output',
+      at('album.json'),
+    ]
+    const coco = (folder: string) => [...command(folder), '--format', 'coco']
+    const broken = `skipped ${at('album/broken.jpg')}: ENOENT`
+    const said = await run(coco(at('album')), [1])
+    expect(said).toContain(broken)
+    expect(said).not.toContain('newer')
+    await utimes(at('album/2019/2.jpg'), 2e9, 2e9)
+    expect(await run(coco(`${at('.')}/album/`), [1])).toContain(
+      `1 of 2 photos are newer than ${at('album.json')}; --overwrite captions them anew`,
+    )
+    expect(JSON.parse(await readFile(at('album.json'), 'utf8'))).toHaveLength(2)
+    expect(await run(coco(at('photos')), [1])).toContain(
+      `Expected photos with different names for --format coco but received ["${at('album/2019/1.jpg')}", "${at('photos/1.jpg')}"]`,
+    )
   },
   TIMEOUT,
 )

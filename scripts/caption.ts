@@ -1,15 +1,15 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { glob } from 'tinyglobby'
-import { PHOTO_ENDINGS } from '../data/photo-files.js'
+import { newerThan } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
-import { type CaptionEngine, ENGINES } from '../decoder/engines.js'
-import { type CaptionRequest, captionOptionsSchema, checkStyle } from '../decoder/options.js'
+import { type CaptionRequest, captionOptionsSchema, checkCalibrated, checkStyle } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
+import { ENGINES, type Engine } from '../engine/backends.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import { drawAttention, pictureOf } from './caption-attention.js'
 import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
+import { photosOf } from './caption-inputs.js'
 import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
 import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .addOption(bundleOption())
     .option(
       '--output <file>',
-      'file to write; the same command goes on with one that was interrupted, any other is refused',
+      'file to write; the same command goes on with one that was interrupted, other photos join those that are there, another captioner or option is refused',
     )
     .addOption(new Option('--format <name>', 'of the file; jsonl when absent').choices(Object.keys(FORMATS)))
     .option(
@@ -52,7 +52,7 @@ interface Options {
   attention?: string
   replaceAltTexts?: boolean
   overwrite?: boolean
-  engine: CaptionEngine
+  engine: Engine
   threads?: number
   [option: string]: unknown
 }
@@ -65,7 +65,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   if (all.count > 1 && options.format !== undefined && options.format !== 'jsonl')
     throw expected('--count 1, or --format jsonl', `--format ${options.format}`, all.count)
   if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
-  const files = await photosOf(inputs)
+  const files = await photosOf(inputs, (path, problem) => complain(`skipped ${path}: ${messageOf(problem)}`))
   if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
   if (options.attention !== undefined) {
     checkNames(files, pictureOf, '--attention')
@@ -78,9 +78,12 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
-    const { name, version, attention, styles } = captioner.model
+    const { name, version, attention, styles, calibrated } = captioner.model
+    if (!calibrated)
+      process.stderr.write(`confidence: 0.5 of every caption, since ${name} is not calibrated\n`)
     // Before --overwrite empties the output.
     checkStyle(styles, all.style, '--style')
+    checkCalibrated(calibrated, all.minConfidence, '--min-confidence')
     if (options.attention !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
     const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options
@@ -88,6 +91,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
+      if (format === 'coco') checkNames([...new Set([...output.done, ...files])], imageIdOf, '--format coco')
       await captionTo(output, captioner, files, request, options, signal)
     } finally {
       await output.close()
@@ -106,11 +110,8 @@ async function captionTo(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const complain = (message: string): void => {
-    process.stderr.write(`${message}\n`)
-    process.exitCode = 1
-  }
   const remaining = files.filter((file) => !output.done.has(file))
+  await tellNewer(output, files, options)
   let count = files.length - remaining.length
   let undone = 0
   const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
@@ -147,6 +148,28 @@ async function captionTo(
   process.exitCode = INTERRUPTED
 }
 
+function complain(message: string): void {
+  process.stderr.write(`${message}\n`)
+  process.exitCode = 1
+}
+
+/** A photo that was replaced under its name has the caption of the one before, since names are all that is kept. */
+async function tellNewer(
+  { done, writtenAt }: Output,
+  files: readonly string[],
+  { output }: Options,
+): Promise<void> {
+  if (writtenAt === undefined) return
+  const newer = await newerThan(
+    writtenAt,
+    files.filter((file) => done.has(file)),
+  )
+  if (newer > 0)
+    process.stderr.write(
+      `${newer} of ${files.length} photos are newer than ${output}; --overwrite captions them anew\n`,
+    )
+}
+
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */
 async function writeBeside(
   file: string,
@@ -180,23 +203,4 @@ async function* captionAll(
     const { batch, results } = ahead.shift()!
     for (const [i, result] of (await results).entries()) yield [batch[i]!, result] as const
   }
-}
-
-/** Folders become the photos in them, at any depth, and globs what they match; sorted, each once. */
-async function photosOf(inputs: readonly string[]): Promise<string[]> {
-  const found = new Set<string>()
-  for (const input of inputs) {
-    const kind = await stat(input).catch(() => undefined)
-    if (kind?.isFile()) found.add(input)
-    else {
-      const matched = await (kind?.isDirectory()
-        ? glob(`**/*.{${PHOTO_ENDINGS.join()}}`, { cwd: input, caseSensitiveMatch: false }).then((names) =>
-            names.map((name) => `${input.replace(/\/$/, '')}/${name}`),
-          )
-        : glob(input.replaceAll('\\', '/')))
-      if (matched.length === 0) throw expected('at least one photo', input, 'none', 'NOT_FOUND')
-      for (const file of matched.sort()) found.add(file)
-    }
-  }
-  return [...found]
 }

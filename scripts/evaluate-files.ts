@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises'
-import { extname } from 'node:path'
 import type { CaptionedImage } from '../data/captions.js'
 import { placeIn } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
@@ -12,12 +10,8 @@ import type { Evaluation } from '../metrics/evaluation.js'
 import { extremes } from '../metrics/report.js'
 import { writeWhole } from './whole-file.js'
 
-const PICTURE_TYPES: Readonly<Record<string, string>> = {
-  '.png': 'png',
-  '.webp': 'webp',
-  '.gif': 'gif',
-  '.avif': 'avif',
-}
+/** Longer side of a picture in the report, pixels: twice what a column shows, for screens with two pixels in one. */
+const PICTURE_SIDE = 480
 
 /** What a captioner was trained on of these files, as `train` takes them. */
 export async function trainingCaptions(
@@ -81,12 +75,12 @@ export async function picturesOf(
 ): Promise<Map<string, string>> {
   const pictures = new Map<string, string>()
   if (folder === undefined) return pictures
+  const { thumbnailOf } = await import('../encoder/image.js')
   const { best, worst } = extremes(evaluation, images)
   for (const { id, file } of [...best, ...worst]) {
-    const type = PICTURE_TYPES[extname(file).toLowerCase()] ?? 'jpeg'
     try {
-      const bytes = await readFile(placeIn(folder, file))
-      pictures.set(id, `data:image/${type};base64,${bytes.toString('base64')}`)
+      const { jpeg } = await thumbnailOf(placeIn(folder, file), PICTURE_SIDE)
+      pictures.set(id, `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`)
     } catch (error) {
       warn(`no picture of ${id} in the report: ${messageOf(error)}`)
     }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { register } from './evaluate.js'
-import { drawPhotos } from './fixtures/photos.js'
+import { drawPhotos, writeNoise } from './fixtures/photos.js'
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -90,3 +90,13 @@ test('--limit means the same images whether their captions are made or read', as
   expect(await images('--candidates', await write('captions.jsonl', lines))).toEqual(['1', '2'])
   expect(await images('--bundle', at('bundle'))).toEqual(['1', '2'])
 }, 60_000)
+
+test('the report shows photos of a camera small', async () => {
+  await writeNoise(at('photos/4.png'), 3000, 2000)
+  const candidates = await write('captions.jsonl', [{ file: '4.png', caption: 'a dog' }])
+  const refs = await write('refs.jsonl', [{ file: '4.png', captions: ['a dog runs'] }])
+  await evaluate('--references', refs, '--candidates', candidates, '--html', at('report.html'))
+  const page = await readFile(at('report.html'), 'utf8')
+  expect(page.length).toBeLessThan(200_000)
+  expect(page).toContain('src="data:image/jpeg;base64,')
+})

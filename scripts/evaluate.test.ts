@@ -69,7 +69,7 @@ test('scores a result file: table, JSON, report; what is left out is named', asy
   await showtell(
     ...['evaluate', '--references', await write('refs.json', references)],
     ...['--candidates', await write('results.json', results), '--json', json, '--html', html],
-    ...['--compare', await write('other.json', results.slice(0, 2)), '--people', '--samples', '20'],
+    ...['--compare', await write('other.json', results.slice(0, 2)), '--people', '--samples', '40'],
   )
   expect(out).toMatch(/2 images.*score/)
   expect(out).toMatch(/CIDEr +\d\.\d{4}/)
@@ -150,7 +150,7 @@ test('only the images of a list are scored, in the report all of them, and nothi
   const html = join(folder, 'out.html')
   const list = await write('ids.txt', '3\n000000000001.jpg\n')
   const command = ['evaluate', '--references', refs, '--candidates', candidates, '--only-ids']
-  await showtell(...command, list, '--compare', candidates, '--json', json, '--html', html, '--samples', '9')
+  await showtell(...command, list, '--compare', candidates, '--json', json, '--html', html, '--samples', '40')
   expect(err).toBe('')
   expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toEqual(['1', '3'])
   const page = await readFile(html, 'utf8')
@@ -268,6 +268,9 @@ test('places of results are made, and what cannot be written or read shows befor
   await mkdir(join(folder, 'taken'))
   await expect(showtell(...command, '--html', join(folder, 'taken'))).rejects.toThrow(
     `Expected a file that can be written for ${join(folder, 'taken')} but received "a folder"`,
+  )
+  await expect(showtell(...command, '--compare', 'other.json', '--samples', '39')).rejects.toThrow(
+    'Expected at least 40 to compare for --samples but received 39',
   )
   await expect(showtell(...command, '--paraphrases', join(folder, 'none.gz'))).rejects.toThrow(
     `Expected paraphrases at ${join(folder, 'none.gz')}: ENOENT`,

@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
-import { checkApart, nameIn, placeIn } from '../data/photo-files.js'
+import { checkApart, nameIn } from '../data/photo-files.js'
 import { readText } from '../data/text-file.js'
 import { expected } from '../errors.js'
+import { checkSamples } from '../metrics/bootstrap.js'
 import {
   type Candidate,
   joinReferences,
@@ -28,7 +29,7 @@ import {
   saveFrequencies,
   trainingCaptions,
 } from './evaluate-files.js'
-import { progressBar } from './progress.js'
+import { captionsIn } from './folder-captions.js'
 import { positive } from './schema-options.js'
 import { makePlace, writeWhole } from './whole-file.js'
 
@@ -56,7 +57,6 @@ interface Options {
   [option: string]: unknown
 }
 
-const BATCH = 16
 /** What alone may be given with --save-document-frequencies where there is nothing to score. */
 const OF_REFERENCES = ['references', 'format', 'split', 'limit', 'onlyIds', 'saveDocumentFrequencies']
 /** What messages call the place of captions that are made here. */
@@ -84,7 +84,10 @@ export function register(program: Command): void {
     .addOption(bundleOption())
     .option('--limit <n>', 'only the first n images of the references', positive('--limit'))
     .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
-    .option('--compare <file>', 'captions of another captioner for the same images: is the difference real?')
+    .option(
+      '--compare <file>',
+      'captions of another captioner for the same images: is the difference real (p below .05)?',
+    )
     .option('--training <files...>', 'caption files trained on, as for train: how many captions are copied?')
     .option(
       '--subjects <file>',
@@ -102,7 +105,12 @@ export function register(program: Command): void {
         "METEOR's paraphrase-en.gz; without it METEOR knows no paraphrases",
       ).env('METEOR_PARAPHRASES'),
     )
-    .option('--samples <n>', 'sets drawn for the intervals', positive('--samples'), 1000)
+    .option(
+      '--samples <n>',
+      'sets drawn for the intervals; at least 40 with --compare',
+      positive('--samples'),
+      1000,
+    )
     .option('--json <file>', 'write corpus, perImage and all else')
     .option('--html <file>', 'write a report')
     .option('--reliability <file>', 'draw as SVG what the confidences of the captions are worth')
@@ -125,8 +133,8 @@ async function run(options: Options, command: Command): Promise<void> {
     ...(format === undefined ? {} : { format }),
     ...(split === undefined ? {} : { split }),
   })
-  // Before photos are captioned, which takes long: a place that cannot be written, or a file that is no good, shows now.
-  await checkPlaces(options)
+  // Before photos are captioned, which takes long: what cannot be written, read or told shows now.
+  await checkAhead(options)
   const wanted =
     onlyIds === undefined ? all : parseImageList(await readText(onlyIds, 'a list of images'), all, onlyIds)
   // The same images whether their captions are made or read.
@@ -192,8 +200,9 @@ async function run(options: Options, command: Command): Promise<void> {
   }
 }
 
-async function checkPlaces(options: Options): Promise<void> {
+async function checkAhead(options: Options): Promise<void> {
   const { json, html, reliability, extremes, saveDocumentFrequencies, paraphrases } = options
+  if (options.compare !== undefined) checkSamples(options.samples, '--samples')
   for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
     if (place !== undefined) await makePlace(place)
   if (paraphrases !== undefined) await checkParaphrases(paraphrases)
@@ -217,27 +226,18 @@ async function captionPhotos(
   // Loaded here, so that scoring a file needs no model.
   const { loadCaptioner } = await import('../decoder/captioner.js')
   const captioner = await loadCaptioner(options.bundle)
-  const bar = progressBar('caption', references.length)
-  const found: Candidate[] = []
   try {
-    for (let from = 0; from < references.length; from += BATCH) {
-      const batch = references.slice(from, from + BATCH)
-      const files = batch.map(({ file }) => placeIn(folder, file))
-      for (const [index, result] of (await captioner.caption(files, request)).entries()) {
-        const { id, file } = batch[index] ?? { id: '', file: '' }
-        if (result instanceof Error) warn(`no caption for ${file}: ${result.message}`)
-        else {
-          const { text, confidence } = result.captions[0]!
-          found.push({ image: id, caption: text, confidence })
-        }
-      }
-      bar.update(Math.min(references.length, from + BATCH))
-    }
+    const found = await captionsIn(folder, references, captioner, request, 'caption', (problem, { file }) =>
+      warn(`no caption for ${file}: ${problem.message}`),
+    )
+    return found.map(({ photo: { id }, caption: { text, confidence } }) => ({
+      image: id,
+      caption: text,
+      confidence,
+    }))
   } finally {
-    bar.stop()
     await captioner.close()
   }
-  return found
 }
 
 /** What scoring would stumble over once the photos are captioned. Those that cannot be read are not scored. */

@@ -115,6 +115,13 @@ describe('photos of one’s own', () => {
     await expect(
       showtell('prepare', at('photos'), '--bundle', base(), '--weights', 'a', '--out', at('mine')),
     ).rejects.toThrow('cannot be used with')
+    const theirs = FeatureStore.open(at('features'))
+    const weights = '0'.repeat(64)
+    FeatureStore.create(at('strange'), { ...theirs.header, weights }).close()
+    theirs.close()
+    await expect(train('other', 'mine', '--features', at('strange'), '--from', base())).rejects.toThrow(
+      `Expected sha256 ${weights} of the feature store for ${base()}, which showtell prepare --bundle takes,`,
+    )
   })
 })
 

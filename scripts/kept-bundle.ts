@@ -1,24 +1,47 @@
+import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
-import { type BundleContent, readBundle } from '../decoder/bundle.js'
+import { type Bundle, type BundleContent, readBundle, rewriteBundle, writeBundle } from '../decoder/bundle.js'
 import { toFloat16 } from '../engine/safetensors.js'
 
-/** Whether a bundle is what the content would make, but for what calibrate and card have put into it since. */
-export async function isBundleOf(content: BundleContent, path: string): Promise<boolean> {
+/**
+ * Writes a bundle, and says so. What calibrate and card have put into one of the same weights, words and shape stays
+ * there: only what else is said of it is written anew.
+ * @param whose what it is made of, for people
+ */
+export async function writeKept(path: string, content: BundleContent, whose: string): Promise<void> {
+  // A name alone could mean one that ships.
+  const place = resolve(path)
   // One that is not there or is damaged is to be written.
-  const bundle = await readBundle(path).catch(() => undefined)
-  if (bundle === undefined) return false
-  const { version: _, files: __, confidence: ___, scores: ____, ...config } = bundle.config
-  const { weights } = bundle
+  const there = await readBundle(place).catch(() => undefined)
+  if (there === undefined || !isModelOf(content, there)) await writeBundle(place, content)
+  else {
+    const { version: _, files: __, confidence: ___, scores: ____, ...stated } = there.config
+    if (isDeepStrictEqual(stated, plain(content.config))) {
+      process.stderr.write(`${path} is of ${whose} and stays as it is\n`)
+      return
+    }
+    await rewriteBundle(place, { terms: undefined, ...content.config })
+  }
+  process.stderr.write(`wrote ${path}\n`)
+}
+
+function isModelOf({ config, ...content }: BundleContent, { weights, ...bundle }: Bundle): boolean {
   const valuesOf = (name: string): Float32Array | undefined =>
     name.startsWith('decoder.')
       ? content.decoderWeights[name.slice('decoder.'.length)]
       : content.encoderWeights[name.slice('encoder.'.length)]?.data
   return (
-    isDeepStrictEqual(config, JSON.parse(JSON.stringify(content.config))) &&
+    bundle.config.encoder.name === config.encoder.name &&
+    isDeepStrictEqual(bundle.config.decoder, plain(config.decoder)) &&
     isDeepStrictEqual(bundle.vocabulary.toJSON(), content.vocabulary.toJSON()) &&
     [...weights.entries.keys()].every((name) => {
       const values = valuesOf(name)
       return values !== undefined && Buffer.from(toFloat16(values).buffer).equals(weights.raw(name))
     })
   )
+}
+
+/** As it comes out of a file. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
 }

@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
@@ -39,10 +39,26 @@ it('interrupted, says so and stops at once; the same command goes on', async () 
   store.close()
 })
 
-it('ends when a photo cannot be kept', async () => {
-  await drawPhotos(at('strange'), 1)
-  await copyFile(at('strange/1.jpg'), at('strange/two\nlines.jpg'))
-  expect(await run(prepare('strange-features', ['strange']), [1])).toContain('Expected a new key of one line')
+it('goes on past photos that cannot be kept, at any depth, and says so', async () => {
+  await drawPhotos(at('strange/2019'), 3)
+  await rename(at('strange/2019/1.jpg'), at('strange/two\nlines.jpg'))
+  await rename(at('strange/2019/3.jpg'), at('strange/3.jpg'))
+  await writeFile(at('strange/torn.jpg'), 'no photo')
+  await symlink('gone', at('strange/2019/gone.jpg'))
+  const command = prepare('strange-features', ['strange'])
+  const said = await run(command, [1])
+  for (const name of ['two\nlines.jpg', 'torn.jpg', '2019/gone.jpg'])
+    expect(said).toContain(`skipped ${at(`strange/${name}`)}: `)
+  expect(said).not.toContain('newer')
+  const store = FeatureStore.open(at('strange-features'))
+  expect(store.keysInOrder).toEqual(['2019/2.jpg', '3.jpg'])
+  store.close()
+  await utimes(at('strange/2019/2.jpg'), 2e9, 2e9)
+  // Told again as long as nothing is added.
+  for (let again = 0; again < 2; again++)
+    expect(await run(command, [1])).toContain(
+      `1 of 4 photos are newer than ${at('strange-features')}; another --out takes them anew\n`,
+    )
 })
 
 it('refuses folders that have a photo of one name, before anything is made', async () => {

@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
-import { isPhotoName } from '../data/photo-files.js'
+import { newerThan } from '../data/photo-files.js'
+import { photosIn } from '../data/photo-walk.js'
 import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
@@ -12,7 +12,7 @@ import { type FeatureExtractor, openExtractor } from '../encoder/extractor.js'
 import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
-import { expected } from '../errors.js'
+import { expected, messageOf } from '../errors.js'
 import { checkNames } from './caption-formats.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
@@ -32,7 +32,7 @@ export function register(program: Command): void {
   const command = program
     .command('prepare')
     .description('compute the features of folders of photos once, for training; resumable')
-    .argument('<folders...>', 'folders of photos')
+    .argument('<folders...>', 'folders of photos, at any depth')
     .requiredOption('--out <folder>', 'feature store to make or go on with')
     .option('--encoder <name>', `one of ${Object.keys(ENCODERS).join(', ')}`, 'efficientnet-lite2')
     .option(
@@ -51,25 +51,33 @@ export function register(program: Command): void {
 }
 
 async function prepare(paths: string[], options: Options): Promise<void> {
-  const folders = await Promise.all(paths.map(async (folder) => ({ folder, files: await photosIn(folder) })))
-  // The store knows a photo by its name alone.
-  checkNames(
-    folders.flatMap(({ folder, files }) => files.map((file) => join(folder, file))),
-    basename,
-    'one feature store',
-  )
+  const folders = await Promise.all(paths.map(async (folder) => ({ folder, files: await photosOf(folder) })))
+  // The store knows a photo by its name in its folder alone.
+  const names = folders.flatMap(({ files }) => files)
+  const photos = folders.flatMap(({ folder, files }) => files.map((file) => join(folder, file)))
+  checkNames(photos, (_, i) => names[i]!, 'one feature store')
   const { encoder, sums, extractor } = await openEncoder(options)
   const first = folders[0]!
-  const begun = headerOf(options.out)
+  const begun = begunAt(options.out)
   const store = FeatureStore.create(options.out, {
     encoder: encoder.name,
-    weights: sums.find((sum) => sum === begun?.weights) ?? sums[0]!,
+    weights: sums.find((sum) => sum === begun?.header.weights) ?? sums[0]!,
     regions: regionsOf(encoder),
     channels: encoder.channels,
-    range: begun?.range ?? (await featureRange(encoder, extractor, first.folder, first.files)),
+    range: begun?.header.range ?? (await featureRange(encoder, extractor, first.folder, first.files)),
   })
   const signal = interruptible()
   try {
+    if (begun !== undefined) {
+      const newer = await newerThan(
+        begun.writtenAt,
+        photos.filter((_, i) => store.has(names[i]!)),
+      )
+      if (newer > 0)
+        process.stderr.write(
+          `${newer} of ${photos.length} photos are newer than ${options.out}; another --out takes them anew\n`,
+        )
+    }
     for (const { folder, files } of folders) {
       let bar: ReturnType<typeof progressBar> | undefined
       const onProgress = ({ done, total }: Preparation): void => {
@@ -86,7 +94,7 @@ async function prepare(paths: string[], options: Options): Promise<void> {
         signal,
         options.views,
       ).finally(() => bar?.stop())
-      for (const { file, reason } of skipped) process.stderr.write(`skipped ${file}: ${reason}\n`)
+      for (const { file, reason } of skipped) tellSkipped(join(folder, file), reason)
       if (signal.aborted) return tellStopped(`in ${folder} after ${done} of ${total}`)
     }
   } finally {
@@ -131,16 +139,25 @@ const tellFallback = (reason: string): void => {
   process.stderr.write(`engine: TensorFlow.js, slower, because: ${reason}\n`)
 }
 
-async function photosIn(folder: string): Promise<string[]> {
-  const files = (await readdir(folder)).filter(isPhotoName).sort()
+const tellSkipped = (path: string, problem: unknown): void => {
+  process.stderr.write(`skipped ${path}: ${messageOf(problem)}\n`)
+  process.exitCode = 1
+}
+
+async function photosOf(folder: string): Promise<string[]> {
+  const files = await photosIn(folder, tellSkipped)
   if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
   return files
 }
 
-/** A store that was begun goes on with its range, whichever photos the folders have gained since, and with its sum. */
-function headerOf(path: string): FeatureStoreHeader | undefined {
-  if (!existsSync(join(path, 'keys.txt'))) return undefined
+/**
+ * A store that was begun goes on with its range, whichever photos the folders have gained since, and with its sum.
+ * @returns also when it was last written to, in milliseconds.
+ */
+function begunAt(path: string): { header: FeatureStoreHeader; writtenAt: number } | undefined {
+  const keys = join(path, 'keys.txt')
+  if (!existsSync(keys)) return undefined
   const store = FeatureStore.open(path)
   store.close()
-  return store.header
+  return { header: store.header, writtenAt: statSync(keys).mtimeMs }
 }

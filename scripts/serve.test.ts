@@ -1,12 +1,16 @@
 import { Command } from 'commander'
-import { expect, it, vi } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { register } from './serve.js'
 
-/** Settings that a service was started with. */
+/** Settings that a service was started with, and variables that are none. */
 const served = vi.hoisted((): object[] => [])
+const unknown = vi.hoisted((): string[] => [])
 vi.mock('../server/main.js', async (importOriginal) => ({
   ...(await importOriginal<object>()),
-  serve: async (config: object) => void served.push(config),
+  serve: async (config: object, variables: string[]) => {
+    served.push(config)
+    unknown.push(...variables)
+  },
 }))
 
 it('takes a list from one flag or several, of any other flag the last, and says which is a list', async () => {
@@ -28,4 +32,18 @@ it('takes a list from one flag or several, of any other flag the last, and says 
   expect(options.filter(({ description }) => description.includes('commas')).map(({ long }) => long)).toEqual(
     ['--api-keys', '--cors-origins', '--trust-proxy'],
   )
+})
+
+it('names variables that look like settings and are none, but not those of the tests', async () => {
+  onTestFinished(() => void vi.unstubAllEnvs())
+  vi.stubEnv('SHOWTELL_API_KEYS', 'the-key-of-somebody')
+  vi.stubEnv('SHOWTELL_API_KEY', 'the-key-of-another')
+  vi.stubEnv('SHOWTELL_SHARED', '/shared')
+  vi.stubEnv('SHOWTELL_PYTHON', 'python3')
+  const program = new Command()
+  register(program)
+  unknown.length = 0
+  await program.parseAsync(['serve'], { from: 'user' })
+  expect(unknown).toEqual(['SHOWTELL_API_KEY'])
+  expect(served.at(-1)).toMatchObject({ apiKeys: ['the-key-of-somebody'] })
 })

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { readConfig, serve, settings } from '../server/main.js'
+import { readConfig, serve, settings, unknownVariables } from '../server/main.js'
 
 /** `showtell serve`: captions over HTTP, with a web page. */
 export function register(program: Command): void {
@@ -13,5 +13,7 @@ export function register(program: Command): void {
       option.argParser((value, before?: string) => (before === undefined ? value : `${before},${value}`))
     command.addOption(option)
   }
-  command.action((flags: Record<string, string | true>) => serve(readConfig(flags, process.env)))
+  command.action((flags: Record<string, string | true>) =>
+    serve(readConfig(flags, process.env), unknownVariables(process.env)),
+  )
 }

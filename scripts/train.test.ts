@@ -73,7 +73,7 @@ it('does not go on with other captions, nor with another bundle to begin with', 
   expect(await run(train('begun', '--epochs', '1'))).toContain('going on at step 12')
 })
 
-it('run again, keeps a bundle of that training with what was put into it, and writes one of other options', async () => {
+it('run again, keeps what was put into a bundle of that training, and says of it what is said now', async () => {
   const path = at('whole/bundle')
   const confidence = { weights: [0, 1, 2, 3], objects: { dog: 1 }, calibration: 'by the test' } as const
   await rewriteConfidence(path, confidence)
@@ -82,9 +82,11 @@ it('run again, keeps a bundle of that training with what was put into it, and wr
     `${path} is of this training and stays as it is\n`,
   )
   expect(await readFile(join(path, 'config.json'), 'utf8')).toBe(before)
-  expect(await run(train('whole', '--epochs', '1', '--name', 'other'))).toContain(`wrote ${path}\n`)
-  expect((await readBundle(path)).config.name).toBe('other')
+  const other = ['--name', 'other', '--terms', 'mine']
+  expect(await run(train('whole', '--epochs', '1', ...other))).toContain(`wrote ${path}\n`)
+  expect((await readBundle(path)).config).toMatchObject({ name: 'other', terms: 'mine', confidence })
   expect(await run(train('whole', '--epochs', '1'))).toContain(`wrote ${path}\n`)
+  expect(await readFile(join(path, 'config.json'), 'utf8')).toBe(before)
 })
 
 it('goes on though the bundle that it began with has been calibrated since', async () => {

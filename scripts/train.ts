@@ -4,14 +4,7 @@ import { FeatureStore } from '../data/feature-store.js'
 import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { adaptedVocabulary, adaptedWeights } from '../decoder/adaptation.js'
-import {
-  type Bundle,
-  type BundleContent,
-  readBundle,
-  statedSchema,
-  weightsOf,
-  writeBundle,
-} from '../decoder/bundle.js'
+import { type Bundle, type BundleContent, readBundle, statedSchema, weightsOf } from '../decoder/bundle.js'
 import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { checkStyle, LONGEST_STYLE } from '../decoder/options.js'
@@ -31,7 +24,7 @@ import {
   PhotoFolders,
 } from './fine-tuning-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
-import { isBundleOf } from './kept-bundle.js'
+import { writeKept } from './kept-bundle.js'
 import { TrainingLog } from './train-log.js'
 import {
   addTrainingOptions,
@@ -181,7 +174,6 @@ async function learnIn(
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.wordCount} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
-  const done = training.step === training.totalSteps
   const log = new TrainingLog(options.out)
   await log.rewind(training.step)
   try {
@@ -190,7 +182,6 @@ async function learnIn(
     log.stop()
   }
   if (signal.aborted) return tellStopped(`at step ${training.step} of ${training.totalSteps}`)
-  const path = join(options.out, 'bundle')
   const best = await training.best()
   const content: BundleContent = {
     config: {
@@ -211,13 +202,7 @@ async function learnIn(
     ...source.content(best.weights),
     decoderWeights: best.weights,
   }
-  // What calibrate and card have put into it since would be lost.
-  if (done && (await isBundleOf(content, path)))
-    process.stderr.write(`${path} is of this training and stays as it is\n`)
-  else {
-    await writeBundle(path, content)
-    process.stderr.write(`wrote ${path}\n`)
-  }
+  await writeKept(join(options.out, 'bundle'), content, 'this training')
 }
 
 /** Photos to train on, their features, and the encoder behind them as it goes into the bundle. */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { StoredFeatures } from '../decoder/photo-features.js'
@@ -31,10 +31,8 @@ async function newStore(keys: readonly string[]): Promise<FeatureStore> {
 
 it('gives words that a vocabulary can hold, whatever white space their tokens have', async () => {
   const said = [['a cake with 1 1/2 candles'], ['call 555 123 4567'], ['a <unk> on a <br  />']]
-  const data = await captions(
-    'spaces.jsonl',
-    said.map((one, i) => ({ file: `${i + 1}.jpg`, captions: one })),
-  )
+  const lines = said.map((one, i) => ({ file: `${i + 1}.jpg`, captions: one }))
+  const data = await captions('spaces.jsonl', [...lines, { file: '4.jpg', caption: 'a dog', split: 'val' }])
   const { train } = await readSets([data], { path: 'photos', keyOf: (file) => file })
   const words = train.map((example) => example.captions[0]!)
   expect(words).toEqual([
@@ -45,6 +43,41 @@ it('gives words that a vocabulary can hold, whatever white space their tokens ha
   const vocabulary = Vocabulary.build(words, { minimumCount: 1, styles: ['plain'] })
   expect(vocabulary.decode(vocabulary.encode(words[2]!))).toEqual(words[2])
   expect(vocabulary.size - vocabulary.firstWord).toBe(new Set(words.flat()).size - 1)
+})
+
+it('leaves out a photo of whose captions no word is left, and tells of no other reason', async () => {
+  const data = await captions('wordless.jsonl', [
+    { file: '1.jpg', captions: ['a dog'], split: 'train' },
+    { file: '2.jpg', captions: ['&nbsp;'], split: 'train' },
+    { file: '3.jpg', captions: ['a cat', 'Ⅷ'], split: 'val' },
+    { file: '4.jpg', captions: ['&nbsp;'], split: 'val' },
+  ])
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  const { train, validation } = await readSets([data], { path: 'photos', keyOf: (file) => file })
+  expect(train).toEqual([{ key: '1.jpg', style: 'plain', captions: [['a', 'dog']] }])
+  expect(validation).toEqual([{ key: '3.jpg', style: 'plain', captions: [['a', 'cat']] }])
+  expect(said.mock.calls.map(([text]) => text)).toEqual(
+    [2, 4].map(
+      (id) => `left out: Expected a caption with words for ${id}.jpg of plain but received ["&nbsp;"]\n`,
+    ),
+  )
+  said.mockRestore()
+})
+
+it('says what to do where no photo is to validate with, or none to train on', async () => {
+  const lines = ['a.jpg', 'b.jpg', 'c.jpg'].map((file) => ({ file, caption: 'a dog' }))
+  const photos = { path: 'photos', keyOf: (file: string) => file }
+  const few = await captions('few.jsonl', lines)
+  await expect(readSets([few], photos)).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    message: `Expected photos of split val, or more photos, for ${few} but received "none to validate with beside 3 to train on"`,
+  })
+  // Another set may have some.
+  const more = await captions('more.jsonl', [{ file: '13.jpg', caption: 'a cat' }])
+  expect(await readSets([few, more], photos)).toMatchObject({ validation: [{ key: '13.jpg' }] })
+  await expect(readSets([more], photos)).rejects.toThrow(
+    `Expected photos to train on for ${more} but received "none"`,
+  )
 })
 
 it('finds features of a photo whose name has its accents otherwise', async () => {
@@ -60,16 +93,36 @@ it('finds features of a photo whose name has its accents otherwise', async () =>
   }
 })
 
+it('finds features of photos in folders, and says which names are of several', async () => {
+  const store = await newStore(['2019/a.jpg', '2019/a.jpg#1', '2020/a.jpg', '2020/b.jpg'])
+  const files = ['2019/a.jpg', 'photos/2020/a.jpg', 'b.jpg']
+  const lines = files.map((file, i) => ({ file, caption: 'a dog', split: i === 2 ? 'val' : 'train' }))
+  const { train, validation } = await readSets([await captions('in.jsonl', lines)], storedPhotos(store))
+  expect([...train, ...validation].map(({ key, views }) => [key, views])).toEqual([
+    ['2019/a.jpg', 2],
+    ['2020/a.jpg', undefined],
+    ['2020/b.jpg', undefined],
+  ])
+  const unclear = await captions('unclear.jsonl', [
+    ...lines,
+    { file: 'a.jpg', caption: 'a cat', split: 'val' },
+  ])
+  await expect(readSets([unclear], storedPhotos(store))).rejects.toThrow(
+    `Expected a name of one photo of ${store.path} for a.jpg but received ["2019/a.jpg", "2020/a.jpg"]`,
+  )
+  store.close()
+})
+
 it('draws from the views that the features have, and a view more is something else to learn from', async () => {
   const data = [
     await captions(
       'views.jsonl',
-      ['a.jpg', 'b.jpg'].map((file) => ({ file, caption: 'a dog', split: 'train' })),
+      ['train', 'train', 'val'].map((split, i) => ({ file: `${'abc'[i]}.jpg`, caption: 'a dog', split })),
     ),
   ]
   const sums = new Set<string>()
   for (const views of [[], ['b.jpg#1'], ['a.jpg#1'], ['a.jpg#1', 'a.jpg#2']]) {
-    const store = await newStore(['a.jpg', 'b.jpg', ...views])
+    const store = await newStore(['a.jpg', 'b.jpg', 'c.jpg', ...views])
     const { train } = await readSets(data, storedPhotos(store))
     sums.add(dataSum(train))
     const features = new StoredFeatures(store)

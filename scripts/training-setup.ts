@@ -5,7 +5,7 @@ import type { z } from 'zod'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
-import { checkApart, spellingsOf } from '../data/photo-files.js'
+import { checkApart, nameFinder } from '../data/photo-files.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
@@ -101,11 +101,11 @@ export interface Photos {
   folderOf?(style: string): string
 }
 
-/** The photos of a feature store, which knows them by the last part of their names, in one of its spellings. */
+/** The photos of a feature store, which knows them by their names in the folders that were prepared. */
 export function storedPhotos(store: FeatureStore): Photos {
   return {
     path: store.path,
-    keyOf: (file) => spellingsOf(basename(file)).find((name) => store.has(name)),
+    keyOf: nameFinder(store.keysInOrder, store.path),
     viewsOf(key) {
       let views = 1
       while (store.has(viewKey(key, views))) views++
@@ -115,9 +115,10 @@ export function storedPhotos(store: FeatureStore): Photos {
 }
 
 /**
- * Photos that are missing are told and left out: `prepare` leaves out those that it cannot read.
- * @throws ShowtellError INVALID_DATA where all of a style are missing, where a photo is to train on and held out, and as
- *   `readTrainingSet` does.
+ * Photos that are missing are told and left out, since `prepare` leaves out those that it cannot read; and those without a
+ * caption that has words.
+ * @throws ShowtellError INVALID_DATA where all of a style are missing, where a photo is to train on and held out, where
+ *   none is to train on or to validate with, and as `readTrainingSet` does.
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const read = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
@@ -129,7 +130,9 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     )
     const train = examplesOf(set.train, set.style, photos)
     const validation = examplesOf(set.validation, set.style, photos)
-    const missing = set.train.length + set.validation.length - train.length - validation.length
+    const missing = [...set.train, ...set.validation].filter(
+      ({ file }) => photos.keyOf(file, set.style) === undefined,
+    ).length
     if (missing > 0) {
       const problem = expected(
         'every photo that has captions',
@@ -143,11 +146,22 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     return { style: set.style, train, validation }
   })
   checkHeldOut(data, read, photos)
+  const train = sets.flatMap((set) => set.train)
+  const validation = sets.flatMap((set) => set.validation)
+  if (train.length === 0) throw expected('photos to train on', data.join(' '), 'none', 'INVALID_DATA')
+  // Of a dozen photos the rule of `isHeldOut` may hold out none.
+  if (validation.length === 0)
+    throw expected(
+      'photos of split val, or more photos,',
+      data.join(' '),
+      `none to validate with beside ${train.length} to train on`,
+      'INVALID_DATA',
+    )
   return {
     // One of several files comes once, where it is last.
     styles: [...new Set(sets.map(({ style }) => style).reverse())].reverse(),
-    train: sets.flatMap(({ train }) => train),
-    validation: sets.flatMap(({ validation }) => validation),
+    train,
+    validation,
     summary: sets.map(({ style, train }) => `${style}: ${train.length} photos`).join('; '),
   }
 }
@@ -176,13 +190,18 @@ function examplesOf(images: readonly CaptionedImage[], style: string, photos: Ph
   return images.flatMap(({ file, captions }) => {
     const key = photos.keyOf(file, style)
     if (key === undefined) return []
-    const said = captions.map((caption) => words(tokenize(caption)))
+    // The tokenizer leaves nothing of some captions, "&nbsp;" for one.
+    const said = captions.map((caption) => words(tokenize(caption))).filter(({ length }) => length > 0)
+    if (said.length === 0) {
+      leftOut(expected('a caption with words', `${file} of ${style}`, captions, 'INVALID_DATA'))
+      return []
+    }
     const views = photos.viewsOf?.(key) ?? 1
     return [
       {
         key,
         style,
-        captions: said.filter((caption) => caption.length > 0),
+        captions: said,
         // Without further views what is learnt from has the sum that it always had.
         ...(views === 1 ? {} : { views }),
       },

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -19,6 +19,18 @@ it('writes into a folder that was made for it, and leaves nothing beside', async
   await expect(makePlace(join(folder, 'new'))).rejects.toThrow(
     `Expected a file that can be written for ${join(folder, 'new')} but received "a folder"`,
   )
+})
+
+it('writes where a link points to, which stays one, and keeps the mode', async () => {
+  const [file, link] = [join(folder, 'real.txt'), join(folder, 'link.txt')]
+  await writeFile(file, 'one')
+  await symlink('real.txt', link)
+  for (const mode of [0o600, 0o666]) {
+    await chmod(file, mode)
+    await writeWhole(link, `two ${mode}`)
+    expect([await readlink(link), await readFile(file, 'utf8')]).toEqual(['real.txt', `two ${mode}`])
+    expect((await stat(file)).mode & 0o777).toBe(mode)
+  }
 })
 
 it('writes to what is no file without a file beside it', async () => {

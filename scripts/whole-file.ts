@@ -1,14 +1,21 @@
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { expected } from '../errors.js'
 
-/** Writes a file aside and renames it: a kill leaves it as it was or as it is to be, and the next writer uses what lies aside. */
+/**
+ * Writes a file aside and renames it: a kill leaves it as it was or as it is to be, and the next writer uses what lies
+ * aside. A link stays one, and the file keeps its mode.
+ */
 export async function writeWhole(path: string, text: string): Promise<void> {
   const there = await stat(path).catch(() => undefined)
   // A pipe or a terminal, as /dev/stdout is, has no place beside it.
   if (there !== undefined && !there.isFile()) return writeFile(path, text)
-  await writeFile(`${path}.part`, text)
-  await rename(`${path}.part`, path)
+  const real = there === undefined ? path : await realpath(path)
+  const aside = `${real}.part`
+  await writeFile(aside, text, { mode: there?.mode })
+  // Making a file takes bits away, and what lies aside has a mode already.
+  if (there !== undefined) await chmod(aside, there.mode)
+  await rename(aside, real)
 }
 
 /**

@@ -12,7 +12,7 @@ type Histories = { readonly rows: readonly (readonly number[])[]; released: bool
 export class ToyModel implements SequenceModel<Histories> {
   steps = 0
   private readonly states: Histories[] = []
-  private readonly rows = new Map<string, readonly number[]>()
+  private readonly known = new Map<string, readonly number[]>()
 
   /** @param photos one seed an image @param sharpness spread of the logits @param noise added to each log-probability */
   constructor(
@@ -39,17 +39,13 @@ export class ToyModel implements SequenceModel<Histories> {
     this.use(state)
     if (tokens.length !== state.rows.length)
       throw new Error(`${tokens.length} tokens, ${state.rows.length} rows`)
-    const hypotheses = tokens.length / this.images
     const next = this.hold(state.rows.map((row, i) => [...row, tokens[i]!]))
     const continuations = {
       tokens: new Int32Array(tokens.length * k),
       logProbs: new Float32Array(tokens.length * k),
-      alignment: Float32Array.from(next.rows.flatMap((row) => this.alignment(row))),
+      alignment: this.alignments(next),
     }
-    next.rows.forEach((row, i) => {
-      const logProbs = this.logProbs(Math.floor(i / hypotheses), row).map(
-        (logProb, token) => logProb + bias[token]! + this.noise(),
-      )
+    this.biased(next, bias).forEach((logProbs, i) => {
       const order = [...logProbs.keys()].sort((a, b) => logProbs[b]! - logProbs[a]! || a - b).slice(0, k)
       continuations.tokens.set(order, i * k)
       continuations.logProbs.set(
@@ -58,6 +54,14 @@ export class ToyModel implements SequenceModel<Histories> {
       )
     })
     return { continuations: continuations satisfies Continuations, state: next }
+  }
+
+  /** As `step`, but whole rows in the order of the tokens. */
+  async rows(tokens: Int32Array, state: Histories, bias: Float32Array) {
+    this.use(state)
+    const next = this.hold(state.rows.map((row, i) => [...row, tokens[i]!]))
+    const logProbs = Float32Array.from(this.biased(next, bias).flat())
+    return { logProbs, alignment: this.alignments(next), state: next }
   }
 
   select(state: Histories, parents: Int32Array): Histories {
@@ -79,13 +83,13 @@ export class ToyModel implements SequenceModel<Histories> {
   /** Natural logarithms of the probabilities after a history that begins with the start token, in float32. */
   logProbs(image: number, history: readonly number[]): readonly number[] {
     const key = [this.photos[image]!, ...history].join()
-    const known = this.rows.get(key)
+    const known = this.known.get(key)
     if (known !== undefined) return known
     const random = new Random(this.photos[image]!, 'toy', ...history)
     const logits = Array.from({ length: this.vocabularySize }, () => this.sharpness * random.normal())
     const total = Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))
     const row = logits.map((logit) => Math.fround(logit - total))
-    this.rows.set(key, row)
+    this.known.set(key, row)
     return row
   }
 
@@ -93,6 +97,19 @@ export class ToyModel implements SequenceModel<Histories> {
   alignment(history: readonly number[]): number[] {
     const random = new Random('alignment', ...history)
     return [random.uniform(), random.uniform(), random.uniform()].map(Math.fround)
+  }
+
+  private biased({ rows }: Histories, bias: Float32Array): number[][] {
+    const hypotheses = rows.length / this.images
+    return rows.map((row, i) =>
+      this.logProbs(Math.floor(i / hypotheses), row).map(
+        (logProb, token) => logProb + bias[token]! + this.noise(),
+      ),
+    )
+  }
+
+  private alignments({ rows }: Histories): Float32Array {
+    return Float32Array.from(rows.flatMap((row) => this.alignment(row)))
   }
 
   private hold(rows: readonly (readonly number[])[]): Histories {

@@ -55,12 +55,16 @@ describe('keys', () => {
       expect([path, (await get(path)).status]).toEqual([path, 200])
   })
 
-  it('get into no log, neither right nor wrong', async () => {
+  it('get into no log, neither right nor wrong; nor do photos and queries', async () => {
     const { post, log } = await listen({ apiKeys: [KEY] })
-    await post('cat', undefined, { 'X-API-Key': KEY })
+    const raw = { 'Content-Type': 'image/png' }
+    expect((await post('photo-bytes', '/v1/captions?seed=4711', { ...raw, 'X-API-Key': KEY })).status).toBe(
+      200,
+    )
     await post('cat', '/v1/captions?key=guess-in-the-query', { Authorization: 'Bearer guess-in-a-header' })
     await expect.poll(() => log.length, SOON).toBeGreaterThanOrEqual(2)
-    expect(log.join('')).not.toMatch(/correct-horse|guess/)
+    expect(log.join('')).toContain('"path":"/v1/captions"')
+    expect(log.join('')).not.toMatch(/correct-horse|guess|photo-bytes|4711/)
   })
 })
 

@@ -64,6 +64,7 @@ export const modelSchema = z.object({
   // An array and no tuple: generators of clients know no prefixItems.
   grid: z.array(z.int()).length(2).describe('Rows and columns of the regions of attention'),
   engine: z.string().describe('What runs the model'),
+  calibrated: z.boolean().describe('Whether confidences mean something, or are all ½'),
   terms: z.string().exactOptional().describe('What it may be used for'),
 })
 

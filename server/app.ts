@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import express, { type Express } from 'express'
+import express, { type Express, type RequestHandler } from 'express'
 import { type Logger, pino } from 'pino'
 import type { Captioner } from '../decoder/types.js'
 import { access } from './access.js'
@@ -12,7 +12,8 @@ import { answerErrors, noteAborted, notFound } from './failure.js'
 import { secureHeaders } from './headers.js'
 import { logRequests } from './log.js'
 import { Memory } from './memory.js'
-import { createMetrics } from './metrics.js'
+import { createMetrics, nameRoutes } from './metrics.js'
+import { limitDownload } from './patience.js'
 import type { Restarts } from './restarts.js'
 import { captions } from './routes/captions.js'
 import { docs } from './routes/docs.js'
@@ -21,6 +22,7 @@ import { max } from './routes/max.js'
 import { models } from './routes/models.js'
 import { v2, v2Health } from './routes/v2.js'
 import type { Service } from './service.js'
+import { oneByOne } from './turns.js'
 
 export interface AppSettings {
   readonly captioner: Captioner
@@ -29,6 +31,8 @@ export interface AppSettings {
   readonly isReady?: Service['isReady']
   readonly reload?: Service['reload']
   readonly restarts?: Restarts['counts']
+  /** Sees each request first, when it is its turn. */
+  readonly watch?: RequestHandler
 }
 
 const PAGE = fileURLToPath(new URL('page', import.meta.url))
@@ -44,6 +48,7 @@ export function createApp({
   isReady = () => true,
   reload,
   restarts = { replaced: 0, failed: 0 },
+  watch = (_req, _res, next) => next(),
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
   const memory = new Memory(options.maxHeldBytes)
@@ -62,6 +67,7 @@ export function createApp({
   app.set('etag', false)
   app.set('trust proxy', options.trustProxy)
 
+  app.use(oneByOne, watch, limitDownload(options.downloadTimeout))
   app.use(noteAborted)
   app.use(logRequests(logger))
   // The page shows photos that never left the browser.
@@ -70,14 +76,12 @@ export function createApp({
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))
   app.use(v2Health(service))
+  const routers = [captions(service), models(service), v2(service), max(service), docs(service)]
+  app.use(nameRoutes(routers))
   // Guards of everything else, one a line: who may ask, from where, how often.
   app.use(access(options))
   app.use(guardBodies(options, memory))
-  app.use(captions(service))
-  app.use(models(service))
-  app.use(v2(service))
-  app.use(max(service))
-  app.use(docs(service))
+  app.use(routers)
   app.use(express.static(PAGE))
   app.use(notFound, answerErrors)
   return app

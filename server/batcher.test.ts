@@ -147,7 +147,7 @@ describe('Batcher', () => {
       {
         caption: async (images) => {
           if (images.length > 1) throw new Error('the worker died')
-          return [new Error('damaged')]
+          return [new ShowtellError('INVALID_IMAGE', 'damaged')]
         },
       },
       LIMITS,

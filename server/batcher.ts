@@ -21,7 +21,7 @@ interface Job {
   readonly since: number
   /** Raised when nobody waits for it any more. */
   readonly signal: AbortSignal
-  readonly resolve: (photo: CaptionedPhoto | Error) => void
+  readonly resolve: (photo: CaptionedPhoto | ShowtellError) => void
   readonly reject: (error: unknown) => void
 }
 
@@ -79,7 +79,7 @@ export class Batcher {
     images: readonly Uint8Array[],
     options: CaptionOptions,
     signal: AbortSignal,
-  ): Promise<(CaptionedPhoto | Error)[]> {
+  ): Promise<(CaptionedPhoto | ShowtellError)[]> {
     signal.throwIfAborted()
     this.admit(images.length)
     const key = JSON.stringify(options)
@@ -87,7 +87,7 @@ export class Batcher {
     const mine = new Set<Job>()
     const photos = images.map(
       (image) =>
-        new Promise<CaptionedPhoto | Error>((resolve, reject) => {
+        new Promise<CaptionedPhoto | ShowtellError>((resolve, reject) => {
           const job: Job = { image, options, key, since, signal, resolve, reject }
           mine.add(job)
           this.#waiting.push(job)

@@ -1,4 +1,6 @@
 import { type ClientRequest, request as httpRequest } from 'node:http'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { parseJson } from './body.js'
@@ -142,7 +144,51 @@ describe('the bytes of photos', () => {
   })
 })
 
+describe('requests sent one behind the other', () => {
+  const post = (body: string, more = '') =>
+    `POST ${CAPTIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
+
+  it('are answered in their order', async () => {
+    const { port } = await listen()
+    const socket = connect(port)
+    socket.write(post('cat') + post('dog') + post('cow', 'Connection: close\r\n'))
+    const answers = await text(socket)
+    expect([...answers.matchAll(/"text":"(.*?)"/g)].map(([, said]) => said)).toEqual([
+      'A cat.',
+      'A dog.',
+      'A cow.',
+    ])
+  })
+
+  it('leave nothing behind where their client goes away', async () => {
+    const { port, held, captioner, get } = await listen()
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const socket = connect(port)
+    socket.write(post('cat') + post('x'.repeat(900)))
+    await expect.poll(held, SOON).toBeGreaterThan(0)
+    await expect.poll(() => captioner.calls.length, SOON).toBe(1)
+    socket.destroy()
+    const metrics = async () => (await get('/metrics')).text()
+    await expect.poll(metrics, SOON).toContain('showtell_errors_total{code="ABORTED"} 1')
+    open()
+    await expect.poll(held, SOON).toBe(0)
+  })
+})
+
 describe('a body', () => {
+  it('that comes in very many pieces is refused, and its connection ended', async () => {
+    const { port, held, captioner } = await listen()
+    const socket = connect(port)
+    socket.write(`POST ${CAPTIONS} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    socket.write('1\r\nx\r\n'.repeat(10_200))
+    const answer = await text(socket)
+    expect(answer).toMatch(/^HTTP\/1.1 400 .*\r\nConnection: close\r\n/s)
+    expect(answer).toContain('Expected larger pieces for the body')
+    expect(captioner.calls).toEqual([])
+    await expect.poll(held, SOON).toBe(0)
+  })
+
   it('that is compressed is refused before it is read, to whatever it would unpack', async () => {
     const { post, captioner } = await listen()
     for (const type of ['image/png', 'application/json', 'multipart/form-data; boundary=b']) {

@@ -1,7 +1,8 @@
-import { type Readable, Transform } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { Request, RequestHandler, Response } from 'express'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import { Blocks, joined } from './blocks.js'
 import type { ServiceOptions } from './config.js'
 import type { Memory } from './memory.js'
 
@@ -48,7 +49,8 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
 /**
  * The body of a request, once. Its bytes count as held until the request is answered, and as `holdUntil` says.
  * @param limit most bytes; those of any request when absent.
- * @throws in the stream: ShowtellError IMAGE_TOO_LARGE, OVERLOADED, SLOW_BODY, or ABORTED when the client went away.
+ * @throws in the stream: ShowtellError IMAGE_TOO_LARGE, OVERLOADED, SLOW_BODY, INVALID_ARGUMENT where it comes in very
+ * many pieces, or ABORTED when the client went away.
  */
 export function bodyOf(res: Response, limit?: number): Readable {
   return (res.locals.body as (limit?: number) => Readable)(limit)
@@ -81,10 +83,8 @@ export function requireBody(req: Request): void {
 }
 
 /** The whole body. @throws ShowtellError as `bodyOf`. */
-export async function readBytes(res: Response, limit?: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  for await (const chunk of bodyOf(res, limit)) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+export function readBytes(res: Response, limit?: number): Promise<Buffer> {
+  return joined(bodyOf(res, limit))
 }
 
 /** A JSON body. @throws ShowtellError as `bodyOf`, and INVALID_ARGUMENT where it is none. */
@@ -126,21 +126,16 @@ export function tooLarge(limit: number, where: string, received: number | string
 
 function receive(req: Request, res: Response, limit: number, timeout: number): Readable {
   let received = 0
-  const body = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      received += chunk.length
-      try {
-        if (received > limit) throw tooLarge(limit, 'the body', 'more')
-        hold(res, chunk.length)
-        done(null, chunk)
-      } catch (error) {
-        done(error as ShowtellError)
-      }
-    },
-  })
+  const take = (bytes: number): void => {
+    received += bytes
+    if (received > limit) throw tooLarge(limit, 'the body', 'more')
+    hold(res, bytes)
+  }
+  // The rest of other refused bodies is read and dropped; of what comes slowly or in crumbs that would cost as much.
+  const endWithIt = (): void => void res.set('Connection', 'close')
+  const body = new Blocks('the body', take, endWithIt)
   const timer = setTimeout(() => {
-    // The rest of other refused bodies is read and dropped; this client would take as long for it.
-    res.set('Connection', 'close')
+    endWithIt()
     body.destroy(
       new ShowtellError('SLOW_BODY', `Expected the whole body within ${timeout} ms but it took longer`),
     )

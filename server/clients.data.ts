@@ -71,6 +71,8 @@ it('captions for a client that is generated from the specification', async () =>
     `${url}/openapi.json`,
     '--output-path',
     client,
+    '--config',
+    join(CLIENTS, 'generator.yaml'),
   ]
   const said = await python(...generator)
   expect(said).not.toContain('Warning')

@@ -5,14 +5,14 @@ import {
   captionOptionsSchema,
   checkStyle,
 } from '../decoder/options.js'
-import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
+import type { Caption, CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import { holdUntil, type UploadedPhoto } from './body.js'
 import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
-import { asFailure } from './failure.js'
+import { asFailure, internal } from './failure.js'
 import type { Metrics } from './metrics.js'
 import { patienceOf, within } from './patience.js'
 
@@ -59,7 +59,7 @@ export class Desk {
     this.batcher.admit(1)
     const began = performance.now()
     const body = await read()
-    this.metrics.onStage('upload', performance.now() - began)
+    this.metrics.onUpload(performance.now() - began)
     return body
   }
 
@@ -88,9 +88,9 @@ export class Desk {
     })
     const results = outcomes.map((outcome, i) => resultOf(outcome, nameOf(photos, i), photos[i]!.file))
     this.metrics.onResults(results.map(({ answer }) => answer))
-    for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
     const [first] = results
     if (results.length === 1 && first?.failure !== undefined) throw first.failure
+    for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
     return results
   }
 
@@ -101,9 +101,9 @@ export class Desk {
     fingerprints: Fingerprints,
     options: CaptionOptions,
     signal: AbortSignal,
-  ): Promise<(CaptionedPhoto | Error)[]> {
+  ): Promise<(CaptionedPhoto | ShowtellError)[]> {
     const unknown: { readonly place: number; readonly content: Uint8Array }[] = []
-    const outcomes: (CaptionedPhoto | Error | undefined)[] = photos.map(({ content }, place) => {
+    const outcomes: (CaptionedPhoto | ShowtellError | undefined)[] = photos.map(({ content }, place) => {
       if (!(content instanceof Uint8Array)) return content
       const captions = this.cache.get(fingerprints.photos[place]!)
       this.metrics.onLookUp(captions !== undefined)
@@ -129,21 +129,27 @@ export class Desk {
     contents: readonly Uint8Array[],
     options: CaptionOptions,
     signal: AbortSignal,
-  ): Promise<(CaptionedPhoto | Error)[]> {
+  ): Promise<(CaptionedPhoto | ShowtellError)[]> {
     const work = this.batcher.caption(contents, options, signal)
     holdUntil(res, work)
     return within(signal, work)
   }
 }
 
+/** The captions of a photo. @throws why there are none */
+export function captionsOf({ answer, failure }: Result): readonly Caption[] {
+  if ('captions' in answer) return answer.captions
+  throw failure
+}
+
 function nameOf(photos: readonly UploadedPhoto[], i: number): string {
   return photos[i]!.file ?? (photos.length === 1 ? 'the image' : `image ${i + 1}`)
 }
 
-function resultOf(outcome: CaptionedPhoto | Error, name: string, file: string | undefined): Result {
+function resultOf(outcome: CaptionedPhoto | ShowtellError, name: string, file: string | undefined): Result {
   const named = file === undefined ? {} : { file }
   if (!(outcome instanceof Error)) return { answer: { ...named, ...outcome } }
-  const failure = renamed(asFailure(outcome), name)
+  const failure = outcome.code === 'INTERNAL' ? internal(outcome) : renamed(outcome, name)
   return { answer: { ...named, error: { code: failure.code, message: failure.message } }, failure }
 }
 

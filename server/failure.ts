@@ -69,15 +69,18 @@ function endAfter(res: Response): void {
 }
 
 /**
- * The first middleware: log and metrics look at a response when it closes, which is before its route finds out that the
- * client went away.
+ * Before log and metrics, which look at a response when it finishes or closes: notes that its client did not get it. Its
+ * route finds that out later or, where it has answered, never.
  */
-export const noteAborted: RequestHandler = (_req, res, next) => {
-  res.once('close', () => {
-    if (res.headersSent) return
+export const noteAborted: RequestHandler = (req, res, next) => {
+  const note = (): void => {
+    res.off('finish', note).off('close', note)
+    // Node calls a response finished, too, that was cut with its connection.
+    if (res.writableFinished && !req.socket.destroyed) return
     res.statusCode = STATUS.ABORTED
     res.locals.code = 'ABORTED'
-  })
+  }
+  res.once('finish', note).once('close', note)
   next()
 }
 

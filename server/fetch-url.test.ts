@@ -106,6 +106,17 @@ describe('fetchUrl', () => {
     ])
   })
 
+  it('refuses bytes that come in very many pieces', async () => {
+    const { port } = await serve(async (_req, res) => {
+      for (let i = 0; i < 10_200 && !res.destroyed; i++)
+        if (!res.write('x')) await new Promise((resolve) => res.once('drain', resolve).once('close', resolve))
+      res.end()
+    })
+    await expect(fetched(`http://127.0.0.1:${port}/`, { bytes: 20_000 })).rejects.toMatchObject({
+      message: expect.stringContaining('Expected larger pieces for photo 1'),
+    })
+  })
+
   it.each([
     'file:///etc/passwd',
     'ftp://photos.example/a.jpg',

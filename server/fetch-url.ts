@@ -4,7 +4,9 @@ import { once } from 'node:events'
 import { get as httpGet, type IncomingMessage } from 'node:http'
 import { get as httpsGet } from 'node:https'
 import { isIP, type LookupFunction } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { expected, ShowtellError } from '../errors.js'
+import { Blocks, joined } from './blocks.js'
 import { tooLarge } from './body.js'
 import { isPublic } from './public-address.js'
 
@@ -29,7 +31,7 @@ export interface FetchLimits {
  * looked up once, here and for each redirect, and what is connected to is what was checked: a name that resolves to
  * something else a moment later (DNS rebinding) gains nothing. No key, cookie or proxy goes along.
  * @param where the name of the photo in errors.
- * @throws ShowtellError INVALID_ARGUMENT for another kind of address, INVALID_IMAGE when nothing can be had there,
+ * @throws ShowtellError INVALID_ARGUMENT for another kind of address or very many pieces, INVALID_IMAGE when nothing can be had there,
  * IMAGE_TOO_LARGE, or what `hold` throws.
  */
 export async function fetchUrl(address: string, where: string, limits: FetchLimits): Promise<Uint8Array> {
@@ -123,15 +125,13 @@ async function addressesOf(name: string, signal: AbortSignal): Promise<LookupAdd
 }
 
 async function collect(response: IncomingMessage, where: string, limits: FetchLimits): Promise<Uint8Array> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > limits.bytes) throw tooLarge(limits.bytes, where, 'more')
-    limits.hold(chunk.length)
-    chunks.push(chunk)
+  let received = 0
+  const take = (bytes: number): void => {
+    received += bytes
+    if (received > limits.bytes) throw tooLarge(limits.bytes, where, 'more')
+    limits.hold(bytes)
   }
-  return Buffer.concat(chunks)
+  return pipeline(response, new Blocks(where, take), joined)
 }
 
 function unreachable(where: string, why: string, cause?: unknown): ShowtellError {

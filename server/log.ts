@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import type { Logger } from 'pino'
 import { pinoHttp } from 'pino-http'
+import { REFUSALS } from './status.js'
 
 /** Asked for every few seconds by whoever watches the service. */
 const QUIET =
@@ -21,9 +23,14 @@ export function logRequests(logger: Logger): RequestHandler {
       return id
     },
     autoLogging: { ignore: (req) => QUIET.test(pathOf(req.url)) },
-    customLogLevel: (_req, res) => (res.statusCode >= 500 ? 'error' : 'info'),
+    customLogLevel: (_req, res) =>
+      REFUSALS.has(codeOf(res)) ? 'warn' : res.statusCode >= 500 ? 'error' : 'info',
     quietReqLogger: true,
-    customSuccessObject: (_req, res, line) => ({ ...line, code: (res as Response).locals.code }),
+    customSuccessObject: (_req, res, line) => ({ ...line, code: codeOf(res) }),
+    customErrorObject: (_req, res, _error, { err, ...line }) => {
+      const code = codeOf(res)
+      return REFUSALS.has(code) ? { ...line, code } : { ...line, err, code }
+    },
     serializers: {
       // Behind a proxy that is trusted, the address that it names.
       req: ({ method, url, remoteAddress, raw }) => ({
@@ -34,6 +41,10 @@ export function logRequests(logger: Logger): RequestHandler {
       res: ({ statusCode }) => ({ statusCode }),
     },
   })
+}
+
+function codeOf(res: ServerResponse): unknown {
+  return (res as Response).locals.code
 }
 
 function pathOf(url: string | undefined): string {

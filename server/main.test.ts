@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -114,6 +115,8 @@ describe('startService', () => {
       )
       .toBe('0')
     await expect(json(response)).rejects.toThrow()
+    const metrics = await (await fetch(`${service.url}/metrics`)).text()
+    expect(metrics).toContain('route="/v1/captions",status="499"} 1')
     await service.stop()
   })
 
@@ -138,6 +141,24 @@ describe('startService', () => {
     open()
     await service.stop()
     expect(timers.mock.calls.map(([, time]) => time)).not.toContain(54321)
+  })
+
+  it('waits for nothing that a client which went away had sent behind another request', async () => {
+    const captioner = new FakeCaptioner()
+    const config = readConfig({ port: '0', drainDelay: '0', drainTimeout: '3600000' }, {})
+    const service = await startService(captioner, config, logger)
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const socket = connect(Number(new URL(service.url).port))
+    const head = 'POST /v1/captions HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n'
+    socket.write(`${head}cat${head}dog`)
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    socket.destroy()
+    // Over a connection that is kept: the end waits for it to be found idle.
+    const metrics = async () => (await fetch(`${service.url}/metrics`)).text()
+    await expect.poll(metrics, SOON).toContain('showtell_errors_total{code="ABORTED"} 1')
+    open()
+    await service.stop()
   })
 
   it('is not ready while the model is not there', async () => {
@@ -180,9 +201,15 @@ describe('serve', () => {
     const folder = await mkdtemp(join(tmpdir(), 'signals-'))
     const bundle = join(folder, 'bundle')
     await writeBundle(bundle, tinyContent())
-    const { process: child, url } = await ServiceProcess.fromSources([
-      ...['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--drain-delay', '3600000'],
-    ])
+    const { process: child, url } = await ServiceProcess.fromSources(
+      ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--drain-delay', '3600000'],
+      { SHOWTELL_API_KEY: 'the-key-of-somebody' },
+      'pipe',
+    )
+    let log = ''
+    child.stdout!.on('data', (chunk) => {
+      log += chunk
+    })
     const ended = once(child, 'exit')
     onTestFinished(async () => {
       child.kill('SIGKILL')
@@ -190,77 +217,11 @@ describe('serve', () => {
     })
     const ready = async () => (await fetch(`${url}/readyz`)).status
     expect(await ready()).toBe(200)
+    await expect.poll(() => log, SOON).toMatch(/"level":40,.*"variables":\["SHOWTELL_API_KEY"\]/)
+    expect(log).not.toContain('the-key-of-somebody')
     child.kill(first)
     await expect.poll(ready, SOON).toBe(503)
     child.kill(second)
     expect(await ended).toEqual([null, second])
-  })
-})
-
-describe('readConfig', () => {
-  it('takes flags before the environment before the defaults', () => {
-    const environment = { SHOWTELL_PORT: '4000', SHOWTELL_MAX_IMAGES: '3', PORT: '5000' }
-    expect(readConfig({ maxImages: '2' }, environment)).toMatchObject({
-      host: '127.0.0.1',
-      port: 4000,
-      maxImages: 2,
-      queueSize: 128,
-    })
-    expect(readConfig({}, { PORT: '5000' }).port).toBe(5000)
-    expect(readConfig({}, { SHOWTELL_HOST: '' }).host).toBe('127.0.0.1')
-  })
-
-  it('names everything that is wrong', () => {
-    expect(() => readConfig({ port: '99999', threads: 'two' }, { SHOWTELL_ENGINE: 'gpu' })).toThrow(
-      /^Expected an integer from 0 to 65535 for port but received 99999; Expected one of auto, onnx.* for engine but received "gpu"; Expected an integer from 1 to 64 for threads but received "two"$/,
-    )
-    expect(() => readConfig({ queueSize: '4', port: 'x' }, {})).toThrow(
-      /^Expected an integer from 0 to 65535 for port .*; Expected at least maxImages for queueSize/,
-    )
-  })
-
-  it('refuses a time that no timer can be set to', () => {
-    const names = ['uploadTimeout', 'urlTimeout', 'deadline', 'drainDelay', 'drainTimeout']
-    const set = (time: string) => readConfig(Object.fromEntries(names.map((name) => [name, time])), {})
-    expect(Object.values(set('2147483647')).filter((value) => value === 2147483647)).toHaveLength(5)
-    for (const name of names)
-      expect(() => set('2147483648')).toThrow(
-        new RegExp(`Expected an integer from [01] to 2147483647 for ${name} but received 2147483648`),
-      )
-  })
-
-  it('takes what a file says, unless the environment or a flag says something else', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'config-'))
-    const file = join(folder, 'showtell.json')
-    await writeFile(file, JSON.stringify({ port: 1, batchSize: 2, deadline: 3, allowUrls: true }))
-    expect(
-      readConfig(
-        { port: '7', apiKeys: 'a-long-enough-key,another-long-key' },
-        {
-          SHOWTELL_CONFIG: file,
-          SHOWTELL_BATCH_SIZE: '8',
-        },
-      ),
-    ).toMatchObject({
-      port: 7,
-      batchSize: 8,
-      deadline: 3,
-      allowUrls: true,
-      apiKeys: ['a-long-enough-key', 'another-long-key'],
-    })
-    expect(readConfig({ config: file, allowUrls: 'false' }, {}).allowUrls).toBe(false)
-    expect(readConfig({ allowUrls: true }, {}).allowUrls).toBe(true)
-    await writeFile(file, JSON.stringify({ ports: 1, threads: 'two' }))
-    expect(() => readConfig({ config: file }, {})).toThrow(
-      /for threads but received "two"; Expected one of host, port, .* but received "ports"$/,
-    )
-    await writeFile(file, '\uFEFF{"port":4}')
-    expect(readConfig({ config: file }, {}).port).toBe(4)
-    await writeFile(file, '[]')
-    expect(() => readConfig({ config: file, port: 'x' }, {})).toThrow(
-      `Expected a JSON object in ${file} but it holds something else; Expected an integer from 0 to 65535`,
-    )
-    await rm(folder, { recursive: true })
-    expect(() => readConfig({ config: file }, {})).toThrow('no such file')
   })
 })

@@ -12,7 +12,7 @@ import type { ServeConfig } from './config.js'
 import { ReplaceableCaptioner, warmUp } from './reload.js'
 import { Restarts } from './restarts.js'
 
-export { readConfig, settings } from './config.js'
+export { readConfig, settings, unknownVariables } from './config.js'
 
 /** Time for a client to send the head of its request, and how often connections are looked at for that, ms. */
 const HEADERS_TIMEOUT = 10_000
@@ -50,6 +50,12 @@ export async function startService(
     logger,
     ...settings,
     isReady: () => ready && captioner.isOpen,
+    watch: (_req, res, next) => {
+      if (stopping) res.setHeader('Connection', 'close')
+      open.add(res)
+      res.once('close', () => open.delete(res))
+      next()
+    },
   })
   const limits = {
     keepAliveTimeout: KEEP_ALIVE,
@@ -58,19 +64,7 @@ export async function startService(
     requestTimeout: HEADERS_TIMEOUT + config.uploadTimeout + CHECKING_INTERVAL,
     connectionsCheckingInterval: CHECKING_INTERVAL,
   }
-  const server = createServer(limits, (req, res) => {
-    if (stopping) res.setHeader('Connection', 'close')
-    open.add(res)
-    res.once('close', () => open.delete(res))
-    // What the request holds is held until its client has the answer.
-    res.once('prefinish', () => {
-      // It is answered, too, where the client went away before.
-      if (res.closed) return
-      const late = setTimeout(() => res.destroy(), config.downloadTimeout)
-      res.once('close', () => clearTimeout(late))
-    })
-    app(req, res)
-  })
+  const server = createServer(limits, app)
   server.listen(config.port, config.host)
   await once(server, 'listening')
   const { address, family, port } = server.address() as AddressInfo
@@ -107,14 +101,16 @@ export async function startService(
 /**
  * `showtell serve`: runs until SIGTERM or SIGINT and then finishes what it has; a second signal ends it at once. SIGHUP
  * loads the bundle again.
+ * @param unknown variables that look like settings and are none, to be named in the log.
  * @throws ShowtellError when the captioner cannot be loaded or the address not be had.
  */
-export async function serve(config: ServeConfig): Promise<void> {
+export async function serve(config: ServeConfig, unknown: readonly string[] = []): Promise<void> {
   blockOtherLoaders()
   keepNothing()
   // Heard from the first moment: as the first process of a container it would never get one that it does not listen for.
   const signalled = nextSignal()
   const logger = pino({ level: config.logLevel })
+  if (unknown.length > 0) logger.warn({ variables: unknown }, 'no setting has these variables')
   const restarts = new Restarts(logger)
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {

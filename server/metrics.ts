@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import type { RequestHandler } from 'express'
+import { type RequestHandler, Router } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../errors.js'
 import type { PhotoResult } from './answer.js'
@@ -11,8 +11,8 @@ export interface Metrics extends BatchObserver {
   readonly registry: Registry
   /** Counts and times every request by its route. */
   readonly middleware: RequestHandler
-  /** A stage of a request took so many milliseconds. */
-  onStage(stage: 'upload', time: number): void
+  /** Reading the body of a request took so many milliseconds. */
+  onUpload(time: number): void
   /** The cache was asked for a photo. */
   onLookUp(isHit: boolean): void
   onResults(results: readonly PhotoResult[]): void
@@ -123,7 +123,7 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
       batches.observe(waits.length)
       for (const wait of waits) stages.observe({ stage: 'queue' }, wait)
     },
-    onStage: (stage, time) => stages.observe({ stage }, time / 1000),
+    onUpload: (time) => stages.observe({ stage: 'upload' }, time / 1000),
     onLookUp: (isHit) => lookUps.inc({ result: isHit ? 'hit' : 'miss' }),
     onResults(results) {
       for (const result of results) {
@@ -139,6 +139,17 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
     },
     onFailure: (code, failed) => photos.inc({ outcome: code }, failed),
   }
+}
+
+/**
+ * Finds the route of each request before a guard may refuse it: express leaves the one that matched last in `req.route`.
+ * @param routers those with the routes.
+ */
+export function nameRoutes(routers: readonly Router[]): Router {
+  const names = Router()
+  for (const { route } of routers.flatMap(({ stack }) => stack))
+    if (route !== undefined) names.all(route.path, (_req, _res, next) => next('router'))
+  return names
 }
 
 /** How long the event loop kept others waiting. Node's samples include their interval. */

@@ -10,8 +10,14 @@ interface Schema {
   readonly properties?: Record<string, object>
   readonly required?: string[]
 }
+interface Operation {
+  readonly operationId: string
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[]
+  readonly requestBody?: { readonly content: object }
+  readonly responses: object
+}
 interface Document {
-  readonly paths: Record<string, Record<string, { operationId: string; responses: object }>>
+  readonly paths: Record<string, Record<string, Operation>>
   readonly components: { readonly schemas: Record<string, Schema> }
 }
 
@@ -84,6 +90,29 @@ describe('the specification', () => {
   it.each(['/v1/models/reload', '/v2/repository/index'])('says that a body for %s may be refused', (path) => {
     const { responses } = document.paths[path]!.post!
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(['413', '415', '503']))
+  })
+
+  it('takes a photo by the types of photos, or as bytes', async () => {
+    const { content } = document.paths['/v1/captions']!.post!.requestBody!
+    const types = Object.keys(content).filter((type) => !/form-data|json/.test(type))
+    expect(types).toEqual(['image/*', 'application/octet-stream'])
+    const { post } = await listen()
+    for (const type of ['image/jpeg', 'image/x-anything', 'application/octet-stream'])
+      expect((await post('cat', '/v1/captions', { 'Content-Type': type })).status).toBe(200)
+  })
+
+  it('names the headers that are looked at', () => {
+    const headers = (path: string) =>
+      Object.values(document.paths[path]!).map(({ parameters = [] }) =>
+        parameters.filter((parameter) => parameter.in === 'header').map(({ name }) => name),
+      )
+    for (const path of Object.keys(document.paths))
+      expect([path, headers(path)[0]]).toEqual([path, expect.arrayContaining(['X-Request-Id'])])
+    expect(headers('/v1/captions')).toEqual([['If-None-Match', 'X-Request-Id']])
+    for (const version of ['', '/versions/{version}'])
+      expect(headers(`/v2/models/{model}${version}/infer`)).toEqual([
+        ['Inference-Header-Content-Length', 'X-Request-Id'],
+      ])
   })
 
   it('asks for a key where the service does', () => {

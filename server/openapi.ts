@@ -5,6 +5,7 @@ import {
   BYTES,
   errors,
   GUARD,
+  identified,
   json,
   type Operation,
   ok,
@@ -45,7 +46,7 @@ function document(
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     security: options.apiKeys.length > 0 ? [{ bearer: [] }, { key: [] }] : [],
-    paths: { ...ownPaths(fields, options), ...healthPaths(), ...v2Paths(), ...maxPaths() },
+    paths: identified({ ...ownPaths(fields, options), ...healthPaths(), ...v2Paths(), ...maxPaths() }),
     components: {
       schemas,
       securitySchemes: {
@@ -90,6 +91,8 @@ function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: S
           content: {
             'multipart/form-data': { schema: form },
             ...json('CaptionsRequest'),
+            'image/*': { schema: BYTES },
+            // Behind it: of several types for the same bytes generated clients send the last one.
             'application/octet-stream': { schema: BYTES },
           },
         },

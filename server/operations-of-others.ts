@@ -14,6 +14,8 @@ import {
 } from './operations.js'
 import { MODEL, VERSION } from './v2.js'
 
+const HEAD_LENGTH = 'Inference-Header-Content-Length'
+
 /** The Open Inference Protocol. */
 export function v2Paths(): Paths {
   const tags = ['Open Inference Protocol']
@@ -23,6 +25,12 @@ export function v2Paths(): Paths {
     required: true,
     schema: { type: 'string', enum: [value] },
   })
+  const headLength = {
+    name: HEAD_LENGTH,
+    in: 'header',
+    schema: { type: 'integer', minimum: 0 },
+    description: 'Where bytes follow the JSON: its length; 0, or nothing, for bytes that are one photo',
+  }
   const failures = (...codes: ErrorCode[]) => errors([...codes, ...GUARD], 'InferError')
   const health = (operationId: string, summary: string, parameters: object[] = []): Operation => ({
     operationId,
@@ -54,7 +62,7 @@ export function v2Paths(): Paths {
         description:
           'Photos are base64 in JSON, or bytes after it where Inference-Header-Content-Length gives the length of the JSON (binary tensor extension). A body of bytes alone is one photo.',
         tags,
-        parameters,
+        parameters: [...parameters, headLength],
         requestBody: {
           required: true,
           content: { ...json('InferRequest'), 'application/octet-stream': { schema: BYTES } },
@@ -65,7 +73,7 @@ export function v2Paths(): Paths {
             content: { ...json('InferAnswer'), 'application/octet-stream': { schema: BYTES } },
             headers: {
               ...REQUEST_ID,
-              'Inference-Header-Content-Length': {
+              [HEAD_LENGTH]: {
                 schema: { type: 'integer' },
                 description: 'Where tensors follow as bytes: the length of the JSON before them',
               },

@@ -31,6 +31,26 @@ export const REQUEST_ID = {
   'X-Request-Id': { schema: TEXT, description: 'Of the request, else made for it' },
 }
 
+/** What any request may say of itself. Another text than this is no error: an id is made then. */
+const GIVEN_ID = {
+  name: 'X-Request-Id',
+  in: 'header',
+  schema: TEXT,
+  description: 'Repeated in answer and log; 1 to 64 letters, digits, dots, hyphens and low lines',
+}
+
+/** The same operations, each with what any request may say. */
+export function identified(paths: Paths): Paths {
+  const entries = Object.entries(paths).map(([path, methods]) => {
+    const operations = Object.entries(methods).map(([method, operation]) => [
+      method,
+      { ...operation, parameters: [...(operation.parameters ?? []), GIVEN_ID] },
+    ])
+    return [path, Object.fromEntries(operations)]
+  })
+  return Object.fromEntries(entries)
+}
+
 /** Errors that any guarded route may give, those of a body that is not read, of one that is, and of photos. */
 export const GUARD = ['UNAUTHORIZED', 'RATE_LIMITED', 'INTERNAL'] as const
 export const UNREAD = ['IMAGE_TOO_LARGE', 'UNSUPPORTED_IMAGE', 'OVERLOADED'] as const

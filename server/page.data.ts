@@ -1,5 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
@@ -7,15 +5,15 @@ import { resolve } from 'node:path'
 import type { AxeResults } from 'axe-core'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { ROOT, ServiceProcess } from './fixtures/process.js'
 
 // The compiled service with the captioner that ships, and a real browser: CHROMIUM, or Debian's.
 const BROWSER = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const ROOT = resolve(import.meta.dirname, '..')
 
 const BUILT = resolve(ROOT, 'dist/server/page')
 const AXE = createRequire(import.meta.url).resolve('axe-core/axe.min.js')
 
-let service: ChildProcess
+let service: ServiceProcess
 let url: string
 let browser: Browser
 let page: Page
@@ -23,23 +21,10 @@ const foreign: string[] = []
 const complaints: string[] = []
 
 beforeAll(async () => {
-  for (const [file, remedy] of [
-    [resolve(ROOT, 'dist/scripts/main.js'), 'npm run build'],
-    [BROWSER, 'apt-get install chromium, or CHROMIUM=its path'],
-  ] as const)
-    if (!existsSync(file)) throw new Error(`Expected ${file}; ${remedy}`)
-  service = spawn(process.execPath, [resolve(ROOT, 'bin/showtell.js'), 'serve', '--port', '0'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  url = await new Promise<string>((found, failed) => {
-    let told = ''
-    service.stderr!.on('data', (chunk) => {
-      told += chunk
-      const match = /at (http:\S+)/.exec(told)
-      if (match !== null) found(match[1]!)
-    })
-    service.once('exit', () => failed(new Error(told)))
-  })
+  if (!existsSync(BROWSER))
+    throw new Error(`Expected ${BROWSER}; apt-get install chromium, or CHROMIUM=its path`)
+  service = await ServiceProcess.compiled()
+  url = service.url
   browser = await chromium.launch({
     executablePath: BROWSER,
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
@@ -58,10 +43,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await browser?.close()
-  if (service?.exitCode === null) {
-    service.kill('SIGTERM')
-    await once(service, 'exit')
-  }
+  await service?.stop()
 })
 
 const photo = async (name: string) => ({

@@ -1,4 +1,4 @@
-import type { Response } from 'express'
+import type { RequestHandler, Response } from 'express'
 import { ShowtellError } from '../errors.js'
 
 /**
@@ -38,4 +38,22 @@ function patience(res: Response, deadline: number): AbortSignal {
   if (res.closed) onClose()
   else res.once('close', onClose)
   return controller.signal
+}
+
+/**
+ * Ends the connection of a client that takes longer for its answer: what the request holds is held until then.
+ * @param timeout ms
+ */
+export function limitDownload(timeout: number): RequestHandler {
+  return (_req, res, next) => {
+    let late: NodeJS.Timeout | undefined
+    const start = (): void => {
+      // A request is answered, too, whose client went away before.
+      if (!res.closed) late ??= setTimeout(() => res.destroy(), timeout)
+    }
+    // A file is piped as fast as it is taken; what else there is to say is said at once.
+    res.once('pipe', start).once('prefinish', start)
+    res.once('close', () => clearTimeout(late))
+    next()
+  }
 }

@@ -88,7 +88,7 @@ describe('ReplaceableCaptioner', () => {
   it('keeps the old one where the new one does not caption, and frees that', async () => {
     const { captioner, loads, closed } = await replaceable()
     loads.prepare = (next) => {
-      next.caption = async () => [new Error('NaN')]
+      next.caption = async () => [new ShowtellError('NUMERIC', 'NaN')]
     }
     await expect(captioner.reload()).rejects.toThrow('NaN')
     expect([captioner.model.version, closed()]).toEqual(['v0', [0, 1]])

@@ -52,7 +52,7 @@ export class ReplaceableCaptioner implements Captioner {
     images: readonly ImageInput[],
     options?: CaptionRequest,
     signal?: AbortSignal,
-  ): Promise<(CaptionedPhoto | Error)[]> {
+  ): Promise<(CaptionedPhoto | ShowtellError)[]> {
     const captioner = this.#current
     this.#busy.set(captioner, (this.#busy.get(captioner) ?? 0) + 1)
     try {

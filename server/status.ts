@@ -23,3 +23,6 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = Object.freeze({
 
 /** Every code there is. */
 export const CODES = Object.keys(STATUS) as ErrorCode[]
+
+/** What is refused on purpose while there is too much to do: nothing is wrong here. */
+export const REFUSALS: ReadonlySet<unknown> = new Set<ErrorCode>(['OVERLOADED', 'DEADLINE'])

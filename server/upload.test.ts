@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
@@ -147,13 +146,12 @@ describe('the photos and options of a request', () => {
   })
 
   it('survives a client that leaves within its upload', async () => {
-    const { post, port } = await listen()
+    const { post, client } = await listen()
     const headers = { 'Content-Type': 'multipart/form-data; boundary=b', 'Content-Length': '1000' }
-    const client = httpRequest({ port, method: 'POST', path: '/v1/captions', headers })
-    client.on('error', () => {})
-    client.write('--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nca')
+    const leaving = client(headers)
+    leaving.write('--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nca')
     await new Promise((resolve) => setTimeout(resolve, 20))
-    client.destroy()
+    leaving.destroy()
     expect((await post(form({ 'a.jpg': 'cat' }))).status).toBe(200)
   })
 })

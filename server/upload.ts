@@ -7,6 +7,8 @@ import type { ServiceOptions } from './config.js'
 import { readJson } from './json-photos.js'
 import { type Texts, valuesOf } from './values.js'
 
+const FORM = 'multipart/form-data'
+
 /** A thousand banned words, and every other option. */
 const MOST_FIELDS = 1100
 const MOST_FIELD_BYTES = 64 * 1024
@@ -25,8 +27,8 @@ export interface Upload {
 export async function readUpload(req: Request, res: Response, limits: ServiceOptions): Promise<Upload> {
   requireBody(req)
   const query = valuesOf(captionOptionsSchema, req.query as Texts)
-  if (req.is('multipart/form-data')) {
-    const { photos, fields } = await readMultipart(req, res, limits)
+  if (req.is(FORM)) {
+    const { photos, fields } = await readForm(req, res, limits)
     return { photos, options: { ...query, ...valuesOf(captionOptionsSchema, fields) } }
   }
   if (req.is('application/json')) {
@@ -34,12 +36,11 @@ export async function readUpload(req: Request, res: Response, limits: ServiceOpt
     return { photos, options: { ...query, ...options } }
   }
   if (isRawImage(req)) return { photos: [await readRaw(res, limits)], options: query }
-  throw expected(
-    'multipart/form-data, application/json or an image type',
-    'Content-Type',
-    req.headers['content-type'],
-    'UNSUPPORTED_IMAGE',
-  )
+  throw wrongType(`${FORM}, application/json or an image type`, req)
+}
+
+function wrongType(wanted: string, { headers }: Request): ShowtellError {
+  return expected(wanted, 'Content-Type', headers['content-type'], 'UNSUPPORTED_IMAGE')
 }
 
 /** What it really is shows when it is decoded; without a type it may be an image as well. */
@@ -53,11 +54,14 @@ async function readRaw(res: Response, limits: ServiceOptions): Promise<UploadedP
   return { content }
 }
 
-function readMultipart(
+/** Reads the photos and fields of a form. @throws ShowtellError as `readUpload`. */
+export async function readForm(
   req: Request,
   res: Response,
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; fields: Texts }> {
+  requireBody(req)
+  if (!req.is(FORM)) throw wrongType(FORM, req)
   const parser = multipartParser(req, limits)
   const body = bodyOf(res)
   return new Promise((resolve, reject) => {

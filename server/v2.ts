@@ -179,7 +179,7 @@ async function elementsOf(
   const { shape } = input
   const size = 'data' in input ? 0 : input.parameters.binary_data_size
   const count = shape.reduce((product, dimension) => product * dimension, 1)
-  if (count < 1 || count > limits.maxImages || (shape[1] ?? 1) !== 1)
+  if (count > limits.maxImages || (shape[1] ?? 1) !== 1)
     throw expected(`[n] or [n, 1] with n from 1 to ${limits.maxImages}`, 'the shape of image', shape)
   if (tail.length !== size)
     throw expected(`${size} bytes, its binary_data_size,`, 'the tensor image', tail.length)

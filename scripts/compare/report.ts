@@ -98,7 +98,7 @@ nats a word by teacher forcing, and captions as the search finds them by default
 seconds a step are the median on this machine (${engine}), whatever else it did.
 
 The last two columns are differences from ${first} with their 95 % interval and p, by a paired bootstrap over the photos; bold
-where the interval leaves 0 out. Of twenty that differ by chance alone about one is bold, and the same variant trained
+where p is below .05. Of twenty that differ by chance alone about one is bold, and the same variant trained
 again from another seed differs too.
 
 ${line(['variant', 'what it changes', 'parameters', 's a step', 'nats a word', 'BLEU-4', 'CIDEr-D', `BLEU-4 against ${first}`, `CIDEr-D against ${first}`])}

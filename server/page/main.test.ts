@@ -82,6 +82,9 @@ let asked: (string | null)[]
 let trouble: number | undefined
 /** A path that no answer comes from. */
 let lost: string | undefined
+/** Photos under way, and how many may be before they take too long to arrive. */
+let uploads: number
+let mostUploads: number
 
 beforeEach(async () => {
   elements = new Map(['gate', 'tray'].map((id) => [id, Object.assign(new Element(), { hidden: true })]))
@@ -97,11 +100,21 @@ beforeEach(async () => {
   asked = []
   trouble = undefined
   lost = undefined
+  uploads = 0
+  mostUploads = Number.POSITIVE_INFINITY
   vi.stubGlobal('document', page)
   vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
     const key = new Headers(init.headers).get('Authorization')
     asked.push(key)
     if (path === lost) throw new TypeError('Failed to fetch')
+    if (init.method === 'POST') {
+      uploads++
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      const isSlow = uploads > mostUploads
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      uploads--
+      if (isSlow) return Response.json({ error: { code: 'SLOW_BODY', message: 'no' } }, { status: 408 })
+    }
     const status = trouble ?? (key === `Bearer ${KEY}` ? 200 : 401)
     const codes: Record<number, string> = {
       401: 'UNAUTHORIZED',
@@ -138,8 +151,8 @@ function give(key: string): void {
   at('gate').happen('submit')
 }
 
-async function addPhoto(): Promise<Element> {
-  at('files').files = [new File(['cat'], 'cat.jpg')]
+async function addPhoto(...photos: File[]): Promise<Element> {
+  at('files').files = photos.length === 0 ? [new File(['cat'], 'cat.jpg')] : photos
   at('files').happen('change')
   const [card] = at('album').children as Element[]
   await expect.poll(() => card!.className, SOON).not.toBe('waiting')
@@ -217,6 +230,15 @@ it('tells of a photo that took too long to arrive, and offers to try again', asy
   const card = await addPhoto()
   expect(card.textContent).toContain('The photo took too long to reach the server.')
   expect(card.button('Try again')).toBeDefined()
+})
+
+it('sends one photo after the other once they took too long together', async () => {
+  mostUploads = 1
+  await load()
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  await addPhoto(...['a', 'b', 'c', 'd'].map((name) => new File([name], `${name}.jpg`)))
+  await expect.poll(() => at('status').textContent, SOON).toBe('4 of 4 photos captioned')
 })
 
 it.each([

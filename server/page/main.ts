@@ -3,13 +3,18 @@ import { Card } from './card.js'
 import { captionPhoto, describeModel, type Outcome, useKey } from './client.js'
 import { type Entry, linesOf, save } from './files.js'
 
-/** Photos under way at once; the server captions those that come together in one batch. */
-const AT_ONCE = 4
+/**
+ * Photos under way at once: the server captions those that come together in one batch. One after the first that took too
+ * long to arrive: on a slow line each has a share of it only.
+ */
+let atOnce = 4
 
 const place = byId('place')
 const gate = byId('gate') as HTMLFormElement
 const cards: Card[] = []
 const queue: Card[] = []
+/** Photos that took too long once. */
+const slow = new Set<Card>()
 let working = 0
 
 for (const id of ['files', 'camera']) {
@@ -90,7 +95,7 @@ function add(files: FileList | undefined | null): void {
 
 function work(): void {
   report()
-  while (working < AT_ONCE) {
+  while (working < atOnce) {
     const next = queue.shift()
     if (next === undefined) return
     working++
@@ -103,6 +108,12 @@ function work(): void {
 
 async function caption(card: Card): Promise<void> {
   const result = await captionPhoto(card.photo)
+  if (codeOf(result) === 'SLOW_BODY' && !slow.has(card)) {
+    atOnce = 1
+    slow.add(card)
+    queue.push(card)
+    return
+  }
   card.showResult(result, () => {
     queue.push(card)
     work()

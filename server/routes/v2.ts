@@ -2,6 +2,7 @@ import { type Request, type RequestHandler, Router } from 'express'
 import { ShowtellError } from '../../errors.js'
 import { NAME, RELEASE } from '../../release.js'
 import { readBytes } from '../body.js'
+import { captionsOf } from '../desk.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
 import { INPUT, MODEL, OUTPUTS, readInference, VERSION, writeInference } from '../v2.js'
@@ -63,10 +64,7 @@ export function v2({ desk, isReady, options }: Service): Router {
       const request = desk.accept(inference.options, 'the parameters')
       const results = await desk.caption(req, res, inference.photos, request)
       // The protocol knows no answer for a part of the photos.
-      const captions = results.map(({ answer, failure }) => {
-        if ('captions' in answer) return answer.captions
-        throw failure
-      })
+      const captions = results.map(captionsOf)
       const { json, tail } = writeInference(inference, captions, request.count)
       if (tail === undefined) return void res.type('json').send(json)
       res.set('Inference-Header-Content-Length', String(json.length))

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { bestOfRows } from './onnx-runtime.js'
+import { bestOfRows } from './rows.js'
 
 /** Many are equal, as those of rare words and of banned ones are. */
 const logProb = fc.oneof(

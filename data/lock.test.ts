@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { lockForWriting } from './lock.js'
+
+let folder: string
+let file: string
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lock-'))
+  file = join(folder, 'lock')
+})
+afterEach(() => {
+  vi.useRealTimers()
+  rmSync(folder, { recursive: true })
+})
+
+/** Leaves the lock that a killed process would, with some of its lines changed. */
+function leave(change: { number?: number; host?: string; list?: string } = {}): void {
+  const release = lockForWriting(folder)
+  const [number, host, list, start] = readFileSync(file, 'utf8').split('\n')
+  release()
+  writeFileSync(file, Object.values({ number, host, list, ...change, start }).join('\n'))
+}
+const touchedAgo = (seconds: number): void => {
+  const then = Date.now() / 1000 - seconds
+  utimesSync(file, then, then)
+}
+const takeOver = (): void => lockForWriting(folder)()
+const held = (who: string, seconds: number): string =>
+  `Expected no other writer of ${folder} but ${who} is writing it; if that is not so, try again in ${seconds} s or delete ${file}`
+
+describe('a lock', () => {
+  it.each([
+    ['another host', { host: 'elsewhere' }, `process ${process.pid} of elsewhere`],
+    // Its numbers mean nothing here: it is neither gone nor somebody else that runs.
+    [
+      'another container with the name of this host',
+      { list: 'pid:[1]', number: 2 ** 22 + 1 },
+      `process ${2 ** 22 + 1} of ${hostname()}`,
+    ],
+    ['an earlier start under our number', {}, `process ${process.pid} of ${hostname()}`],
+  ])('of %s is held for a minute after it was touched', (_, change, who) => {
+    leave(change)
+    touchedAgo(0.5)
+    expect(takeOver).toThrow(held(who, 60))
+    touchedAgo(48.5)
+    expect(takeOver).toThrow(held(who, 12))
+    touchedAgo(60.5)
+    takeOver()
+    expect(existsSync(file)).toBe(false)
+  })
+
+  it('of another process of this host is held as long as that runs, and then taken over at once', async () => {
+    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])
+    leave({ number: other.pid! })
+    touchedAgo(1000)
+    expect(takeOver).toThrow(`but process ${other.pid} is writing it; if that is not so, delete ${file}`)
+    other.kill('SIGKILL')
+    await once(other, 'exit')
+    touchedAgo(0.5)
+    takeOver()
+  })
+
+  it('of an earlier version, a number alone, is judged by it', () => {
+    writeFileSync(file, String(process.ppid))
+    expect(takeOver).toThrow(`but process ${process.ppid} is writing it`)
+    writeFileSync(file, String(process.pid))
+    takeOver()
+  })
+
+  it('is touched as long as it is held, and no longer', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const touched = (): boolean => {
+      touchedAgo(50)
+      vi.advanceTimersByTime(5_000)
+      return Date.now() - statSync(file).mtimeMs < 10_000
+    }
+    const release = lockForWriting(folder)
+    expect(touched()).toBe(true)
+    const ours = readFileSync(file, 'utf8')
+    release()
+    writeFileSync(file, ours)
+    expect(touched()).toBe(false)
+  })
+
+  it('that another took over is neither touched nor deleted', () => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    const release = lockForWriting(folder)
+    rmSync(file)
+    vi.advanceTimersByTime(5_000)
+    expect(existsSync(file)).toBe(false)
+    writeFileSync(file, 'another')
+    touchedAgo(50)
+    vi.advanceTimersByTime(5_000)
+    expect(Date.now() - statSync(file).mtimeMs).toBeGreaterThan(40_000)
+    release()
+    expect(readFileSync(file, 'utf8')).toBe('another')
+  })
+})

@@ -1,0 +1,74 @@
+import * as fs from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { photosOf } from './caption-inputs.js'
+
+// Root may list any folder: one is refused here.
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof fs>()
+  const readdir = async (path: string, options: { withFileTypes: true }) => {
+    if (/locked.?$/.test(path)) throw new Error('EACCES: permission denied')
+    return real.readdir(path, options)
+  }
+  return { ...real, readdir }
+})
+
+let folder: string
+const at = (name: string): string => join(folder, name)
+beforeAll(async () => {
+  folder = await fs.mkdtemp(join(tmpdir(), 'inputs-'))
+  const names = [
+    '1.jpg',
+    '2019/a.JPG',
+    '2019/a.JPG.xmp',
+    '2019/deep/b.png',
+    '2020/c.jpg',
+    'bare',
+    'text/t.txt',
+  ]
+  for (const name of names) {
+    await fs.mkdir(dirname(at(name)), { recursive: true })
+    await fs.writeFile(at(name), '')
+  }
+  await fs.symlink('.', at('2019/self'))
+  await fs.symlink('gone', at('2020/broken.jpg'))
+})
+afterAll(() => fs.rm(folder, { recursive: true }))
+
+const OF_2019 = ['2019/a.JPG', '2019/deep/b.png']
+it.each([
+  ['a folder', ['2019'], OF_2019],
+  ['a folder that is written otherwise, twice', ['2019/', './2019', '2020/../2019/a.JPG'], OF_2019],
+  ['a file of any name', ['bare'], ['bare']],
+  ['a glob that matches sidecars and folders', ['2019/**'], OF_2019],
+  ['a glob that matches folders', ['20*'], [...OF_2019, '2020/c.jpg']],
+  ['a glob of files', ['*.jpg', '2019/*/*.png', '2020/*'], ['1.jpg', '2019/deep/b.png', '2020/c.jpg']],
+])('%s', async (_, inputs, photos) => {
+  // Not joined, which would tidy the input up.
+  const given = inputs.map((input) => `${folder}/${input}`)
+  expect(await photosOf(given, () => {})).toEqual(photos.map(at))
+})
+
+it('tells once what cannot be looked at, of folders and of those that a glob matches', async () => {
+  for (const input of ['.', '**']) {
+    const told: string[] = []
+    await photosOf([at(input)], (path) => told.push(path))
+    expect(told).toEqual([at('2020/broken.jpg')])
+  }
+})
+
+it('goes on past a folder that a glob matches and the system does not list', async () => {
+  await fs.mkdir(at('locked'))
+  const told: string[] = []
+  expect(await photosOf([at('{1.jpg,locked}')], (path) => told.push(path))).toEqual([at('1.jpg')])
+  expect(told).toEqual([at('locked/')])
+  await expect(photosOf([at('locked')], () => {})).rejects.toThrow('EACCES')
+  await fs.rmdir(at('locked'))
+})
+
+it.each(['none', 'none*', 'text', 'text/*'])('refuses %s, without a photo', async (input) => {
+  await expect(photosOf([at(input)], () => {})).rejects.toThrow(
+    `Expected at least one photo for ${at(input)} but received "none"`,
+  )
+})

@@ -1,0 +1,71 @@
+import { afterEach, expect, it, vi } from 'vitest'
+import { captionPhoto, describeModel, explain, type Outcome } from './client.js'
+
+const PHOTO = new Blob(['cat'])
+const CAPTION = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1 }
+const captioned = () => Response.json({ results: [{ captions: [CAPTION] }] })
+
+afterEach(() => void vi.unstubAllGlobals())
+
+/** Has requests answered so, one after the other; the last answer is for all that follow. @returns how many there were */
+function answering(...answers: (() => Response)[]): () => number {
+  let asked = 0
+  vi.stubGlobal('fetch', async () => answers[Math.min(asked++, answers.length - 1)]!())
+  return () => asked
+}
+
+/** What the person is told. */
+function told(outcome: Outcome): string {
+  return 'error' in outcome ? explain(outcome.error) : outcome.captions[0]!.text
+}
+
+it.each([
+  [413, 'IMAGE_TOO_LARGE', 'This photo is larger than the server takes.'],
+  [504, 'DEADLINE', 'The server has too much to do just now.'],
+  [502, 'INTERNAL', 'Something else answered in place of the server, with status 502.'],
+  [200, 'INTERNAL', 'Something else answered in place of the server, with status 200.'],
+])('tells what a proxy means that answers in place of the server: %i', async (status, code, message) => {
+  for (const body of ['<html></html>', '{"message":"no"}', '{"error":"no"}', 'null']) {
+    answering(() => new Response(body, { status }))
+    const outcome = await captionPhoto(PHOTO)
+    expect(outcome).toMatchObject({ error: { code } })
+    expect(told(outcome)).toBe(message)
+    await expect(describeModel()).rejects.toMatchObject({ name: code })
+  }
+})
+
+it('tells of the error that the server itself names, and where there is no server', async () => {
+  answering(() => Response.json({ error: { code: 'INVALID_IMAGE', message: 'no' } }, { status: 422 }))
+  expect(told(await captionPhoto(PHOTO))).toBe('This file is damaged: it cannot be read as a photo.')
+  answering(() => {
+    throw new TypeError('Failed to fetch')
+  })
+  expect(told(await captionPhoto(PHOTO))).toBe('The server does not answer.')
+})
+
+it('asks again when a busy server or a proxy says, in seconds or by a date', async () => {
+  const pauses: number[] = []
+  vi.stubGlobal('setTimeout', (go: () => void, time: number) => {
+    pauses.push(time)
+    go()
+  })
+  const date = new Date(Date.now() + 30_000).toUTCString()
+  const busy = ['7', date, 'soon', '0', undefined].map(
+    (after) => () =>
+      Response.json({}, { status: 503, headers: after === undefined ? {} : { 'Retry-After': after } }),
+  )
+  answering(...busy, captioned)
+  expect(told(await captionPhoto(PHOTO))).toBe('A cat.')
+  expect(pauses).toEqual([7000, expect.any(Number), 1000, 1000, 1000])
+  expect(pauses[1]).toBeGreaterThan(20_000)
+  expect(pauses[1]).toBeLessThanOrEqual(30_000)
+})
+
+it('says of a folder, and of a file that has gone, that it cannot be read, and sends nothing', async () => {
+  const asked = answering(captioned)
+  const folder = new File([], 'holidays')
+  const gone = () => Promise.reject(new DOMException('It could not be found', 'NotFoundError'))
+  folder.slice = () => Object.assign(new Blob(), { arrayBuffer: gone })
+  expect(told(await captionPhoto(folder))).toMatch(/^The browser cannot read this: it is a folder/)
+  expect(asked()).toBe(0)
+})
