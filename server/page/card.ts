@@ -1,4 +1,4 @@
-import type { Caption } from '../../decoder/types.js'
+import type { Caption, ModelDescription } from '../../decoder/types.js'
 import { explain, type Grid, type Outcome } from './client.js'
 import { drawLight, lightCanvas } from './photo.js'
 import { piecesOf, sureness, whereLooked } from './reading.js'
@@ -51,7 +51,7 @@ export class Card {
     this.#again = again
     this.element.className = 'error' in result ? 'failed' : ''
     if ('error' in result) this.#showError(result.error)
-    else this.#showCaptions(result.captions, result.grid)
+    else this.#showCaptions(result.captions, result.model)
   }
 
   retry(): void {
@@ -84,7 +84,7 @@ export class Card {
     this.#told.replaceChildren(...parts)
   }
 
-  #showCaptions(captions: readonly Caption[], grid: Grid | undefined): void {
+  #showCaptions(captions: readonly Caption[], model: ModelDescription | undefined): void {
     const caption = captions[this.chosen]!
     this.#image.alt = caption.text
     const copy = make('button', { type: 'button', textContent: 'Copy as alt text', ariaLive: 'polite' })
@@ -96,12 +96,17 @@ export class Card {
     })
     this.#told.replaceChildren(
       make('p', { className: 'file', textContent: this.photo.name }),
-      ...this.#sentence(caption, grid),
-      make('p', {
-        className: 'sure',
-        textContent: `${sureness(caption.confidence)} – ${percent(caption.confidence)}`,
-      }),
-      ...this.#others(captions, grid),
+      ...this.#sentence(caption, model?.grid),
+      // Where nobody calibrated it, it says nothing.
+      ...(model?.calibrated === false
+        ? []
+        : [
+            make('p', {
+              className: 'sure',
+              textContent: `${sureness(caption.confidence)} – ${percent(caption.confidence)}`,
+            }),
+          ]),
+      ...this.#others(captions, model),
       paragraph('actions', copy),
     )
   }
@@ -154,7 +159,7 @@ export class Card {
     ]
   }
 
-  #others(captions: readonly Caption[], grid: Grid | undefined): HTMLElement[] {
+  #others(captions: readonly Caption[], model: ModelDescription | undefined): HTMLElement[] {
     if (captions.length < 2) return []
     const list = make('ul', { className: 'others' })
     list.setAttribute('aria-label', 'Other captions')
@@ -165,13 +170,16 @@ export class Card {
       button.addEventListener('click', () => {
         this.chosen = i
         this.#light.classList.remove('on')
-        this.#showCaptions(captions, grid)
+        this.#showCaptions(captions, model)
         this.#told.querySelector<HTMLElement>('.caption button')?.focus()
       })
       const item = make('li', {})
-      const sure = make('span', { className: 'sure', textContent: ` ${percent(confidence)}` })
-      sure.title = sureness(confidence)
-      item.append(button, sure)
+      item.append(button)
+      if (model?.calibrated !== false) {
+        const sure = make('span', { className: 'sure', textContent: ` ${percent(confidence)}` })
+        sure.title = sureness(confidence)
+        item.append(sure)
+      }
       list.append(item)
     }
     return [list]

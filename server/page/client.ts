@@ -14,11 +14,11 @@ interface Failed {
 }
 
 /**
- * What came of a photo: captions with their grid, where it is known, or an error. UNREACHABLE and UNREADABLE are the page's
- * own.
+ * What came of a photo: captions with the model that made them, where it is known, or an error. UNREACHABLE and
+ * UNREADABLE are the page's own.
  */
 export type Outcome =
-  | { readonly captions: CaptionedPhoto['captions']; readonly grid: Grid | undefined }
+  | { readonly captions: CaptionedPhoto['captions']; readonly model: ModelDescription | undefined }
   | Failed
 
 /** The code that a status stands for. */
@@ -106,21 +106,21 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
       const answer = await answerOf<CaptionsAnswer>(response)
       const result = answer?.results?.[0] ?? failed(response, answer)
       if ('error' in result) return result
-      return { captions: result.captions, grid: await gridOf(result.captions) }
+      return { captions: result.captions, model: await modelOf(result.captions) }
     }
   } catch (error) {
     return { error: { code: 'UNREACHABLE', message: String(error) } }
   }
 }
 
-/** Of the model that made the captions; a page may be open while another takes the place of the one that it knows. */
-async function gridOf(captions: CaptionedPhoto['captions']): Promise<Grid | undefined> {
+/** What made the captions; a page may be open while another model takes the place of the one that it knows. */
+async function modelOf(captions: CaptionedPhoto['captions']): Promise<ModelDescription | undefined> {
   try {
-    const { grid } = await describeModel()
+    const model = await describeModel()
     const regions = captions[0]?.attention?.[0]?.length
-    if (regions === undefined || regions === grid[0] * grid[1]) return grid
+    if (regions === undefined || regions === model.grid[0] * model.grid[1]) return model
     description = undefined
-    return (await describeModel()).grid
+    return await describeModel()
   } catch {
     // Captions without the light are better than none.
     return undefined

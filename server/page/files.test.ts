@@ -14,7 +14,7 @@ const entries: Entry[] = [
     file: 'a.jpg',
     result: {
       captions: [caption('A cat.', 0.8), caption('A dog.', 0.25), caption('A cow.', 0.2)],
-      grid: [7, 7],
+      model: undefined,
     },
     chosen: 1,
   },

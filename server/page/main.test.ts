@@ -82,6 +82,8 @@ let asked: (string | null)[]
 let trouble: number | undefined
 /** A path that no answer comes from. */
 let lost: string | undefined
+/** Whether the model says that its confidences mean something. */
+let calibrated: boolean
 /** Photos under way, and how many may be before they take too long to arrive. */
 let uploads: number
 let mostUploads: number
@@ -100,6 +102,7 @@ beforeEach(async () => {
   asked = []
   trouble = undefined
   lost = undefined
+  calibrated = true
   uploads = 0
   mostUploads = Number.POSITIVE_INFINITY
   vi.stubGlobal('document', page)
@@ -124,7 +127,7 @@ beforeEach(async () => {
     }
     if (status !== 200) return Response.json({ error: { code: codes[status], message: 'no' } }, { status })
     if (path === 'v1/model')
-      return Response.json({ name: 'fake', encoder: 'none', cell: 'none', grid: [1, 1] })
+      return Response.json({ name: 'fake', encoder: 'none', cell: 'none', grid: [1, 1], calibrated })
     const caption = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1, attention: [[1], [1]] }
     return Response.json({ results: [{ captions: [caption] }] })
   })
@@ -222,6 +225,21 @@ it('shows captions without the light where the model cannot be asked for its gri
   lost = undefined
   const [, lit] = [await addPhoto(), (at('album').children as Element[])[1]!]
   await expect.poll(() => lit.button('cat'), SOON).toBeDefined()
+})
+
+it('says how sure the model is only where that means something', async () => {
+  await load()
+  give(KEY)
+  expect((await addPhoto()).textContent).toContain('Very likely right')
+  vi.resetModules()
+  elements.clear()
+  asked = []
+  calibrated = false
+  await load()
+  give(KEY)
+  const card = await addPhoto()
+  expect(card.textContent).toContain('A cat.')
+  expect(card.textContent).not.toContain('right')
 })
 
 it('tells of a photo that took too long to arrive, and offers to try again', async () => {
