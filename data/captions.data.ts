@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { type CaptionedImage, readCaptions } from './captions.js'
 import { toSentence } from './detokenizer.js'
-import { nameIn } from './photo-files.js'
+import { PhotoFolder } from './photo-files.js'
 import { isHeldOut } from './splits.js'
 import { tokenize } from './tokenizer.js'
 import { Vocabulary } from './vocabulary.js'
@@ -11,10 +11,10 @@ const datasets = resolve(process.env.SHOWTELL_SHARED ?? '../shared', 'datasets')
 const flickr8k = resolve(datasets, 'flickr8k/Flickr8k.token.txt')
 const cocoTrain = resolve(datasets, 'coco-train/captions.json')
 const cocoSubset = resolve(datasets, 'coco-subset/captions.json')
-const withoutPhoto = (set: string, images: readonly CaptionedImage[]) =>
-  images
-    .map(({ file }) => file)
-    .filter((file) => nameIn(resolve(datasets, set, 'photos'), file) === undefined)
+const withoutPhoto = (set: string, images: readonly CaptionedImage[]) => {
+  const photos = new PhotoFolder(resolve(datasets, set, 'photos'))
+  return images.map(({ file }) => file).filter((file) => photos.nameOf(file) === undefined)
+}
 const captionsOf = (images: readonly CaptionedImage[]) => images.flatMap((image) => image.captions)
 
 describe('readCaptions over the data sets', () => {

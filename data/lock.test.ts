@@ -1,10 +1,29 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  type PathOrFileDescriptor,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { lockForWriting } from './lock.js'
+
+/** The start of this host, and its list of processes. */
+const system = vi.hoisted(() => ({ start: 'first', list: 'pid:[2]' }))
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  const readFileSync = (file: PathOrFileDescriptor, encoding: BufferEncoding) =>
+    file === '/proc/sys/kernel/random/boot_id' ? `${system.start}\n` : real.readFileSync(file, encoding)
+  return { ...real, readFileSync, readlinkSync: () => system.list }
+})
 
 let folder: string
 let file: string
@@ -64,6 +83,20 @@ describe('a lock', () => {
     takeOver()
   })
 
+  it.each([
+    ['another host of one name, or an earlier start of it', { start: 'second' }],
+    ['another container of one name', { list: 'pid:[3]' }],
+  ])('of %s is held for a minute, whatever runs under its number here', (_, there) => {
+    const here = { ...system }
+    Object.assign(system, there)
+    leave({ number: process.ppid })
+    Object.assign(system, here)
+    touchedAgo(0.5)
+    expect(takeOver).toThrow(held(`process ${process.ppid} of ${hostname()}`, 60))
+    touchedAgo(60.5)
+    takeOver()
+  })
+
   it('of an earlier version, a number alone, is judged by it', () => {
     writeFileSync(file, String(process.ppid))
     expect(takeOver).toThrow(`but process ${process.ppid} is writing it`)
@@ -84,6 +117,27 @@ describe('a lock', () => {
     release()
     writeFileSync(file, ours)
     expect(touched()).toBe(false)
+  })
+
+  it('is held by the clock of the file system, whatever those of its holder and of who else wants it say', () => {
+    leave({ host: 'elsewhere' })
+    for (const hours of [-1, 1]) {
+      vi.useFakeTimers({
+        toFake: ['Date', 'setInterval', 'clearInterval'],
+        now: Date.now() + hours * 3_600_000,
+      })
+      expect(takeOver).toThrow(held(`process ${process.pid} of elsewhere`, 60))
+      const own = join(folder, `lock-${hours}`)
+      const release = lockForWriting(folder, own)
+      utimesSync(own, 1, 1)
+      vi.advanceTimersByTime(5_000)
+      const { mtimeMs } = statSync(own)
+      release()
+      vi.useRealTimers()
+      expect(Math.abs(Date.now() - mtimeMs)).toBeLessThan(10_000)
+    }
+    // What was written to ask for the time is gone.
+    expect(readdirSync(folder)).toEqual(['lock'])
   })
 
   it('that another took over is neither touched nor deleted', () => {

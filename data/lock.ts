@@ -1,5 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { readFileSync, readlinkSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
@@ -49,7 +58,7 @@ export function lockForWriting(place: string, lock = join(place, 'lock')): () =>
   held.add(file)
   const touching = setInterval(() => {
     try {
-      if (contentOf(file) === ours) utimesSync(file, new Date(), new Date())
+      touch(file, ours)
     } catch {
       // Of a disk that does not answer now the next attempt may be in time.
     }
@@ -73,6 +82,27 @@ export async function whileLocked<T>(folder: string, work: () => Promise<T>): Pr
   }
 }
 
+/** Writes what a lock says once more: unlike a time that is set, that of a write is by the clock of the file system. */
+function touch(file: string, ours: string): void {
+  const opened = openSync(file, 'r+')
+  try {
+    if (readFileSync(opened, 'utf8') === ours) writeSync(opened, ours, 0)
+  } finally {
+    closeSync(opened)
+  }
+}
+
+/** The time by the clock of the file system, which on a network is not ours: that of a file of our own. */
+function nowAt(file: string): number {
+  const own = `${file}.${randomUUID()}`
+  try {
+    writeFileSync(own, '')
+    return statSync(own).mtimeMs
+  } finally {
+    rmSync(own, { force: true })
+  }
+}
+
 /** Who holds the lock, and in how many seconds it is left over unless it is touched; undefined if nobody does any more. */
 function ownerOf(file: string): { readonly who: string; readonly seconds?: number } | undefined {
   if (held.has(file)) return { who: 'this process' }
@@ -82,10 +112,10 @@ function ownerOf(file: string): { readonly who: string; readonly seconds?: numbe
   // Earlier versions wrote the number alone.
   if (pid > 0 && (host === undefined || (isOther && [host, list].join() === here().join())))
     return isOther && isRunning(pid) ? { who: `process ${pid}` } : undefined
-  // Of another host; of an earlier start of a container, whose processes have the same numbers each time; or made a
-  // moment ago and not yet written.
+  // Of another host; of an earlier start of this one, or of a container, whose processes have the same numbers each time;
+  // or made a moment ago and not yet written.
   const touched = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
-  const seconds = Math.ceil((touched + LEFT_AFTER - Date.now()) / 1000)
+  const seconds = Math.ceil((touched + LEFT_AFTER - nowAt(file)) / 1000)
   return seconds > 0 ? { who: pid > 0 ? `process ${pid} of ${host}` : 'another process', seconds } : undefined
 }
 
@@ -98,12 +128,16 @@ function contentOf(file: string): string | undefined {
   }
 }
 
-/** Where a number means one process: a host, and its list of them. Containers have lists of their own, some with the host's name. */
+/**
+ * Where a number means one process: a host, and its list of them. Containers have lists of their own, some with the host's
+ * name; the first list is called the same everywhere, and so are many hosts, but the start of each has an id of its own.
+ */
 function here(): [host: string, list: string] {
   try {
-    return [hostname(), readlinkSync('/proc/self/ns/pid')]
+    const start = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    return [hostname(), `${start} ${readlinkSync('/proc/self/ns/pid')}`]
   } catch {
-    // Only Linux has several.
+    // Only Linux says so. Elsewhere hosts of one name are taken for one, which was never started anew.
     return [hostname(), '']
   }
 }

@@ -1,8 +1,15 @@
-import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { readdirSync } from 'node:fs'
+import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { checkApart, nameFinder, nameIn, newerThan } from './photo-files.js'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { checkApart, newerThan, PhotoFolder } from './photo-files.js'
+
+// Counts what is looked through.
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  return { ...real, readdirSync: vi.fn(real.readdirSync) }
+})
 
 let folder: string
 beforeAll(async () => {
@@ -16,7 +23,10 @@ afterAll(() => rm(folder, { recursive: true }))
 it.each([
   ['a/2.jpg', 'a/2.jpg'],
   ['b/1.jpg', '1.jpg'],
-  ['2.jpg', undefined],
+  ['2.jpg', 'a/2.jpg'],
+  ['b/3.jpg', 'a/b/3.jpg'],
+  ['none.jpg', undefined],
+  ['photos\\a\\1.jpg', 'a/1.jpg'],
   ['photos/a/1.jpg', 'a/1.jpg'],
   ['far/photos/a/b/3.jpg', 'a/b/3.jpg'],
   ['photos/b/3.jpg', undefined],
@@ -24,38 +34,33 @@ it.each([
   ['cafe\u0301.jpg', 'caf\u00e9.jpg'],
   ['b/ni\u00f1o.jpg', 'nin\u0303o.jpg'],
 ])('%s is there as %s', (file, name) => {
-  expect(nameIn(folder, file)).toBe(name)
+  const photos = new PhotoFolder(folder)
+  expect(photos.nameOf(file)).toBe(name)
+  expect(photos.placeOf(file)).toBe(join(folder, name ?? file))
 })
 
-it.each([
-  ['1.jpg', '1.jpg'],
-  ['a/1.jpg', 'a/1.jpg'],
-  ['photos/a/1.jpg', 'a/1.jpg'],
-  ['photos/1.jpg', '1.jpg'],
-  ['2.jpg', 'a/b/2.jpg'],
-  ['b/2.jpg', 'a/b/2.jpg'],
-  ['c/2.jpg', undefined],
-  ['cafe\u0301.jpg', 'a/caf\u00e9.jpg'],
-  ['none.jpg', undefined],
-  // One of c/d, not the one outside of it.
-  ['d/1.jpg', 'c/d/1.jpg'],
-])('among the names of photos in folders %s is %s', (file, name) => {
-  const names = ['1.jpg', 'a/1.jpg', 'c/d/1.jpg', 'a/b/2.jpg', 'a/3.jpg', 'b/3.jpg', 'a/caf\u00e9.jpg']
-  const find = nameFinder(names, 'features')
-  expect(find(file)).toBe(name)
-  expect(() => find('3.jpg')).toThrow(
-    'Expected a name of one photo of features for 3.jpg but received ["a/3.jpg", "b/3.jpg"]',
-  )
+it('looks through a folder once, when a photo is not there by its name', () => {
+  const looks = vi.mocked(readdirSync)
+  looks.mockClear()
+  const photos = new PhotoFolder(join(folder, 'a'))
+  for (const name of ['1.jpg', '2.jpg', 'b/3.jpg']) expect(photos.nameOf(name)).toBe(name)
+  expect(looks).not.toHaveBeenCalled()
+  for (const name of ['3.jpg', 'none.jpg', 'x/b/3.jpg']) photos.nameOf(name)
+  // One of it, one of the folder in it.
+  expect(looks).toHaveBeenCalledTimes(2)
 })
 
 it('counts the files that were written after a moment', async () => {
   const files = ['1.jpg', 'a/1.jpg', 'a/2.jpg'].map((name) => join(folder, name))
   for (const [i, file] of files.entries()) await utimes(file, 100 + i, 100 + i)
-  expect(await newerThan(100_500, [...files, join(folder, 'none.jpg')])).toBe(2)
+  await symlink('loop', join(folder, 'loop'))
+  const strange = ['none.jpg', '1.jpg/none.jpg', 'loop'].map((name) => join(folder, name))
+  expect(newerThan(100_500, [...strange, ...files])).toBe(2)
 })
 
 it('names two photos of which a folder has one', () => {
-  const check = (files: string[]) => () => checkApart(files, (file) => nameIn(folder, file), 'photos')
+  const photos = new PhotoFolder(folder)
+  const check = (files: string[]) => () => checkApart(files, (file) => photos.nameOf(file), 'photos')
   expect(check(['1.jpg', 'a/2.jpg', '1.jpg', 'none.jpg', 'a/none.jpg'])).not.toThrow()
   expect(check(['x/1.jpg', 'y/1.jpg'])).toThrow(
     'Expected x/1.jpg and y/1.jpg as two photos for photos but received "1.jpg alone"',

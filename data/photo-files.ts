@@ -1,73 +1,46 @@
-import { existsSync } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { expected } from '../errors.js'
+import { nameFinder } from './photo-names.js'
+import { photosIn } from './photo-walk.js'
 
-/** Files with these endings are taken for photos, in any case; what they are is found out from their content. */
-export const PHOTO_ENDINGS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'heic', 'heif']
+/** A folder of photos, as captions speak of them. */
+export class PhotoFolder {
+  private find: ((file: string) => string | undefined) | undefined
 
-const ENDING = new RegExp(`\\.(${PHOTO_ENDINGS.join('|')})$`, 'i')
+  constructor(readonly path: string) {}
 
-export function isPhotoName(name: string): boolean {
-  return ENDING.test(name)
-}
+  /**
+   * What a photo that captions call `file` is called in it: the same, or what `nameFinder` finds among its photos, which
+   * are looked for once one is not there by its name; undefined where none is.
+   * @throws ShowtellError as `nameFinder`, and what the system says of a folder that it does not list.
+   */
+  nameOf(file: string): string | undefined {
+    if (existsSync(join(this.path, file))) return file
+    // Of a place in it that cannot be looked at each photo is missed by itself.
+    this.find ??= nameFinder(
+      photosIn(this.path, () => {}),
+      this.path,
+    )
+    return this.find(file)
+  }
 
-/** A name as it is written, and with its accents as one character with their letters and apart: they look alike. */
-export function spellingsOf(name: string): string[] {
-  return [...new Set([name, name.normalize('NFC'), name.normalize('NFD')])]
-}
-
-/** A name and what is left of it without its outer folders, one after the other: `a/b/1.jpg`, `b/1.jpg`, `1.jpg`. */
-export function tailsOf(file: string): string[] {
-  const inner = [...file.matchAll(/[/\\]/g)].map(({ index }) => file.slice(index + 1))
-  return [file, ...inner].filter((tail) => tail !== '')
-}
-
-/**
- * What a photo that captions call `file` is called in `folder`: the same (`val2014/a.jpg`), or the longest tail of it that
- * is there, in one of its spellings; undefined where none is.
- */
-export function nameIn(folder: string, file: string): string | undefined {
-  return tailsOf(file)
-    .flatMap(spellingsOf)
-    .find((name) => existsSync(join(folder, name)))
-}
-
-/**
- * Finds which of `names` (`2019/a.jpg`) a photo has that captions call `file`: the same, one that ends with it (`a.jpg`),
- * or the longest tail of it (`photos/2019/a.jpg`) that is one, in one of its spellings; undefined where none is.
- * @param where the place of the names, for messages
- * @throws ShowtellError INVALID_DATA where several end with `file`.
- */
-export function nameFinder(names: readonly string[], where: string): (file: string) => string | undefined {
-  const known = new Set(names)
-  const ending = new Map<string, string[]>()
-  for (const name of names)
-    for (const tail of tailsOf(name).slice(1)) {
-      const before = ending.get(tail)
-      if (before === undefined) ending.set(tail, [name])
-      else before.push(name)
-    }
-  return (file) => {
-    const among = (tails: string[]) => tails.flatMap(spellingsOf).find((name) => known.has(name))
-    const same = among([file])
-    if (same !== undefined) return same
-    const [name, ...others] = spellingsOf(file).flatMap((spelling) => ending.get(spelling) ?? [])
-    if (others.length > 0)
-      throw expected(`a name of one photo of ${where}`, file, [name, ...others], 'INVALID_DATA')
-    return name ?? among(tailsOf(file))
+  /** Where such a photo lies, or would. @throws as `nameOf`. */
+  placeOf(file: string): string {
+    return join(this.path, this.nameOf(file) ?? file)
   }
 }
 
 /** How many of some files were written after a moment, in milliseconds. Those that cannot be looked at do not count. */
-export async function newerThan(moment: number, files: readonly string[]): Promise<number> {
-  const times = await Promise.all(files.map((file) => stat(file).catch(() => undefined)))
-  return times.filter((found) => found !== undefined && found.mtimeMs > moment).length
-}
-
-/** Where such a photo lies, or would. */
-export function placeIn(folder: string, file: string): string {
-  return join(folder, nameIn(folder, file) ?? file)
+export function newerThan(moment: number, files: readonly string[]): number {
+  // One after the other: a hundred thousand at once would take 400 MB.
+  return files.filter((file) => {
+    try {
+      return statSync(file).mtimeMs > moment
+    } catch {
+      return false
+    }
+  }).length
 }
 
 /**

@@ -6,13 +6,13 @@ import { messageOf } from '../errors.js'
 import { photosIn } from './photo-walk.js'
 
 // Root may list any folder: one is refused here.
-vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof fs>()
-  const readdir = async (path: string, options: { withFileTypes: true }) => {
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  const readdirSync = (path: string, options: { withFileTypes: true }) => {
     if (/locked.?$/.test(path)) throw new Error('EACCES: permission denied')
-    return real.readdir(path, options)
+    return real.readdirSync(path, options)
   }
-  return { ...real, readdir }
+  return { ...real, readdirSync }
 })
 
 let folder: string
@@ -31,7 +31,7 @@ async function put(...names: string[]): Promise<void> {
 
 async function walk(inside = '.'): Promise<{ photos: string[]; told: string[] }> {
   const told: string[] = []
-  const photos = await photosIn(at(inside), (path, problem) => told.push(`${path}: ${messageOf(problem)}`))
+  const photos = photosIn(at(inside), (path, problem) => told.push(`${path}: ${messageOf(problem)}`))
   return { photos, told }
 }
 

@@ -205,7 +205,8 @@ describe('loadCaptioner', () => {
       const unsure = await loadCaptioner(bundles, { engine: 'onnx', threads: 1 })
       expect(unsure.model.calibrated).toBe(false)
       expect((await captions([CAT], {}, unsure))[0]![0]!.confidence).toBe(0.5)
-      await expect(unsure.caption([CAT], { minConfidence: 0.1 })).rejects.toMatchObject({
+      // Before anything is decoded.
+      await expect(unsure.caption([new Uint8Array(10)], { minConfidence: 0.1 })).rejects.toMatchObject({
         code: 'INVALID_ARGUMENT',
         message: 'Expected 0, since the captioner is not calibrated, for minConfidence but received 0.1',
       })
@@ -219,6 +220,7 @@ describe('loadCaptioner', () => {
       { maxPixels: 1e6 } as CaptionerOptions,
       'Expected one of threads, pixelLimit, decodeMemory, engine, onEvent for a name in the options but received "maxPixels"',
     ],
+    [{ onEvent: 'log' as never }, 'Expected a function for onEvent but received "log"'],
     [{ threads: 1e9 }, 'Expected an integer from 1 to 64 for threads but received 1000000000'],
     [{ pixelLimit: 0 }, 'Expected an integer from 1 for pixelLimit but received 0'],
     [{ pixelLimit: 1.5 }, 'Expected an integer from 1 for pixelLimit but received 1.5'],

@@ -9,14 +9,14 @@ import { bundleFolder, shippedBundle } from '../engine/shipped.js'
 import { expected, type ShowtellError } from '../errors.js'
 import { ahead } from './ahead.js'
 import { ModelProcess } from './model-process.js'
-import { captionOptionsSchema } from './options.js'
+import { captionOptionsSchema, checkModel } from './options.js'
 import type { CaptionedPhoto, Captioner, ImageInput, ModelEvent } from './types.js'
 import { validate } from './validate.js'
 
 /** Photos of a batch that are decoded at once: a core each, and Node.js has four threads for them by default. */
 const DECODED_AT_ONCE = Math.min(4, availableParallelism())
 /** Photos of a call whose pixels are held and sent together. */
-const BATCH = 64
+export const LARGEST_BATCH = 64
 
 /** Ranges of what a captioner may take; a service has them as settings of its own. */
 export const captionerLimitsSchema = z.object({
@@ -33,7 +33,13 @@ export const captionerLimitsSchema = z.object({
 const captionerOptionsSchema = z.strictObject({
   ...captionerLimitsSchema.shape,
   engine: z.enum(ENGINES).default('auto'),
-  onEvent: z.unknown().optional(),
+  onEvent: z
+    .unknown()
+    .superRefine((given, context) => {
+      if (typeof given === 'function') return
+      context.addIssue({ code: 'custom', message: expected('a function', 'onEvent', given).message })
+    })
+    .optional(),
 })
 
 export interface CaptionerOptions {
@@ -98,9 +104,13 @@ export async function loadCaptioner(
       // Bytes in place of a list would be taken for as many photos as there are bytes.
       if (!Array.isArray(images)) throw expected('a list of paths or Uint8Arrays', 'images', images)
       const captionOptions = validate(captionOptionsSchema, request)
+      checkModel(model, captionOptions)
       signal?.throwIfAborted()
-      const starts = Array.from({ length: Math.ceil(images.length / BATCH) }, (_, i) => i * BATCH)
-      const batches = ahead(starts, (from) => decode(images.slice(from, from + BATCH), from, signal))
+      const starts = Array.from(
+        { length: Math.ceil(images.length / LARGEST_BATCH) },
+        (_, i) => i * LARGEST_BATCH,
+      )
+      const batches = ahead(starts, (from) => decode(images.slice(from, from + LARGEST_BATCH), from, signal))
       const results: (CaptionedPhoto | ShowtellError)[] = []
       for await (const { decoded, time } of batches) {
         signal?.throwIfAborted()

@@ -10,7 +10,7 @@ import type { Hypothesis } from '../search/ranking.js'
 import { sample } from '../search/sampling.js'
 import type { Bundle } from './bundle.js'
 import { confidenceOf } from './confidence.js'
-import { type CaptionOptions, checkCalibrated } from './options.js'
+import type { CaptionOptions } from './options.js'
 import type { Runtime } from './runtime.js'
 import type { Caption } from './types.js'
 
@@ -45,8 +45,7 @@ export class Captioning {
   /**
    * @param pixels uint8 [images, size, size, 3]
    * @param signal ends the search before its next word.
-   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not, or a least confidence where it is not
-   * calibrated; the signal's reason.
+   * @throws ShowtellError INVALID_ARGUMENT for a style the model has not; the signal's reason.
    */
   async caption(
     pixels: Uint8Array,
@@ -57,7 +56,6 @@ export class Captioning {
     signal?.throwIfAborted()
     const { vocabulary, config } = this.bundle
     const start = vocabulary.startOf(options.style ?? config.defaultStyle)
-    checkCalibrated(config.confidence !== undefined, options.minConfidence, 'minConfidence')
     const { constraints, content } = this.rulesFor(options)
     const began = performance.now()
     const model = await this.runtime.encode(pixels, images, options.attention)

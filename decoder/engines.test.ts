@@ -91,10 +91,6 @@ describe('openRuntime', () => {
   it('says which engine it took', async () => {
     expect(await open('auto')).toBe('onnx')
     expect(await open('cpu')).toBe('TensorFlow.js cpu')
-    await expect(open('steam')).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "steam"',
-    })
   })
 
   it('takes TensorFlow.js where onnxruntime does not load, and says why', async () => {

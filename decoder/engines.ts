@@ -1,4 +1,4 @@
-import { BACKENDS, type Backend, ENGINES, type Engine } from '../engine/backends.js'
+import { BACKENDS, type Backend, type Engine } from '../engine/backends.js'
 import { unlessMissing } from '../engine/session.js'
 import { expected } from '../errors.js'
 import { type Bundle, isGraph } from './bundle.js'
@@ -10,7 +10,6 @@ export async function openRuntime(
   bundle: Bundle,
   { engine, threads }: { engine: Engine; threads: number },
 ): Promise<{ runtime: Runtime; engine: string }> {
-  if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
   const onnx = async () => ({ runtime: await onnxRuntime(bundle, threads), engine: 'onnx' })
   const tensorFlow = async (backend: Backend | 'auto', reason = '') => {
     // Loaded only where it is needed: TensorFlow.js takes a second to load.

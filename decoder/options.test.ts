@@ -25,9 +25,12 @@ describe('CaptionRequest', () => {
       expect(docstring, name).toMatch(/ by default/)
       if (typeof standard !== 'object' && standard !== undefined)
         expect(docstring, name).toContain(`${standard} by default`)
-      const { minimum, maximum, exclusiveMinimum, maxItems } = range
-      for (const end of [minimum, maximum, exclusiveMinimum, maxItems])
-        if (end !== undefined) expect(docstring, name).toMatch(new RegExp(`\\b${end}\\b`))
+      const { minimum, maximum, exclusiveMinimum, maxItems, items } = range
+      if (minimum !== undefined) expect(docstring, name).toContain(`: ${minimum} to ${maximum}`)
+      if (exclusiveMinimum !== undefined)
+        expect(docstring, name).toContain(`above ${exclusiveMinimum} and up to ${maximum}`)
+      if (maxItems !== undefined) expect(docstring, name).toContain(`at most ${maxItems},`)
+      if (items !== undefined) expect(docstring, name).toContain(`at most ${items.maxLength} characters`)
     }
   })
 })

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { tokenize } from '../data/tokenizer.js'
 import { expected } from '../errors.js'
+import type { ModelDescription } from './types.js'
 
 /** Words that are learnt of a caption, and said where nothing else is asked for. */
 export const MOST_WORDS = 16
@@ -94,6 +95,15 @@ export function checkStyle(styles: readonly string[], style: string | undefined,
 export function checkCalibrated(isCalibrated: boolean, minConfidence: number, where: string): void {
   if (minConfidence > 0 && !isCalibrated)
     throw expected('0, since the captioner is not calibrated,', where, minConfidence)
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT for options that this model cannot keep. */
+export function checkModel(
+  { styles, calibrated }: Pick<ModelDescription, 'styles' | 'calibrated'>,
+  { style, minConfidence }: Pick<CaptionOptions, 'style' | 'minConfidence'>,
+): void {
+  checkStyle(styles, style, 'style')
+  checkCalibrated(calibrated, minConfidence, 'minConfidence')
 }
 
 /** Options with every default filled in. */

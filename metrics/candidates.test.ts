@@ -48,7 +48,10 @@ test('folders count as far as they agree, and an ending does before names withou
   const ignore = (): void => {}
   const fileOf = (image: string) => joinReferences([{ image, caption: 'y' }], images, 'r', ignore)[0]?.file
   for (const file of files) expect(fileOf(`photos/${file}`)).toBe(file)
+  for (const file of files) expect(fileOf(`photos\\${file.replaceAll('/', '\\')}`)).toBe(file)
   expect(fileOf('dog.png')).toBe('c/dog.png')
+  for (const unclear of ['x/2020/1.jpg', 'x\\2020\\1.jpg', 'x/d/1.jpg'])
+    expect(() => fileOf(unclear)).toThrow('Expected a name of one image for r but received')
   expect(() => fileOf('dog.webp')).toThrow('Expected a name of one image for r but received "dog.webp"')
 })
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { CaptionedImage } from '../data/captions.js'
-import { tailsOf } from '../data/photo-files.js'
+import { namesFinder } from '../data/photo-names.js'
 import { nameWithoutEnding } from '../data/readers/reader.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 
@@ -66,7 +66,7 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
 
 /**
  * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
- * the id of the references, or by file name, whole, without outer folders, or without folder, ending and leading zeros.
+ * the id of the references, or by file name, as `namesFinder` does, or without folder, ending and leading zeros.
  * @param warn takes, by kind, the images that cannot be scored, and captions without words, which are scored
  * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
  */
@@ -146,21 +146,20 @@ export function ofImages(
 }
 
 /**
- * Finds the image that an id means, or a file name: whole, or with as many of its folders as agree, or without folder,
- * ending and leading zeros. Accents may be one character with their letters or apart.
+ * Finds the image that an id means, or a file name: as `namesFinder` does, or without folder, ending and leading zeros.
+ * Accents may be one character with their letters or apart.
  */
 function imageFinder(
   images: readonly CaptionedImage[],
 ): (name: string) => CaptionedImage | 'several' | undefined {
   const byId = imagesBy(images, ({ id }) => [id.normalize()])
-  const byFile = imagesBy(images, ({ file }) => [file.normalize()])
-  const byTail = imagesBy(images, ({ file }) => tailsOf(file.normalize()))
+  const byFile = imagesBy(images, ({ file }) => [file])
+  const filesOf = namesFinder(byFile.keys())
   const named = imagesBy(images, ({ file, id }) => [plainName(file), plainName(id)])
   return (name) => {
-    const whole = name.normalize()
-    const tail = tailsOf(whole).find((tail) => byTail.has(tail))
-    const ofTail = tail === undefined ? undefined : (byFile.get(tail) ?? byTail.get(tail))
-    return byId.get(whole) ?? ofTail ?? named.get(plainName(name))
+    const [file = '', ...others] = filesOf(name)
+    const ofFile = others.length > 0 ? 'several' : byFile.get(file)
+    return byId.get(name.normalize()) ?? ofFile ?? named.get(plainName(name))
   }
 }
 

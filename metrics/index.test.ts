@@ -26,6 +26,18 @@ test('a browser bundles the metrics with no package but the stemmer, and of ours
     expect(file).toMatch(/^(?:node_modules\/porter2|data|metrics)\/|^(?:errors|random)\.ts$/)
 })
 
+test('what finds the references of captions is for browsers too', async () => {
+  const entryPoints = [join(ROOT, 'metrics/candidates.ts')]
+  const options = {
+    entryPoints,
+    bundle: true,
+    platform: 'browser',
+    write: false,
+    logLevel: 'silent',
+  } as const
+  await expect(build(options)).resolves.toMatchObject({ errors: [] })
+})
+
 test('the bundle scores as the sources do where there is nothing but the language: no process, no require, no Buffer', () => {
   const scored = ({
     createMeteor,

@@ -60,10 +60,10 @@ function orExit({ status, error }) {
 }
 
 const [major, minor] = /** @type {[number, number]} */ (process.versions.node.split('.').map(Number))
-const runsTests = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
+const runsTests = major >= 24 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)
 if (process.env.npm_lifecycle_event === 'pretest' && !runsTests) {
   process.stderr.write(
-    `Expected Node 20.19, or 22.12 or newer, for npm test but received ${process.versions.node}\n`,
+    `Expected Node 20.19, 22.12 or 24, or newer of these, for npm test but received ${process.versions.node}\n`,
   )
   process.exit(1)
 }

@@ -62,7 +62,7 @@ async function copyReference(output) {
 // Built aside and moved in whole: a build that fails or is stopped leaves no half of a dist behind. Beside dist, since
 // node_modules may lie on another disk, from which nothing can be renamed.
 const output = await mkdtemp(`${DIST}.part-`)
-const old = output.replace('.part-', '.old-')
+const old = path.join(path.dirname(output), path.basename(output).replace('.part-', '.old-'))
 const begin = new Date()
 try {
   if (compile(output)) {

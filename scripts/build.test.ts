@@ -27,7 +27,8 @@ describe('a build', () => {
 
   /** Builds a project that has been built before. */
   const build = async (exit: number) => {
-    const folder = await mkdtemp(join(tmpdir(), 'build-'))
+    // Wherever the project lies, also in what is called like a part of a build.
+    const folder = await mkdtemp(join(tmpdir(), 'build.part-'))
     onTestFinished(() => rm(folder, { recursive: true }))
     const write = async (name: string, text: string): Promise<void> => {
       await mkdir(dirname(join(folder, name)), { recursive: true })

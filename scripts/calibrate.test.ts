@@ -47,6 +47,16 @@ it('leaves out a photo that cannot be read', async () => {
   expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('2 validation photos')
 })
 
+it('finds photos in folders of the folder, as prepare and train do', async () => {
+  await drawPhotos(at('albums/2019'), 2)
+  await write('folders.jsonl', [
+    ['1.jpg', 'val'],
+    ['albums\\2019\\2.jpg', 'val'],
+  ])
+  await run(calibrate('folders.jsonl', `plain=${at('albums')}`))
+  expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('2 validation photos')
+})
+
 it('refuses two photos of which the folder has one', async () => {
   await write('two.jsonl', [
     ['a/1.jpg', 'val'],

@@ -37,7 +37,7 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
     checkApart(
       validation.map(({ file }) => file),
       (file) => folders.keyOf(file, style),
-      folders.folderOf(style),
+      folders.folderOf(style).path,
     )
   const captioner = await loadCaptioner(options.bundle)
   const examples: ConfidenceExample[] = []

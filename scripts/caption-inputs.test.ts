@@ -1,17 +1,22 @@
 import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { dirname, join, relative } from 'node:path'
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { photosOf } from './caption-inputs.js'
 
-// Root may list any folder: one is refused here.
-vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof fs>()
-  const readdir = async (path: string, options: { withFileTypes: true }) => {
+/** More than a call takes arguments. */
+const CROWD = 150_000
+
+// Root may list any folder: one is refused here. Another is said to be full.
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>()
+  const readdirSync = (path: string, options: { withFileTypes: true }) => {
     if (/locked.?$/.test(path)) throw new Error('EACCES: permission denied')
-    return real.readdir(path, options)
+    if (!/crowd.?$/.test(path)) return real.readdirSync(path, options)
+    const kind = { isSymbolicLink: () => false, isDirectory: () => false, isFile: () => true }
+    return Array.from({ length: CROWD }, (_, i) => ({ ...kind, name: `${i}.jpg` }))
   }
-  return { ...real, readdir }
+  return { ...real, readdirSync }
 })
 
 let folder: string
@@ -25,6 +30,7 @@ beforeAll(async () => {
     '2019/deep/b.png',
     '2020/c.jpg',
     'bare',
+    'odd.jfif',
     'text/t.txt',
   ]
   for (const name of names) {
@@ -43,11 +49,24 @@ it.each([
   ['a file of any name', ['bare'], ['bare']],
   ['a glob that matches sidecars and folders', ['2019/**'], OF_2019],
   ['a glob that matches folders', ['20*'], [...OF_2019, '2020/c.jpg']],
+  ['a glob with an ending of its own', ['*.jfif', '{1,x}.{jfif,jpg}'], ['odd.jfif', '1.jpg']],
+  ['a glob that leaves the ending open', ['2019/*.JPG*', '{*.png,1.*}'], ['2019/a.JPG', '1.jpg']],
   ['a glob of files', ['*.jpg', '2019/*/*.png', '2020/*'], ['1.jpg', '2019/deep/b.png', '2020/c.jpg']],
 ])('%s', async (_, inputs, photos) => {
   // Not joined, which would tidy the input up.
   const given = inputs.map((input) => `${folder}/${input}`)
   expect(await photosOf(given, () => {})).toEqual(photos.map(at))
+})
+
+it('knows a photo by its whole path and from here as one', async () => {
+  const inputs = [at('2019'), relative('.', at('2019')), relative('.', at('2019/*'))]
+  expect(await photosOf(inputs, () => {})).toEqual(OF_2019.map(at))
+})
+
+it('takes what a folder has that a glob matches, however much it is', async () => {
+  await fs.mkdir(at('crowd'))
+  onTestFinished(() => fs.rmdir(at('crowd')))
+  expect(await photosOf([at('crow*')], () => {})).toHaveLength(CROWD)
 })
 
 it('tells once what cannot be looked at, of folders and of those that a glob matches', async () => {

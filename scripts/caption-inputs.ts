@@ -1,12 +1,15 @@
 import { stat } from 'node:fs/promises'
-import { isAbsolute, join, normalize } from 'node:path'
+import { isAbsolute, join, normalize, resolve } from 'node:path'
 import { glob } from 'tinyglobby'
-import { isPhotoName } from '../data/photo-files.js'
+import { isPhotoName } from '../data/photo-names.js'
 import { photosIn } from '../data/photo-walk.js'
 import { expected } from '../errors.js'
 
 /** Takes a place that cannot be looked at, and why. */
 type Tell = (path: string, problem: unknown) => void
+
+/** `*.jfif` asks for that ending; `*` and `*.jpg*` do not, and sidecars match too. */
+const ASKED_ENDING = /\.(\w+|\{[\w,]+\})$/
 
 /**
  * Folders become the photos in them, at any depth, and globs what they match; sorted, each once under one name (`./photos`
@@ -14,23 +17,31 @@ type Tell = (path: string, problem: unknown) => void
  * @throws ShowtellError NOT_FOUND for an input without a photo, and what the system says of a folder that it does not list.
  */
 export async function photosOf(inputs: readonly string[], tell: Tell): Promise<string[]> {
-  const found = new Set<string>()
+  const found = new Map<string, string>()
   for (const input of inputs) {
     const kind = await stat(input).catch(() => undefined)
     const photos = kind?.isFile()
       ? [input]
-      : await (kind?.isDirectory() ? inFolder(input, tell) : matching(input, tell))
+      : kind?.isDirectory()
+        ? inFolder(input, tell)
+        : await matching(input, tell)
     if (photos.length === 0) throw expected('at least one photo', input, 'none', 'NOT_FOUND')
-    for (const photo of photos) found.add(normalize(photo))
+    for (const photo of photos) {
+      const path = resolve(photo)
+      if (!found.has(path)) found.set(path, normalize(photo))
+    }
   }
-  return [...found]
+  return [...found.values()]
 }
 
-async function inFolder(folder: string, tell: Tell): Promise<string[]> {
-  return (await photosIn(folder, tell)).map((name) => join(folder, name))
+function inFolder(folder: string, tell: Tell): string[] {
+  return photosIn(folder, tell).map((name) => join(folder, name))
 }
 
-/** What a glob matches goes the way of an input, but a file has to look like a photo: sidecars match too. */
+/**
+ * What a glob matches goes the way of an input, but a file has to look like a photo unless its ending is asked for. A link
+ * to a folder is matched by no glob, nor what the system does not list on the way.
+ */
 async function matching(pattern: string, tell: Tell): Promise<string[]> {
   const matched = await glob(pattern.replaceAll('\\', '/'), {
     onlyFiles: false,
@@ -38,6 +49,7 @@ async function matching(pattern: string, tell: Tell): Promise<string[]> {
     // Or a photo would have another name than by its folder.
     absolute: isAbsolute(pattern),
   })
+  const isAsked = ASKED_ENDING.test(pattern)
   const photos: string[] = []
   let entered: string | undefined
   for (const match of matched.sort()) {
@@ -45,9 +57,13 @@ async function matching(pattern: string, tell: Tell): Promise<string[]> {
     if (entered !== undefined && match.startsWith(entered)) continue
     if (match.endsWith('/')) {
       entered = match
-      const inside = await inFolder(match, tell).catch((problem) => void tell(match, problem))
-      photos.push(...(inside ?? []))
-    } else if (isPhotoName(match)) photos.push(match)
+      try {
+        // One by one: as arguments, a hundred thousand do not fit on the stack.
+        for (const photo of inFolder(match, tell)) photos.push(photo)
+      } catch (problem) {
+        tell(match, problem)
+      }
+    } else if (isAsked || isPhotoName(match)) photos.push(match)
   }
   return photos
 }

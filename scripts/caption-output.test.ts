@@ -13,7 +13,7 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { CaptionedPhoto } from '../decoder/types.js'
@@ -111,7 +111,7 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     if (format !== 'coco') expect(await readFile(path, 'utf8')).toContain('damaged')
   })
 
-  it('knows a photo by its tidied name, and when it was written, which looking does not change', async () => {
+  it('knows a photo by whatever path it is given, and when it was written, which looking does not change', async () => {
     const first = await opened(format)
     await first.write('./photos//1.jpg', photo('A cat.'))
     await first.close()
@@ -119,10 +119,30 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await utimes(gathered, 100, 100)
     for (let look = 0; look < 2; look++) {
       const output = await opened(format)
-      expect([...output.done]).toEqual([join('photos', '1.jpg')])
+      for (const file of ['./photos//1.jpg', join('photos', '1.jpg'), resolve('photos/1.jpg')])
+        expect(output.isDone(file)).toBe(true)
+      expect(output.isDone('1.jpg')).toBe(false)
+      // As an earlier version wrote it, or as it is given now, it is one line of what is finished.
+      await output.finish([resolve('photos/1.jpg')])
+      expect((await readFile(path, 'utf8')).match(/photos\/+1\.jpg/g)).toHaveLength(1)
       expect(output.writtenAt).toBe(100_000)
       await output.close()
     }
+  })
+
+  it('was last written to when it got a caption, not when photos failed again', async () => {
+    await halfDone(format)
+    const gathered = format === 'jsonl' ? path : `${path}.lines`
+    await utimes(gathered, 100, 100)
+    for (const result of [undefined, new Error('damaged'), photo('A fish.')]) {
+      const output = await opened(format)
+      expect(output.writtenAt).toBe(100_000)
+      if (result !== undefined) await output.write('2.jpg', result)
+      await output.close()
+    }
+    const output = await opened(format)
+    expect(output.writtenAt).toBeGreaterThan(Date.now() - 60_000)
+    await output.close()
   })
 
   it('has one writer at a time; the lock of one that was killed is no hindrance', async () => {
@@ -161,7 +181,7 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
   it('is begun anew when told to', async () => {
     await halfDone(format)
     const output = await opened(format, { count: 2 }, true)
-    expect(output.done.size).toBe(0)
+    expect(output.done.length).toBe(0)
     await output.close()
     await (await opened(format, { count: 2 })).close()
   })
@@ -185,7 +205,7 @@ it.each([
   // Bytes that are read back from it would not come.
   const reading = readFile(path, 'utf8')
   const output = await opened(format)
-  expect([output.isKept, output.done.size]).toEqual([false, 0])
+  expect([output.isKept, output.done.length]).toEqual([false, 0])
   await output.write('1.jpg', photo('A cat.', 'A dog.'))
   await output.write('3.jpg', photo('A bird.'))
   await output.write('2.jpg', new Error('damaged'))

@@ -1,6 +1,6 @@
 import { existsSync, fstatSync } from 'node:fs'
-import { open, readFile, stat, truncate, writeFile } from 'node:fs/promises'
-import { normalize } from 'node:path'
+import { open, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type CaptionLine, captionLine } from '../data/caption-lines.js'
 import { lockForWriting } from '../data/lock.js'
@@ -12,9 +12,11 @@ import { makePlace, writeWhole } from './whole-file.js'
 
 /** Where captions go. */
 export interface Output {
-  /** The photos that a run before has captioned. */
-  readonly done: ReadonlySet<string>
-  /** When a run before last wrote to it, in milliseconds. */
+  /** The photos that a run before has captioned, as it was given them. */
+  readonly done: readonly string[]
+  /** Whether it is one of them, however it is given now. */
+  isDone(file: string): boolean
+  /** When a run before last wrote a caption to it, in milliseconds. */
   readonly writtenAt?: number | undefined
   /** Whether the same command can go on with it. */
   readonly isKept: boolean
@@ -26,7 +28,8 @@ export interface Output {
 
 /** The standard output: a line a caption. */
 export const SCREEN: Output = {
-  done: new Set(),
+  done: [],
+  isDone: () => false,
   isKept: false,
   async write(file, result) {
     if (result instanceof Error) return
@@ -79,7 +82,8 @@ async function openStream(path: string, format: CaptionFormat): Promise<Output> 
   const out = await open(path, 'a')
   const lines = new Map<string, CaptionLine>()
   return {
-    done: new Set(),
+    done: [],
+    isDone: () => false,
     isKept: false,
     async write(file, result) {
       const line = lineOf(file, result)
@@ -102,26 +106,37 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
   await writeWhole(recordOf(path), `${JSON.stringify(run, null, 2)}\n`)
   const writtenAt = (await stat(gathered).catch(() => undefined))?.mtimeMs
   const { done, failed } = await linesOf(gathered)
+  // Or photos that came since would be told as newer once and never again. The file of another user keeps its own time.
+  const asWritten = async (): Promise<void> => {
+    if (writtenAt !== undefined) await utimes(gathered, Date.now() / 1000, writtenAt / 1000).catch(() => {})
+  }
+  await asWritten()
   const lines = new Map([...failed, ...done])
   const out = await open(gathered, 'a')
+  let isLonger = false
   return {
-    done: new Set(done.keys()),
+    done: [...done.values()].map(({ file }) => String(file)),
+    isDone: (file) => done.has(resolve(file)),
     writtenAt,
     isKept: true,
     async write(file, result) {
       const line = lineOf(file, result)
       await out.appendFile(FORMATS.jsonl([line]))
-      lines.set(file, line)
-      failed.delete(file)
+      lines.set(resolve(file), line)
+      failed.delete(resolve(file))
+      isLonger ||= line.error === undefined
     },
     async finish(files) {
       if (gathered === path) return
-      const mine = new Set(files)
+      const mine = new Set(files.map((file) => resolve(file)))
       const others = [...lines].flatMap(([file, line]) => (mine.has(file) ? [] : [line]))
-      await writeWhole(path, FORMATS[format]([...files.map((file) => lines.get(file)!), ...others]))
+      await writeWhole(path, FORMATS[format]([...[...mine].map((file) => lines.get(file)!), ...others]))
     },
     // Those that failed before were taken out to be tried again, which this run may not have come to.
-    close: () => out.appendFile(FORMATS.jsonl([...failed.values()])).finally(() => out.close()),
+    async close() {
+      await out.appendFile(FORMATS.jsonl([...failed.values()])).finally(() => out.close())
+      if (!isLonger) await asWritten()
+    },
   }
 }
 
@@ -159,8 +174,8 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<void
 type Lines = Map<string, CaptionLine>
 
 /**
- * The lines of photos that are done, by file, and of those that failed. The latter are taken out of the file, and a last
- * line that a killed process left half written is cut off.
+ * The lines of photos that are done, by absolute path, and of those that failed. The latter are taken out of the file,
+ * and a last line that a killed process left half written is cut off.
  */
 async function linesOf(path: string): Promise<{ done: Lines; failed: Lines }> {
   if (!existsSync(path)) return { done: new Map(), failed: new Map() }
@@ -170,7 +185,8 @@ async function linesOf(path: string): Promise<{ done: Lines; failed: Lines }> {
   const all = texts.map((text, i): [string, CaptionLine] => {
     try {
       const line = JSON.parse(text) as CaptionLine
-      return [normalize(String(line.file)), line]
+      // An earlier version named what an absolute glob matched by its relative path.
+      return [resolve(String(line.file)), line]
     } catch {
       throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
     }

@@ -98,6 +98,25 @@ it(
 )
 
 it(
+  'refuses photos that join others and would have a picture of one name',
+  async () => {
+    await drawPhotos(at('trip'), 1)
+    const command = (name: string) => [
+      ...['caption', at(name), ...caption().slice(2)],
+      ...['--output', at('looked.jsonl'), '--attention', at('looks')],
+    ]
+    await run(command('trip'))
+    await drawPhotos(at('other-trip'), 1)
+    expect(await run(command('other-trip'), [1])).toContain(
+      `Expected photos with different names for --attention but received ["${at('trip/1.jpg')}", "${at('other-trip/1.jpg')}"]`,
+    )
+    // The same photos go on.
+    await run(command('trip'))
+  },
+  TIMEOUT,
+)
+
+it(
   'empties an output with --overwrite only once it knows that there will be captions',
   async () => {
     await writeFile(at('kept.jsonl'), 'captions of before\n')

@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { newerThan } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionRequest, captionOptionsSchema, checkCalibrated, checkStyle } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
@@ -15,6 +14,7 @@ import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
 import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
+import { complain, tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
 
 const BATCH = 16
@@ -65,12 +65,13 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   if (all.count > 1 && options.format !== undefined && options.format !== 'jsonl')
     throw expected('--count 1, or --format jsonl', `--format ${options.format}`, all.count)
   if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
-  const files = await photosOf(inputs, (path, problem) => complain(`skipped ${path}: ${messageOf(problem)}`))
-  if (options.format === 'coco') checkNames(files, imageIdOf, '--format coco')
-  if (options.attention !== undefined) {
-    checkNames(files, pictureOf, '--attention')
-    await mkdir(options.attention, { recursive: true })
+  const files = await photosOf(inputs, tellSkipped)
+  const checkApart = (photos: readonly string[]): void => {
+    if (options.format === 'coco') checkNames(photos, imageIdOf, '--format coco')
+    if (options.attention !== undefined) checkNames(photos, pictureOf, '--attention')
   }
+  checkApart(files)
+  if (options.attention !== undefined) await mkdir(options.attention, { recursive: true })
   const signal = interruptible()
   const captioner = await loadCaptioner(options.bundle, {
     engine: options.engine,
@@ -91,7 +92,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
-      if (format === 'coco') checkNames([...new Set([...output.done, ...files])], imageIdOf, '--format coco')
+      checkApart([...output.done, ...files.filter((file) => !output.isDone(file))])
       await captionTo(output, captioner, files, request, options, signal)
     } finally {
       await output.close()
@@ -110,8 +111,12 @@ async function captionTo(
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const remaining = files.filter((file) => !output.done.has(file))
-  await tellNewer(output, files, options)
+  const remaining = files.filter((file) => !output.isDone(file))
+  const { writtenAt } = output
+  if (writtenAt !== undefined) {
+    const done = files.filter((file) => output.isDone(file))
+    tellNewer(writtenAt, done, files.length, options.output!, '--overwrite captions them anew')
+  }
   let count = files.length - remaining.length
   let undone = 0
   const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
@@ -119,7 +124,7 @@ async function captionTo(
     for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
       count++
       bar?.update(count)
-      if (result instanceof Error) complain(`skipped ${file}: ${result.message}`)
+      if (result instanceof Error) tellSkipped(file, result)
       else
         try {
           await writeBeside(file, result, options, captioner.model.grid)
@@ -146,28 +151,6 @@ async function captionTo(
   }
   process.stderr.write(`stopped after ${count - undone} of ${files.length} photos${again}\n`)
   process.exitCode = INTERRUPTED
-}
-
-function complain(message: string): void {
-  process.stderr.write(`${message}\n`)
-  process.exitCode = 1
-}
-
-/** A photo that was replaced under its name has the caption of the one before, since names are all that is kept. */
-async function tellNewer(
-  { done, writtenAt }: Output,
-  files: readonly string[],
-  { output }: Options,
-): Promise<void> {
-  if (writtenAt === undefined) return
-  const newer = await newerThan(
-    writtenAt,
-    files.filter((file) => done.has(file)),
-  )
-  if (newer > 0)
-    process.stderr.write(
-      `${newer} of ${files.length} photos are newer than ${output}; --overwrite captions them anew\n`,
-    )
 }
 
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */

@@ -1,5 +1,5 @@
 import type { CaptionedImage } from '../data/captions.js'
-import { placeIn } from '../data/photo-files.js'
+import type { PhotoFolder } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
 import { tokenize, words } from '../data/tokenizer.js'
@@ -52,12 +52,12 @@ export async function frequencies(file: string): Promise<DocumentFrequencies> {
 /** The first of some images whose photo can be read, undefined where none can. */
 export async function firstReadable(
   images: readonly CaptionedImage[],
-  folder: string,
+  folder: PhotoFolder,
 ): Promise<CaptionedImage | undefined> {
   // Loaded here, so that scoring a file needs no decoder of photos.
   const { decodeImage } = await import('../encoder/image.js')
   for (const image of images) {
-    const isReadable = await decodeImage(placeIn(folder, image.file), 1).then(
+    const isReadable = await decodeImage(folder.placeOf(image.file), 1).then(
       () => true,
       () => false,
     )
@@ -70,7 +70,7 @@ export async function firstReadable(
 export async function picturesOf(
   evaluation: Evaluation,
   images: readonly ScoredImage[],
-  folder: string | undefined,
+  folder: PhotoFolder | undefined,
   warn: (warning: string) => void,
 ): Promise<Map<string, string>> {
   const pictures = new Map<string, string>()
@@ -79,7 +79,7 @@ export async function picturesOf(
   const { best, worst } = extremes(evaluation, images)
   for (const { id, file } of [...best, ...worst]) {
     try {
-      const { jpeg } = await thumbnailOf(placeIn(folder, file), PICTURE_SIDE)
+      const { jpeg } = await thumbnailOf(folder.placeOf(file), PICTURE_SIDE)
       pictures.set(id, `data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}`)
     } catch (error) {
       warn(`no picture of ${id} in the report: ${messageOf(error)}`)

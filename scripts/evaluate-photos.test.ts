@@ -91,6 +91,24 @@ test('--limit means the same images whether their captions are made or read', as
   expect(await images('--bundle', at('bundle'))).toEqual(['1', '2'])
 }, 60_000)
 
+test('photos may lie in folders of the folder, under names that are of one each', async () => {
+  await writeBundle(at('bundle'), tinyContent())
+  await drawPhotos(at('photos/2019'), 4)
+  const files = ['1.jpg', '4.jpg', 'photos/2019/2.jpg']
+  const refs = await write(
+    'refs.jsonl',
+    files.map((file, id) => ({ id, file, captions: ['a dog runs'] })),
+  )
+  const out = ['--samples', '9', '--json', at('out.json'), '--html', at('out.html')]
+  await evaluate('--references', refs, '--bundle', at('bundle'), ...out)
+  expect(Object.keys(JSON.parse(await readFile(at('out.json'), 'utf8')).perImage)).toHaveLength(3)
+  expect(await readFile(at('out.html'), 'utf8')).not.toContain('no picture of')
+  await drawPhotos(at('photos/2020'), 4)
+  await expect(withoutCaptioner('--references', refs)).rejects.toThrow(
+    `Expected a name of one photo of ${at('photos')} for 4.jpg but received ["2019/4.jpg", "2020/4.jpg"]`,
+  )
+}, 60_000)
+
 test('the report shows photos of a camera small', async () => {
   await writeNoise(at('photos/4.png'), 3000, 2000)
   const candidates = await write('captions.jsonl', [{ file: '4.png', caption: 'a dog' }])

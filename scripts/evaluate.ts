@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
-import { checkApart, nameIn } from '../data/photo-files.js'
+import { checkApart, PhotoFolder } from '../data/photo-files.js'
 import { readText } from '../data/text-file.js'
 import { expected } from '../errors.js'
 import { checkSamples } from '../metrics/bootstrap.js'
@@ -161,9 +161,10 @@ async function run(options: Options, command: Command): Promise<void> {
       ? {}
       : { documentFrequencies: await frequencies(options.documentFrequencies) }),
   }
+  const folder = options.images === undefined ? undefined : new PhotoFolder(options.images)
   const candidates =
     options.candidates === undefined
-      ? await captionPhotos(references, options, compared, warn)
+      ? await captionPhotos(references, folder, options, compared, warn)
       : await candidatesIn(options.candidates)
   const images = joinReferences(candidates, references, options.candidates ?? CAPTIONER, warn)
   if (options.reliability !== undefined && images.every(({ confidence }) => confidence === undefined))
@@ -191,7 +192,7 @@ async function run(options: Options, command: Command): Promise<void> {
   if (options.reliability !== undefined && evaluation.calibration !== undefined)
     await writeWhole(options.reliability, reliabilityDiagram(evaluation.calibration))
   if (options.html !== undefined) {
-    const pictures = await picturesOf(evaluation, images, options.images, warn)
+    const pictures = await picturesOf(evaluation, images, folder, warn)
     const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
       .flat()
       .map((path) => basename(path))
@@ -214,11 +215,11 @@ async function checkAhead(options: Options): Promise<void> {
  */
 async function captionPhotos(
   references: readonly CaptionedImage[],
+  folder: PhotoFolder | undefined,
   options: Options,
   others: OtherCaptions | undefined,
   warn: (warning: string) => void,
 ): Promise<Candidate[]> {
-  const folder = options.images
   if (folder === undefined)
     throw expected('--candidates, or --images to caption', 'showtell evaluate', 'neither')
   await checkPhotos(references, folder, options, others)
@@ -243,14 +244,14 @@ async function captionPhotos(
 /** What scoring would stumble over once the photos are captioned. Those that cannot be read are not scored. */
 async function checkPhotos(
   references: readonly CaptionedImage[],
-  folder: string,
+  folder: PhotoFolder,
   options: Options,
   others: OtherCaptions | undefined,
 ): Promise<void> {
   checkApart(
     references.map(({ file }) => file),
-    (file) => nameIn(folder, file),
-    folder,
+    (file) => folder.nameOf(file),
+    folder.path,
   )
   const lonely = options.people ? references.filter(({ captions }) => captions.length < 2) : []
   const one = await firstReadable(lonely, folder)

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
-import { nameIn } from '../data/photo-files.js'
+import { PhotoFolder } from '../data/photo-files.js'
 import { namedPath } from '../data/splits.js'
 import { type Bundle, isGraph, weightsOf } from '../decoder/bundle.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
@@ -43,28 +43,30 @@ export function addFineTuningOptions(command: Command, others: readonly string[]
 
 /** The photos of each style, from `style=folder`. */
 export class PhotoFolders implements Photos {
-  readonly folders: Readonly<Record<string, string>>
+  readonly folders: Readonly<Record<string, PhotoFolder>>
 
   constructor(images: readonly string[]) {
     const named = images.map((option) => namedPath(option, 'style=folder', '--images'))
-    this.folders = Object.fromEntries(named)
-    const twice = named.find(([style, folder]) => this.folders[style] !== folder)
+    this.folders = Object.fromEntries(named.map(([style, path]) => [style, new PhotoFolder(path)]))
+    const twice = named.find(([style, path]) => this.folders[style]!.path !== path)
     if (twice !== undefined) throw expected('one folder a style', '--images', `two of ${twice[0]}`)
   }
 
   get path(): string {
-    return Object.values(this.folders).join(', ')
+    return Object.values(this.folders)
+      .map(({ path }) => path)
+      .join(', ')
   }
 
   /** @throws ShowtellError INVALID_ARGUMENT for a style without one. */
-  folderOf(style: string): string {
+  folderOf(style: string): PhotoFolder {
     const folder = this.folders[style]
     if (folder === undefined) throw expected(`a folder of the photos of ${style}`, '--images', this.path)
     return folder
   }
 
   keyOf(file: string, style: string): string | undefined {
-    return nameIn(this.folderOf(style), file)
+    return this.folderOf(style).nameOf(file)
   }
 }
 
@@ -87,7 +89,7 @@ export async function openTunedFeatures(
   const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
   const features = await TunedFeatures.open(encoder, weights, {
     blocks,
-    folders,
+    folders: Object.fromEntries(Object.entries(folders).map(([style, { path }]) => [style, path])),
     backend,
     onFallback: (reason) => {
       process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)

@@ -1,4 +1,4 @@
-import { placeIn } from '../data/photo-files.js'
+import type { PhotoFolder } from '../data/photo-files.js'
 import type { CaptionRequest } from '../decoder/options.js'
 import type { Caption, Captioner } from '../decoder/types.js'
 import { progressBar } from './progress.js'
@@ -13,7 +13,7 @@ const BATCH = 16
  * @throws the signal's reason, and as `caption` of the captioner.
  */
 export async function captionsIn<P extends { readonly file: string }>(
-  folder: string,
+  folder: PhotoFolder,
   photos: readonly P[],
   captioner: Captioner,
   request: CaptionRequest,
@@ -27,7 +27,7 @@ export async function captionsIn<P extends { readonly file: string }>(
     for (let from = 0; from < photos.length; from += BATCH) {
       signal?.throwIfAborted()
       const batch = photos.slice(from, from + BATCH)
-      const files = batch.map(({ file }) => placeIn(folder, file))
+      const files = batch.map(({ file }) => folder.placeOf(file))
       for (const [i, result] of (await captioner.caption(files, request)).entries())
         if (result instanceof Error) onProblem(result, batch[i]!)
         else found.push({ photo: batch[i]!, caption: result.captions[0]! })

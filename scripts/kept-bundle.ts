@@ -31,7 +31,7 @@ function isModelOf({ config, ...content }: BundleContent, { weights, ...bundle }
       ? content.decoderWeights[name.slice('decoder.'.length)]
       : content.encoderWeights[name.slice('encoder.'.length)]?.data
   return (
-    bundle.config.encoder.name === config.encoder.name &&
+    isDeepStrictEqual({ ...bundle.config.encoder, source: '' }, plain({ ...config.encoder, source: '' })) &&
     isDeepStrictEqual(bundle.config.decoder, plain(config.decoder)) &&
     isDeepStrictEqual(bundle.vocabulary.toJSON(), content.vocabulary.toJSON()) &&
     [...weights.entries.keys()].every((name) => {

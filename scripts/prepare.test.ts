@@ -69,6 +69,15 @@ it('refuses folders that have a photo of one name, before anything is made', asy
   expect(() => FeatureStore.open(at('mixed'))).toThrow('but found none')
 })
 
+it('refuses a photo that is given twice, by a folder and by one in it', async () => {
+  await drawPhotos(at('album/2019'), 1)
+  const photo = at('album/2019/1.jpg')
+  expect(await run(prepare('twice', ['album', 'album/2019']), [1])).toContain(
+    `Expected each photo once for one feature store but received ["${photo}", "${photo}"]`,
+  )
+  expect(() => FeatureStore.open(at('twice'))).toThrow('but found none')
+})
+
 it.each(['0', 'many', '1.5'])('refuses %s views', async (views) => {
   expect(await run(prepare('views', ['few'], '--views', views), [1])).toContain(
     `INVALID_ARGUMENT: Expected a positive integer for --views but received "${views}"`,

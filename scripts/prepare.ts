@@ -1,8 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
-import { newerThan } from '../data/photo-files.js'
 import { photosIn } from '../data/photo-walk.js'
 import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
@@ -12,10 +11,11 @@ import { type FeatureExtractor, openExtractor } from '../encoder/extractor.js'
 import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
-import { expected, messageOf } from '../errors.js'
+import { expected } from '../errors.js'
 import { checkNames } from './caption-formats.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
+import { tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
 import { positive } from './schema-options.js'
 
@@ -51,10 +51,12 @@ export function register(program: Command): void {
 }
 
 async function prepare(paths: string[], options: Options): Promise<void> {
-  const folders = await Promise.all(paths.map(async (folder) => ({ folder, files: await photosOf(folder) })))
+  const folders = paths.map((folder) => ({ folder, files: namesIn(folder) }))
   // The store knows a photo by its name in its folder alone.
   const names = folders.flatMap(({ files }) => files)
   const photos = folders.flatMap(({ folder, files }) => files.map((file) => join(folder, file)))
+  // Twice, by a folder and by one in it, it would have two names, and what is held out under one is known by the other.
+  checkNames(photos, (path) => resolve(path), 'one feature store', 'each photo once')
   checkNames(photos, (_, i) => names[i]!, 'one feature store')
   const { encoder, sums, extractor } = await openEncoder(options)
   const first = folders[0]!
@@ -69,14 +71,8 @@ async function prepare(paths: string[], options: Options): Promise<void> {
   const signal = interruptible()
   try {
     if (begun !== undefined) {
-      const newer = await newerThan(
-        begun.writtenAt,
-        photos.filter((_, i) => store.has(names[i]!)),
-      )
-      if (newer > 0)
-        process.stderr.write(
-          `${newer} of ${photos.length} photos are newer than ${options.out}; another --out takes them anew\n`,
-        )
+      const kept = photos.filter((_, i) => store.has(names[i]!))
+      tellNewer(begun.writtenAt, kept, photos.length, options.out, 'another --out takes them anew')
     }
     for (const { folder, files } of folders) {
       let bar: ReturnType<typeof progressBar> | undefined
@@ -139,13 +135,8 @@ const tellFallback = (reason: string): void => {
   process.stderr.write(`engine: TensorFlow.js, slower, because: ${reason}\n`)
 }
 
-const tellSkipped = (path: string, problem: unknown): void => {
-  process.stderr.write(`skipped ${path}: ${messageOf(problem)}\n`)
-  process.exitCode = 1
-}
-
-async function photosOf(folder: string): Promise<string[]> {
-  const files = await photosIn(folder, tellSkipped)
+function namesIn(folder: string): string[] {
+  const files = photosIn(folder, tellSkipped)
   if (files.length === 0) throw expected('at least one photo', folder, 'none', 'NOT_FOUND')
   return files
 }

@@ -80,6 +80,19 @@ it('says what to do where no photo is to validate with, or none to train on', as
   )
 })
 
+it('finds photos in folders of a folder as in a feature store, and asks for each once', async () => {
+  await mkdir(join(folder, 'albums/2019'), { recursive: true })
+  for (const name of ['a', 'b', 'c']) await writeFile(join(folder, `albums/2019/${name}.jpg`), '')
+  const files = ['a.jpg', 'photos/2019/b.jpg', '2019/c.jpg', 'none.jpg']
+  const splits = ['train', 'train', 'val', 'test']
+  const lines = files.map((file, i) => ({ file, caption: 'a dog', split: splits[i] }))
+  const photos = new PhotoFolders([`plain=${join(folder, 'albums')}`])
+  const keyOf = vi.spyOn(photos, 'keyOf')
+  const { train, validation } = await readSets([await captions('albums.jsonl', lines)], photos)
+  expect([...train, ...validation].map(({ key }) => key)).toEqual(['2019/a.jpg', '2019/b.jpg', '2019/c.jpg'])
+  expect(keyOf.mock.calls.map(([file]) => file)).toEqual(files)
+})
+
 it('finds features of a photo whose name has its accents otherwise', async () => {
   const [whole, apart] = ['caf\u00e9.jpg', 'cafe\u0301.jpg'] as const
   for (const [stored, named] of [

@@ -5,7 +5,8 @@ import type { z } from 'zod'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
-import { checkApart, nameFinder } from '../data/photo-files.js'
+import { checkApart, type PhotoFolder } from '../data/photo-files.js'
+import { nameFinder } from '../data/photo-names.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
@@ -98,7 +99,7 @@ export interface Photos {
   /** How many views of a photo it has, the photo as it is among them; 1 when absent. */
   viewsOf?(key: string): number
   /** Where the photos of a style lie; by one key two folders may know two photos. */
-  folderOf?(style: string): string
+  folderOf?(style: string): PhotoFolder
 }
 
 /** The photos of a feature store, which knows them by their names in the folders that were prepared. */
@@ -114,6 +115,9 @@ export function storedPhotos(store: FeatureStore): Photos {
   }
 }
 
+/** A set with what its photos are called where they were looked for, each once. */
+type FoundSet = TrainingSet & { readonly keys: ReadonlyMap<string, string | undefined> }
+
 /**
  * Photos that are missing are told and left out, since `prepare` leaves out those that it cannot read; and those without a
  * caption that has words.
@@ -122,17 +126,16 @@ export function storedPhotos(store: FeatureStore): Photos {
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
   const read = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
-  const sets = read.map((set) => {
-    checkApart(
-      [...set.train, ...set.validation].map(({ file }) => file),
-      (file) => photos.keyOf(file, set.style),
-      photos.path,
-    )
-    const train = examplesOf(set.train, set.style, photos)
-    const validation = examplesOf(set.validation, set.style, photos)
-    const missing = [...set.train, ...set.validation].filter(
-      ({ file }) => photos.keyOf(file, set.style) === undefined,
-    ).length
+  const found = read.map((set): FoundSet => {
+    const files = [...set.train, ...set.validation, ...set.test].map(({ file }) => file)
+    return { ...set, keys: new Map(files.map((file) => [file, photos.keyOf(file, set.style)])) }
+  })
+  const sets = found.map((set) => {
+    const used = [...set.train, ...set.validation].map(({ file }) => file)
+    checkApart(used, (file) => set.keys.get(file), photos.path)
+    const train = examplesOf(set.train, set, photos)
+    const validation = examplesOf(set.validation, set, photos)
+    const missing = used.filter((file) => set.keys.get(file) === undefined).length
     if (missing > 0) {
       const problem = expected(
         'every photo that has captions',
@@ -145,7 +148,7 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     }
     return { style: set.style, train, validation }
   })
-  checkHeldOut(data, read, photos)
+  checkHeldOut(data, found, photos)
   const train = sets.flatMap((set) => set.train)
   const validation = sets.flatMap((set) => set.validation)
   if (train.length === 0) throw expected('photos to train on', data.join(' '), 'none', 'INVALID_DATA')
@@ -167,28 +170,28 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
 }
 
 /** What a set holds out no set may train on, itself included. @param data names the sets, for messages. */
-function checkHeldOut(data: readonly string[], sets: readonly TrainingSet[], photos: Photos): void {
-  const photoOf = (file: string, style: string): string | undefined => {
-    const key = photos.keyOf(file, style)
-    return key === undefined ? undefined : resolve(photos.folderOf?.(style) ?? '', key)
+function checkHeldOut(data: readonly string[], sets: readonly FoundSet[], photos: Photos): void {
+  const photoOf = (file: string, { keys, style }: FoundSet): string | undefined => {
+    const key = keys.get(file)
+    return key === undefined ? undefined : resolve(photos.folderOf?.(style).path ?? '', key)
   }
   const heldOut = new Map<string | undefined, string>()
-  for (const [i, { style, ...set }] of sets.entries())
+  for (const [i, set] of sets.entries())
     for (const part of ['validation', 'test'] as const)
-      for (const { file } of set[part]) heldOut.set(photoOf(file, style), `${part} of ${data[i]}`)
+      for (const { file } of set[part]) heldOut.set(photoOf(file, set), `${part} of ${data[i]}`)
   // Of a photo that the place has not nothing is learnt.
   heldOut.delete(undefined)
-  for (const [i, { style, train }] of sets.entries())
-    for (const { file } of train) {
-      const held = heldOut.get(photoOf(file, style))
+  for (const [i, set] of sets.entries())
+    for (const { file } of set.train) {
+      const held = heldOut.get(photoOf(file, set))
       if (held !== undefined)
         throw expected(`photos to train on that are not in ${held}`, data[i]!, file, 'INVALID_DATA')
     }
 }
 
-function examplesOf(images: readonly CaptionedImage[], style: string, photos: Photos): Example[] {
+function examplesOf(images: readonly CaptionedImage[], { keys, style }: FoundSet, photos: Photos): Example[] {
   return images.flatMap(({ file, captions }) => {
-    const key = photos.keyOf(file, style)
+    const key = keys.get(file)
     if (key === undefined) return []
     // The tokenizer leaves nothing of some captions, "&nbsp;" for one.
     const said = captions.map((caption) => words(tokenize(caption))).filter(({ length }) => length > 0)

@@ -33,6 +33,16 @@ it('writes where a link points to, which stays one, and keeps the mode', async (
   }
 })
 
+it('writes where a link points to and nothing is yet', async () => {
+  const [file, link] = [join(folder, 'later.txt'), join(folder, 'early.txt')]
+  for (const target of ['later.txt', file]) {
+    await symlink(target, link)
+    await writeWhole(link, 'one')
+    expect([await readlink(link), await readFile(file, 'utf8')]).toEqual([target, 'one'])
+    for (const path of [file, link]) await rm(path)
+  }
+})
+
 it('writes to what is no file without a file beside it', async () => {
   await makePlace('/dev/null')
   await writeWhole('/dev/null', 'gone')

@@ -1,5 +1,5 @@
-import { chmod, mkdir, realpath, rename, stat, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { chmod, mkdir, readlink, realpath, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { expected } from '../errors.js'
 
 /**
@@ -10,12 +10,20 @@ export async function writeWhole(path: string, text: string): Promise<void> {
   const there = await stat(path).catch(() => undefined)
   // A pipe or a terminal, as /dev/stdout is, has no place beside it.
   if (there !== undefined && !there.isFile()) return writeFile(path, text)
-  const real = there === undefined ? path : await realpath(path)
+  const real = there === undefined ? await linkedOr(path) : await realpath(path)
   const aside = `${real}.part`
   await writeFile(aside, text, { mode: there?.mode })
   // Making a file takes bits away, and what lies aside has a mode already.
   if (there !== undefined) await chmod(aside, there.mode)
   await rename(aside, real)
+}
+
+/** Where a link to what is not there yet leads, or a path itself. */
+function linkedOr(path: string): Promise<string> {
+  return readlink(path).then(
+    (target) => resolve(dirname(path), target),
+    () => path,
+  )
 }
 
 /**

@@ -45,7 +45,13 @@ describe('keys', () => {
       '/model/metadata',
     ])
       expect([path, (await get(path)).status]).toEqual([path, 401])
-    for (const path of ['/v1/captions', '/V1/Captions/', '/model/predict', '/v2/models/captioner/infer'])
+    for (const path of [
+      '/v1/captions',
+      '/V1/Captions/',
+      '/model/predict',
+      '/v2/models/captioner/infer',
+      '/v2/models/%ff/infer',
+    ])
       expect([path, (await post('x', path)).status]).toEqual([path, 401])
   })
 

@@ -37,6 +37,7 @@ export type PhotoResult = Readonly<z.output<typeof photoResultSchema>>
 /** The answer to `POST /v1/captions`: one result a photo, in the order of the request. */
 export const captionsAnswerSchema = z.object({
   model: z.string(),
+  version: z.string().exactOptional().describe('Of the model; absent where another took its place meanwhile'),
   requestId: z.string(),
   results: z.array(photoResultSchema).readonly(),
 })

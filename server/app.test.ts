@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { describe, expect, it, vi } from 'vitest'
-import { failure, form, gate, listen, SOON } from './fixtures/service.js'
+import type { ShowtellError } from '../errors.js'
+import { FakeCaptioner, failure, form, gate, listen, SOON } from './fixtures/service.js'
 
 describe('POST /v1/captions', () => {
   it('fails as a whole where the only image is bad', async () => {
@@ -26,10 +27,17 @@ describe('POST /v1/captions', () => {
     expect((await failure(await post(form({ 'a.jpg': 'cat' }, { beams: '3' })))).message).toContain('"beams"')
     expect((await failure(await post(form({ 'a.jpg': 'cat' }, { seed: 'x' })))).message).toContain('"x"')
     expect(captioner.calls).toEqual([])
-    expect(await failure(await post(form({ 'a.jpg': 'cat' }, { style: 'none' })))).toMatchObject({
-      status: 400,
-      where: 'style',
-    })
+  })
+
+  it('names an option that the model cannot keep, be it in the query or the body', async () => {
+    const { post, captioner } = await listen({}, {}, new FakeCaptioner('v1', false))
+    for (const [option, value] of Object.entries({ style: 'none', minConfidence: '0.1' }))
+      for (const answer of [
+        await post(form({ 'a.jpg': 'cat' }, { [option]: value })),
+        await post(form({ 'a.jpg': 'cat' }), `/v1/captions?${option}=${value}`),
+      ])
+        expect(await failure(answer)).toMatchObject({ status: 400, where: option })
+    expect(captioner.calls).toEqual([])
   })
 
   it('refuses with Retry-After while the queue is full, and goes on after', async () => {
@@ -96,18 +104,23 @@ describe('POST /v1/captions', () => {
   })
 
   it('tells a stranger nothing of an unexpected error, and the log everything', async () => {
-    const { post, log } = await listen()
-    const answer = await failure(await post(form({ 'a.jpg': 'broken' })))
-    expect(answer).toMatchObject({ status: 500, code: 'INTERNAL' })
-    expect(answer.message).not.toContain('secret')
-    await expect.poll(() => log.length, SOON).toBe(1)
-    expect(JSON.parse(log[0]!)).toMatchObject({ level: 50, code: 'INTERNAL', res: { statusCode: 500 } })
-    expect(log.join('')).toContain('secret of the house')
-    // Of several photos, too.
-    const several = await post(form({ 'a.jpg': 'cat', 'b.jpg': 'broken' }))
-    expect(await several.text()).not.toContain('secret')
-    await expect.poll(() => log.length, SOON).toBe(3)
-    expect(log[1]).toContain('secret of the house')
+    const { post, log, captioner } = await listen()
+    const secret = new TypeError('secret of the house')
+    const caption = vi.spyOn(captioner, 'caption')
+    for (const fail of [
+      () => caption.mockRejectedValueOnce(secret),
+      // One that has no business there.
+      () => caption.mockResolvedValueOnce([secret as ShowtellError, secret as ShowtellError]),
+    ]) {
+      fail()
+      const answer = await failure(await post(form({ 'a.jpg': 'cat', 'b.jpg': 'dog' })))
+      expect(answer).toMatchObject({ status: 500, code: 'INTERNAL' })
+      expect(answer.message).not.toContain('secret')
+      await expect.poll(() => log.length, SOON).toBe(1)
+      const [line] = log.splice(0)
+      expect(JSON.parse(line!)).toMatchObject({ level: 50, code: 'INTERNAL', res: { statusCode: 500 } })
+      expect(line).toContain('secret of the house')
+    }
   })
 })
 
@@ -221,8 +234,8 @@ describe('the service', () => {
     expect((await post(form({ 'a.jpg': 'cat', 'b.jpg': 'dog' }))).status).toBe(500)
     expect(await counted()).toContain('showtell_photos_total{outcome="INTERNAL"} 2')
     // One that fails by itself is counted once.
-    expect((await post(form({ 'a.jpg': 'broken' }))).status).toBe(500)
-    expect(await counted()).toContain('showtell_photos_total{outcome="INTERNAL"} 3')
+    expect((await post(form({ 'a.jpg': 'damaged' }))).status).toBe(422)
+    expect(await counted()).toContain('showtell_photos_total{outcome="INVALID_IMAGE"} 1')
     const { shut, open } = gate()
     captioner.gate = shut
     const leaving = client()

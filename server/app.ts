@@ -22,7 +22,7 @@ import { max } from './routes/max.js'
 import { models } from './routes/models.js'
 import { v2, v2Health } from './routes/v2.js'
 import type { Service } from './service.js'
-import { oneByOne } from './turns.js'
+import { oneByOne, refuseDropped } from './turns.js'
 
 export interface AppSettings {
   readonly captioner: Captioner
@@ -78,8 +78,9 @@ export function createApp({
   app.use(v2Health(service))
   const routers = [captions(service), models(service), v2(service), max(service), docs(service)]
   app.use(nameRoutes(routers))
-  // Guards of everything else, one a line: who may ask, from where, how often.
+  // Guards of everything else, one a line: who may ask, from where and how often, and with which body.
   app.use(access(options))
+  app.use(refuseDropped)
   app.use(guardBodies(options, memory))
   app.use(routers)
   app.use(express.static(PAGE))

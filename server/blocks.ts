@@ -1,5 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream'
-import { expected } from '../errors.js'
+import { type ErrorCode, expected } from '../errors.js'
 
 /** Pieces of fewer bytes are copied together: each is an object, which costs some hundred bytes whatever is in it. */
 const SMALL = 4 * 1024
@@ -19,14 +19,16 @@ export class Blocks extends Transform {
   #to = 0
 
   /**
-   * @param where the name of the whole in errors: INVALID_ARGUMENT where its pieces are too many.
+   * @param where the name of the whole in errors.
    * @param onPiece hears of the bytes of each piece before it is kept; what it throws ends the stream.
    * @param onMany hears of it when the pieces are too many.
+   * @param code of the error then.
    */
   constructor(
     private readonly where: string,
     private readonly onPiece: (bytes: number) => void,
     private readonly onMany = (): void => {},
+    private readonly code: ErrorCode = 'INVALID_ARGUMENT',
   ) {
     super()
   }
@@ -52,7 +54,8 @@ export class Blocks extends Transform {
     this.#bytes += bytes
     if (++this.#pieces <= FREE_PIECES + this.#bytes / BYTES_A_PIECE) return
     this.onMany()
-    throw expected('larger pieces', this.where, `${this.#pieces} of ${this.#bytes} bytes together`)
+    const received = `${this.#pieces} of ${this.#bytes} bytes together`
+    throw expected('larger pieces', this.where, received, this.code)
   }
 
   #copy(piece: Buffer): void {

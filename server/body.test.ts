@@ -144,38 +144,6 @@ describe('the bytes of photos', () => {
   })
 })
 
-describe('requests sent one behind the other', () => {
-  const post = (body: string, more = '') =>
-    `POST ${CAPTIONS} HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: ${body.length}\r\n${more}\r\n${body}`
-
-  it('are answered in their order', async () => {
-    const { port } = await listen()
-    const socket = connect(port)
-    socket.write(post('cat') + post('dog') + post('cow', 'Connection: close\r\n'))
-    const answers = await text(socket)
-    expect([...answers.matchAll(/"text":"(.*?)"/g)].map(([, said]) => said)).toEqual([
-      'A cat.',
-      'A dog.',
-      'A cow.',
-    ])
-  })
-
-  it('leave nothing behind where their client goes away', async () => {
-    const { port, held, captioner, get } = await listen()
-    const { shut, open } = gate()
-    captioner.gate = shut
-    const socket = connect(port)
-    socket.write(post('cat') + post('x'.repeat(900)))
-    await expect.poll(held, SOON).toBeGreaterThan(0)
-    await expect.poll(() => captioner.calls.length, SOON).toBe(1)
-    socket.destroy()
-    const metrics = async () => (await get('/metrics')).text()
-    await expect.poll(metrics, SOON).toContain('showtell_errors_total{code="ABORTED"} 1')
-    open()
-    await expect.poll(held, SOON).toBe(0)
-  })
-})
-
 describe('a body', () => {
   it('that comes in very many pieces is refused, and its connection ended', async () => {
     const { port, held, captioner } = await listen()

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { CaptionCache, fingerprintsOf, matches, tagOf } from './cache.js'
-import { form, listen } from './fixtures/service.js'
+import { form, gate, listen, SOON } from './fixtures/service.js'
 
 const OPTIONS = captionOptionsSchema.parse({})
 const photos = (...texts: string[]) => texts.map((text) => ({ content: Buffer.from(text) }))
@@ -99,6 +99,21 @@ describe('answers that come again', () => {
     expect([known.status, known.headers.get('etag'), await known.text()]).toEqual([304, tag, ''])
     expect((await ask('dog')).status).toBe(200)
     expect(captioner.calls).toHaveLength(2)
+  })
+
+  it('have the version of the model, but neither that nor a tag where another took its place meanwhile', async () => {
+    const { post, captioner } = await listen()
+    const { version } = captioner.model
+    expect(await (await post(form({ 'a.jpg': 'cat' }))).json()).toMatchObject({ model: 'fake', version })
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const asked = post(form({ 'a.jpg': 'dog' }))
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    Object.assign(captioner.model, { version: `${version}, another` })
+    open()
+    const answer = await asked
+    expect(answer.headers.get('etag')).toBeNull()
+    expect(await answer.json()).toEqual(expect.not.objectContaining({ version: expect.anything() }))
   })
 
   it('have no tag where a photo failed', async () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import express from 'express'
 import { z } from 'zod'
-import { captionerLimitsSchema } from '../decoder/captioner.js'
+import { captionerLimitsSchema, LARGEST_BATCH } from '../decoder/captioner.js'
 import { validate, wantedBy } from '../decoder/validate.js'
 import { DEFAULT_IMAGE_LIMITS } from '../encoder/image.js'
 import { ENGINES } from '../engine/backends.js'
@@ -40,8 +40,7 @@ export const serviceOptionsSchema = z.strictObject({
   downloadTimeout: time(1).default(60_000).describe('Longest time for a client to take its answer, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
-  // A captioner takes no more than 64 together (`decoder/captioner.ts`).
-  batchSize: z.int().min(1).max(64).default(16).describe('Most photos captioned together'),
+  batchSize: z.int().min(1).max(LARGEST_BATCH).default(16).describe('Most photos captioned together'),
   batchDelay: z.int().min(0).max(1000).default(4).describe('Longest wait for more photos to join, ms'),
   cacheBytes: z
     .int()
@@ -233,15 +232,10 @@ export function readConfig(
   })
 }
 
-/** Variables that belong to the tests of this project; see CONTRIBUTING.md. */
-const OF_TESTS: ReadonlySet<string> = new Set(['SHOWTELL_SHARED', 'SHOWTELL_PYTHON'])
-
 /** Variables that look like those of settings and are none: one letter amiss, and a service asks nobody for a key. */
 export function unknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set(settings().map(({ variable }) => variable))
-  return Object.keys(environment).filter(
-    (name) => name.startsWith('SHOWTELL_') && !known.has(name) && !OF_TESTS.has(name),
-  )
+  return Object.keys(environment).filter((name) => name.startsWith('SHOWTELL_') && !known.has(name))
 }
 
 function readFile(file: string): Record<string, unknown> {

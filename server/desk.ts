@@ -1,9 +1,9 @@
-import type { Request, Response } from 'express'
+import type { Response } from 'express'
 import {
   type CaptionOptions,
   captionFieldsSchema,
   captionOptionsSchema,
-  checkStyle,
+  checkModel,
 } from '../decoder/options.js'
 import type { Caption, CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
@@ -12,7 +12,7 @@ import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import { holdUntil, type UploadedPhoto } from './body.js'
 import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
-import { asFailure, internal } from './failure.js'
+import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
 import { patienceOf, within } from './patience.js'
 
@@ -41,7 +41,7 @@ export class Desk {
    */
   accept(options: unknown, what?: string): CaptionOptions {
     const accepted = validate(captionOptionsSchema, options, what)
-    checkStyle(this.captioner.model.styles, accepted.style, 'style')
+    checkModel(this.captioner.model, accepted)
     return accepted
   }
 
@@ -50,8 +50,7 @@ export class Desk {
    * @throws ShowtellError INVALID_ARGUMENT
    */
   checkEach(options: unknown, what: string): void {
-    const { style } = validate(captionFieldsSchema, options, what)
-    checkStyle(this.captioner.model.styles, style, 'style')
+    checkModel(this.captioner.model, validate(captionFieldsSchema, options, what))
   }
 
   /** Reads a body, unless there is no place for what would be in it. @throws ShowtellError OVERLOADED */
@@ -74,7 +73,6 @@ export class Desk {
    * @throws ShowtellError OVERLOADED, DEADLINE, ABORTED; of a single photo that failed, why.
    */
   async caption(
-    req: Request,
     res: Response,
     photos: readonly UploadedPhoto[],
     options: CaptionOptions,
@@ -90,7 +88,6 @@ export class Desk {
     this.metrics.onResults(results.map(({ answer }) => answer))
     const [first] = results
     if (results.length === 1 && first?.failure !== undefined) throw first.failure
-    for (const { failure } of results) if (failure?.code === 'INTERNAL') req.log.error({ err: failure })
     return results
   }
 
@@ -146,10 +143,12 @@ function nameOf(photos: readonly UploadedPhoto[], i: number): string {
   return photos[i]!.file ?? (photos.length === 1 ? 'the image' : `image ${i + 1}`)
 }
 
-function resultOf(outcome: CaptionedPhoto | ShowtellError, name: string, file: string | undefined): Result {
+function resultOf(outcome: CaptionedPhoto | Error, name: string, file: string | undefined): Result {
   const named = file === undefined ? {} : { file }
   if (!(outcome instanceof Error)) return { answer: { ...named, ...outcome } }
-  const failure = outcome.code === 'INTERNAL' ? internal(outcome) : renamed(outcome, name)
+  // Of an error that nobody expected the log is told, and no stranger.
+  if (!(outcome instanceof ShowtellError)) throw outcome
+  const failure = renamed(outcome, name)
   return { answer: { ...named, error: { code: failure.code, message: failure.message } }, failure }
 }
 

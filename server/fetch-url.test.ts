@@ -113,6 +113,7 @@ describe('fetchUrl', () => {
       res.end()
     })
     await expect(fetched(`http://127.0.0.1:${port}/`, { bytes: 20_000 })).rejects.toMatchObject({
+      code: 'INVALID_IMAGE',
       message: expect.stringContaining('Expected larger pieces for photo 1'),
     })
   })

@@ -31,8 +31,8 @@ export interface FetchLimits {
  * looked up once, here and for each redirect, and what is connected to is what was checked: a name that resolves to
  * something else a moment later (DNS rebinding) gains nothing. No key, cookie or proxy goes along.
  * @param where the name of the photo in errors.
- * @throws ShowtellError INVALID_ARGUMENT for another kind of address or very many pieces, INVALID_IMAGE when nothing can be had there,
- * IMAGE_TOO_LARGE, or what `hold` throws.
+ * @throws ShowtellError INVALID_ARGUMENT for another kind of address, INVALID_IMAGE when nothing can be had there or it
+ * comes in very many pieces, IMAGE_TOO_LARGE, or what `hold` throws.
  */
 export async function fetchUrl(address: string, where: string, limits: FetchLimits): Promise<Uint8Array> {
   const signal = AbortSignal.any([AbortSignal.timeout(limits.timeout), limits.gone])
@@ -131,7 +131,7 @@ async function collect(response: IncomingMessage, where: string, limits: FetchLi
     if (received > limits.bytes) throw tooLarge(limits.bytes, where, 'more')
     limits.hold(bytes)
   }
-  return pipeline(response, new Blocks(where, take), joined)
+  return pipeline(response, new Blocks(where, take, undefined, 'INVALID_IMAGE'), joined)
 }
 
 function unreachable(where: string, why: string, cause?: unknown): ShowtellError {

@@ -1,5 +1,5 @@
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
-import { type RequestHandler, Router } from 'express'
+import { type ErrorRequestHandler, type RequestHandler, Router } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../errors.js'
 import type { PhotoResult } from './answer.js'
@@ -149,6 +149,8 @@ export function nameRoutes(routers: readonly Router[]): Router {
   const names = Router()
   for (const { route } of routers.flatMap(({ stack }) => stack))
     if (route !== undefined) names.all(route.path, (_req, _res, next) => next('router'))
+  // A path that cannot be decoded, too, is refused by the guards first.
+  names.use(((_error, _req, _res, next) => next()) as ErrorRequestHandler)
   return names
 }
 

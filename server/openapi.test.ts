@@ -133,7 +133,9 @@ describe('the specification', () => {
     const { post } = await listen()
     const answer = await (await post(form({ 'a.jpg': 'cat' }))).json()
     const { CaptionsAnswer, Caption } = document.components.schemas
-    expect(Object.keys(answer).sort()).toEqual([...CaptionsAnswer!.required!].sort())
+    expect(Object.keys(answer).sort()).toEqual(Object.keys(CaptionsAnswer!.properties!).sort())
+    // That of a request during which the model was replaced has none.
+    expect(CaptionsAnswer!.required).not.toContain('version')
     const [caption] = answer.results[0].captions
     expect(Object.keys(caption).sort()).toEqual([...Caption!.required!].sort())
   })

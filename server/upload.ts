@@ -13,6 +13,11 @@ const FORM = 'multipart/form-data'
 const MOST_FIELDS = 1100
 const MOST_FIELD_BYTES = 64 * 1024
 
+interface Form {
+  readonly photos: readonly UploadedPhoto[]
+  readonly fields: Texts
+}
+
 export interface Upload {
   readonly photos: readonly UploadedPhoto[]
   /** Caption options as they came, to be validated. */
@@ -28,7 +33,7 @@ export async function readUpload(req: Request, res: Response, limits: ServiceOpt
   requireBody(req)
   const query = valuesOf(captionOptionsSchema, req.query as Texts)
   if (req.is(FORM)) {
-    const { photos, fields } = await readForm(req, res, limits)
+    const { photos, fields } = await parseForm(req, res, limits)
     return { photos, options: { ...query, ...valuesOf(captionOptionsSchema, fields) } }
   }
   if (req.is('application/json')) {
@@ -55,13 +60,13 @@ async function readRaw(res: Response, limits: ServiceOptions): Promise<UploadedP
 }
 
 /** Reads the photos and fields of a form. @throws ShowtellError as `readUpload`. */
-export async function readForm(
-  req: Request,
-  res: Response,
-  limits: ServiceOptions,
-): Promise<{ photos: UploadedPhoto[]; fields: Texts }> {
+export async function readForm(req: Request, res: Response, limits: ServiceOptions): Promise<Form> {
   requireBody(req)
   if (!req.is(FORM)) throw wrongType(FORM, req)
+  return parseForm(req, res, limits)
+}
+
+async function parseForm(req: Request, res: Response, limits: ServiceOptions): Promise<Form> {
   const parser = multipartParser(req, limits)
   const body = bodyOf(res)
   return new Promise((resolve, reject) => {

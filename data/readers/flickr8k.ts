@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expected, ShowtellError } from '../../errors.js'
-import { isPhotoName } from '../photo-files.js'
+import { isPhotoName } from '../photo-names.js'
 import { checkedCaption, idOf, numberedLines, type Reader, type Report } from './reader.js'
 
 const LINE = /^(?<name>[^\t]+)#(?<number>\d+)\t(?<caption>.*)$/

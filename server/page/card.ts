@@ -97,15 +97,7 @@ export class Card {
     this.#told.replaceChildren(
       make('p', { className: 'file', textContent: this.photo.name }),
       ...this.#sentence(caption, model?.grid),
-      // Where nobody calibrated it, it says nothing.
-      ...(model?.calibrated === false
-        ? []
-        : [
-            make('p', {
-              className: 'sure',
-              textContent: `${sureness(caption.confidence)} – ${percent(caption.confidence)}`,
-            }),
-          ]),
+      ...sure(model, 'p', `${sureness(caption.confidence)} – ${percent(caption.confidence)}`),
       ...this.#others(captions, model),
       paragraph('actions', copy),
     )
@@ -174,12 +166,7 @@ export class Card {
         this.#told.querySelector<HTMLElement>('.caption button')?.focus()
       })
       const item = make('li', {})
-      item.append(button)
-      if (model?.calibrated !== false) {
-        const sure = make('span', { className: 'sure', textContent: ` ${percent(confidence)}` })
-        sure.title = sureness(confidence)
-        item.append(sure)
-      }
+      item.append(button, ...sure(model, 'span', ` ${percent(confidence)}`, sureness(confidence)))
       list.append(item)
     }
     return [list]
@@ -221,6 +208,16 @@ async function isCopied(text: string): Promise<boolean> {
   // The selection took it.
   focused?.focus()
   return isDone
+}
+
+/** What tells how sure the model is; nothing of one that nobody calibrated. */
+function sure(
+  model: ModelDescription | undefined,
+  tag: 'p' | 'span',
+  textContent: string,
+  title = '',
+): HTMLElement[] {
+  return model?.calibrated === false ? [] : [make(tag, { className: 'sure', textContent, title })]
 }
 
 function percent(share: number): string {

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest'
-import { captionPhoto, describeModel, explain, type Outcome } from './client.js'
+import { captionPhoto, describeModel, explain, type Outcome, useKey } from './client.js'
 
 const PHOTO = new Blob(['cat'])
 const CAPTION = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1 }
@@ -41,6 +41,28 @@ it('tells of the error that the server itself names, and where there is no serve
     throw new TypeError('Failed to fetch')
   })
   expect(told(await captionPhoto(PHOTO))).toBe('The server does not answer.')
+})
+
+it('knows the model by the version of the answer, and asks for it again once another one made the captions', async () => {
+  let [answering, described]: (string | undefined)[] = ['one', 'one']
+  let asked = 0
+  vi.stubGlobal('fetch', async (path: string) => {
+    if (path !== 'v1/model') return Response.json({ version: answering, results: [{ captions: [CAPTION] }] })
+    asked++
+    return Response.json({ name: 'fake', version: described, grid: [1, 1], calibrated: described === 'one' })
+  })
+  const model = async () => {
+    const outcome = await captionPhoto(PHOTO)
+    return 'error' in outcome ? outcome.error : outcome.model
+  }
+  useKey('')
+  for (let i = 0; i < 2; i++) expect(await model()).toMatchObject({ version: 'one', calibrated: true })
+  expect(asked).toBe(1)
+  answering = described = 'two'
+  for (let i = 0; i < 2; i++) expect(await model()).toMatchObject({ version: 'two', calibrated: false })
+  expect(asked).toBe(2)
+  // Neither is known to have made them.
+  for (answering of ['one', undefined]) expect(await model()).toBeUndefined()
 })
 
 it('asks again when a busy server or a proxy says, in seconds or by a date', async () => {

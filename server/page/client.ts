@@ -106,21 +106,19 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
       const answer = await answerOf<CaptionsAnswer>(response)
       const result = answer?.results?.[0] ?? failed(response, answer)
       if ('error' in result) return result
-      return { captions: result.captions, model: await modelOf(result.captions) }
+      return { captions: result.captions, model: await modelOf(answer?.version) }
     }
   } catch (error) {
     return { error: { code: 'UNREACHABLE', message: String(error) } }
   }
 }
 
-/** What made the captions; a page may be open while another model takes the place of the one that it knows. */
-async function modelOf(captions: CaptionedPhoto['captions']): Promise<ModelDescription | undefined> {
+/** The model of a version; a page may be open while another one takes the place of that which it knows. */
+async function modelOf(version: string | undefined): Promise<ModelDescription | undefined> {
   try {
+    if ((await describeModel()).version !== version) description = undefined
     const model = await describeModel()
-    const regions = captions[0]?.attention?.[0]?.length
-    if (regions === undefined || regions === model.grid[0] * model.grid[1]) return model
-    description = undefined
-    return await describeModel()
+    return model.version === version ? model : undefined
   } catch {
     // Captions without the light are better than none.
     return undefined

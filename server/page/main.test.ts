@@ -127,9 +127,16 @@ beforeEach(async () => {
     }
     if (status !== 200) return Response.json({ error: { code: codes[status], message: 'no' } }, { status })
     if (path === 'v1/model')
-      return Response.json({ name: 'fake', encoder: 'none', cell: 'none', grid: [1, 1], calibrated })
+      return Response.json({
+        name: 'fake',
+        version: 'v1',
+        encoder: 'none',
+        cell: 'none',
+        grid: [1, 1],
+        calibrated,
+      })
     const caption = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1, attention: [[1], [1]] }
-    return Response.json({ results: [{ captions: [caption] }] })
+    return Response.json({ version: 'v1', results: [{ captions: [caption] }] })
   })
 })
 afterEach(() => {

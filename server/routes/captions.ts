@@ -22,15 +22,17 @@ export function captions({ captioner, desk, options }: Service): Router {
       // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.
       if (tag !== undefined && matches(req.get('If-None-Match') ?? '', tag))
         return void res.status(304).set('ETag', tag).end()
-      const results = await desk.caption(req, res, upload.photos, request, fingerprints)
+      const results = await desk.caption(res, upload.photos, request, fingerprints)
+      const { name, version } = captioner.model
+      // While a model is replaced another may have answered than the one that was asked.
+      const isSame = version === fingerprints.model
       const answer: CaptionsAnswer = {
-        model: captioner.model.name,
+        model: name,
+        ...(isSame ? { version } : {}),
         requestId: String(req.id),
         results: results.map((result) => result.answer),
       }
       const isWhole = results.every(({ failure }) => failure === undefined)
-      // While a model is replaced another may have answered than the one whose tag this is.
-      const isSame = captioner.model.version === fingerprints.model
       if (tag !== undefined && isWhole && isSame) res.set('ETag', tag)
       res.json(answer)
     })

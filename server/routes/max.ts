@@ -16,7 +16,7 @@ export function max({ captioner, desk, options }: Service): Router {
       const { photos } = await desk.receive(() => readForm(req, res, options))
       if (photos.length !== 1) throw expected('one', 'the number of images', photos.length)
       const request = captionOptionsSchema.parse({ count: MAX_CAPTIONS })
-      const [result] = await desk.caption(req, res, photos, request)
+      const [result] = await desk.caption(res, photos, request)
       res.json(predictAnswer(captionsOf(result!)))
     })
     .all(only('POST'))

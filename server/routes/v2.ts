@@ -62,7 +62,7 @@ export function v2({ desk, isReady, options }: Service): Router {
       const body = await desk.receive(() => readBytes(res, Math.min(limit, options.maxBodyBytes)))
       const inference = await readInference(body, header, options)
       const request = desk.accept(inference.options, 'the parameters')
-      const results = await desk.caption(req, res, inference.photos, request)
+      const results = await desk.caption(res, inference.photos, request)
       // The protocol knows no answer for a part of the photos.
       const captions = results.map(captionsOf)
       const { json, tail } = writeInference(inference, captions, request.count)
