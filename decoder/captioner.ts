@@ -20,7 +20,12 @@ export const LARGEST_BATCH = 64
 
 /** Ranges of what a captioner may take; a service has them as settings of its own. */
 export const captionerLimitsSchema = z.object({
-  threads: z.int().min(1).max(64).optional().describe('Threads of the model'),
+  threads: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe('Threads of the model; the cores, at most 4, when absent'),
   pixelLimit: z.int().min(1).optional().describe('Most pixels of a photo, width times height'),
   decodeMemory: z
     .int()

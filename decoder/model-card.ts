@@ -9,7 +9,7 @@ export function modelCard({ config, vocabulary }: Pick<BundleContent, 'config' |
   const rows = Object.entries(training).map(([name, value]) => `| ${name} | ${cell(value)} |`)
   return `# ${config.name}
 
-Captions photos in English. Made by [showtell](https://www.npmjs.com/package/showtell).
+Captions photos in English. Made by showtell.
 
 | | |
 |---|---|

@@ -60,7 +60,7 @@ export const captionFieldsSchema = z.strictObject({
     .min(1)
     .max(LONGEST_STYLE)
     .optional()
-    .describe('Which data set to sound like, one of the styles of the model'),
+    .describe('Which data set to sound like, one of the styles of the model; its own when absent'),
   genderNeutral: z
     .boolean()
     .default(false)
@@ -70,7 +70,7 @@ export const captionFieldsSchema = z.strictObject({
     .min(0)
     .max(1)
     .default(0)
-    .describe('Below this confidence the wording says "Possibly …"'),
+    .describe('Below this confidence the wording says "Possibly …"; above 0 wants a calibrated captioner'),
   attention: z.boolean().default(false).describe('Return where the model looked at each word'),
 })
 

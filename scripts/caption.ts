@@ -39,7 +39,7 @@ export function register(program: Command): void {
     .option('--attention <folder>', 'draw into photo.jpg.svg there where the model looked at each word')
     .option('--overwrite', 'begin the output anew')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
-    .option('--threads <n>', 'threads of the model', Number)
+    .option('--threads <n>', 'threads of the model; the cores, at most 4, when absent', Number)
   addCaptionOptions(command).action(caption)
   for (const shown of [program, command]) shown.addHelpText('after', termsOfShipped)
 }

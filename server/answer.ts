@@ -9,7 +9,11 @@ export const captionSchema = z.object({
   logProb: z.number().describe('Sum of the log-probabilities of the tokens and the end, nats'),
   wordLogProbs: z.array(z.number()).readonly().describe('Log-probability of each token, nats'),
   score: z.number().describe('logProb after length normalisation'),
-  confidence: z.number().describe('Probability that every object named is there'),
+  confidence: z
+    .number()
+    .describe(
+      'Calibrated probability that people would name every object that the caption names; ½ where the model is not calibrated',
+    ),
   attention: z
     .array(z.array(z.number()).readonly())
     .readonly()

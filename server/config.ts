@@ -55,7 +55,9 @@ export const serviceOptionsSchema = z.strictObject({
       message: 'Expected at least 16 visible ASCII characters for each of apiKeys',
     })
     .default([])
-    .describe('Keys, one of which a request for captions has to bring; without any nobody needs one')
+    .describe(
+      'Keys, one of which requests under /v1, /v2 and /model have to bring; without any nobody needs one, and reloading by request is refused',
+    )
     .meta({ secret: true }),
   rateLimit: z
     .int()
