@@ -55,15 +55,20 @@ export function batchesOfEpoch(
   const random = new Random(seed, 'batches', epoch)
   const lengths = examples.map((_, index) => longest(chosenCaptions(examples, index, options)))
   const order = random.shuffle(examples.map((_, index) => index))
-  const batches: number[][] = []
-  for (let from = 0; from < order.length; from += imagesPerBatch * window) {
-    const sorted = order
-      .slice(from, from + imagesPerBatch * window)
-      .sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0))
-    for (let first = 0; first < sorted.length; first += imagesPerBatch)
-      batches.push(sorted.slice(first, first + imagesPerBatch))
-  }
+  const batches = inBatches(order, imagesPerBatch * window).flatMap((part) =>
+    inBatches(
+      part.sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0)),
+      imagesPerBatch,
+    ),
+  )
   return random.shuffle(batches)
+}
+
+/** A list in parts of `size`, the last of what is left. */
+export function inBatches<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
+    items.slice(i * size, (i + 1) * size),
+  )
 }
 
 /** The batch of the examples at `indices`. @throws ShowtellError INVALID_DATA for a caption without words. */

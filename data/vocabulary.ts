@@ -132,11 +132,13 @@ export class Vocabulary {
     return SPECIALS.length + index
   }
 
-  /** With the words that are new appended in their order; the token ids of the others stay. */
-  extend(words: Iterable<string>): Vocabulary {
+  /** With the words and styles that are new after the others, in their order; where no style is, the token ids of the others stay. */
+  extend(words: Iterable<string>, styles: Iterable<string> = []): Vocabulary {
     const known = this.toJSON()
-    const added = new Set<string>()
-    for (const word of words) if (this.idOf(word) === undefined) added.add(word)
-    return Vocabulary.fromJSON({ ...known, words: [...known.words, ...added] })
+    return Vocabulary.fromJSON({
+      ...known,
+      styles: [...new Set([...known.styles, ...styles])],
+      words: [...new Set([...known.words, ...words])],
+    })
   }
 }

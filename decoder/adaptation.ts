@@ -13,13 +13,8 @@ export function adaptedVocabulary(
   captions: Iterable<readonly string[]>,
   options: { readonly minimumCount: number; readonly styles: readonly string[] },
 ): Vocabulary {
-  const frequent = Vocabulary.build(captions, options).toJSON().words
-  const { words } = known.extend(frequent).toJSON()
-  return Vocabulary.fromJSON({
-    version: 1,
-    styles: [...new Set([...known.styles, ...options.styles])],
-    words,
-  })
+  const { words } = Vocabulary.build(captions, options).toJSON()
+  return known.extend(words, options.styles)
 }
 
 /**

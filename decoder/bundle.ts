@@ -11,6 +11,7 @@ import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } fr
 import { CONFIG, findBundle } from '../engine/shipped.js'
 import { expected } from '../errors.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
+import { prefixed } from '../rnn/cell.js'
 import { cardScoresSchema } from './card-scores.js'
 import type { Confidence } from './confidence.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
@@ -218,15 +219,8 @@ export async function readBundle(place: string): Promise<Bundle> {
       'INVALID_BUNDLE',
     )
   const weights = await readSafetensors(join(path, WEIGHTS))
-  const shapes = [
-    ...decoder.parameters.map(({ name, shape }) => ({ name: `decoder.${name}`, shape })),
-    ...(isGraph(encoder) ? [] : parametersOf(encoder.blocks)).map(({ name, shape }) => ({
-      name: `encoder.${name}`,
-      shape,
-    })),
-  ]
-  for (const { name, shape } of shapes)
-    fits(`shape [${shape}]`, `${name} in ${weights.path}`, weights.entry(name).shape, shape)
+  weights.expectShapes(prefixed('decoder', decoder.parameters))
+  if (!isGraph(encoder)) weights.expectShapes(prefixed('encoder', parametersOf(encoder.blocks)))
   return { path, config, vocabulary, decoder, weights, encoder }
 }
 

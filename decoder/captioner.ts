@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import pLimit from 'p-limit'
 import { z } from 'zod'
+import { inBatches } from '../data/batches.js'
 import { DecodeMemory } from '../encoder/decode-memory.js'
+import { joined } from '../encoder/few-at-once.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
 import { ENGINES, type Engine } from '../engine/backends.js'
 import { bundleFolder, shippedBundle } from '../engine/shipped.js'
@@ -47,6 +49,12 @@ const captionerOptionsSchema = z.strictObject({
     .optional(),
 })
 
+/** A photo and what messages call it. */
+interface NamedImage {
+  readonly image: ImageInput
+  readonly name: string
+}
+
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
   readonly engine?: Engine
@@ -85,12 +93,10 @@ export async function loadCaptioner(
   const running = new ModelProcess({ bundles, engine, threads }, options.onEvent)
   const { model, imageSize: size } = await running.open()
   const open = pLimit(DECODED_AT_ONCE)
-  /** @param from how many photos of the call come before. */
-  const decode = async (images: readonly ImageInput[], from: number, signal: AbortSignal | undefined) => {
+  const decode = async (images: readonly NamedImage[], signal: AbortSignal | undefined) => {
     const began = performance.now()
     const decoded = await Promise.all(
-      images.map((image, i) => {
-        const name = typeof image === 'string' ? image : `image ${from + i + 1}`
+      images.map(({ image, name }) => {
         const decodeUnlessAborted = async () => {
           signal?.throwIfAborted()
           return decodeImage(image, size, name, limits)
@@ -111,21 +117,19 @@ export async function loadCaptioner(
       const captionOptions = validate(captionOptionsSchema, request)
       checkModel(model, captionOptions)
       signal?.throwIfAborted()
-      const starts = Array.from(
-        { length: Math.ceil(images.length / LARGEST_BATCH) },
-        (_, i) => i * LARGEST_BATCH,
-      )
-      const batches = ahead(starts, (from) => decode(images.slice(from, from + LARGEST_BATCH), from, signal))
+      const named = images.map((image, i): NamedImage => {
+        return { image, name: typeof image === 'string' ? image : `image ${i + 1}` }
+      })
       const results: (CaptionedPhoto | ShowtellError)[] = []
-      for await (const { decoded, time } of batches) {
+      const batches = inBatches(named, LARGEST_BATCH)
+      for await (const { decoded, time } of ahead(batches, (batch) => decode(batch, signal))) {
         signal?.throwIfAborted()
         const good = decoded.filter((image) => image instanceof Uint8Array)
         if (good.length === 0) {
           results.push(...(decoded as ShowtellError[]))
           continue
         }
-        const pixels = new Uint8Array(good.length * size * size * 3)
-        for (const [i, image] of good.entries()) pixels.set(image, i * size * size * 3)
+        const pixels = joined(Uint8Array, good)
         const batch = await running.caption(pixels, good.length, captionOptions, signal)
         const timing = {
           decode: time,

@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { at, total, type Values } from '../engine/fixtures/values.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { type LoopState, linear, sigmoid, softmax, stackLoop } from '../rnn/fixtures/loops.js'
+import { tensorsOf } from '../rnn/fixtures/tensors.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'
 import { EVERY_VARIANT, inWords, TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'
 
@@ -80,12 +81,9 @@ function writtenOut(
 /** What `start` and `step` say, with the state of the photos handed to every hypothesis. */
 function stepped(decoder: Decoder, weights: Record<string, Values>, features: Values): Said[] {
   const ops = new TensorFlowOps()
-  const tensorOf = ({ data, dims }: Values) => ops.input(data as Float32Array, dims)
   return ops.scope(() => {
-    const held: Record<string, Tensor> = Object.fromEntries(
-      Object.entries(weights).map(([name, values]) => [name, tensorOf(values)]),
-    )
-    const { memory, state: started } = decoder.start(ops, held, tensorOf(features))
+    const held = tensorsOf(ops, { ...weights, features })
+    const { memory, state: started } = decoder.start(ops, held, held.features!)
     const first = ops.input(new Int32Array(IMAGES * HYPOTHESES), [IMAGES, HYPOTHESES])
     let state = Object.fromEntries(
       Object.entries(started).map(([name, value]) => [name, ops.select(value, first)]),
@@ -172,19 +170,9 @@ describe('Decoder', () => {
     await useBackend('cpu')
     const decoder = new Decoder({ ...TINY, layers: 3 })
     const ops = new TensorFlowOps()
-    const { weights, features } = { weights: tinyWeights(decoder), features: tinyFeatures(decoder, 1) }
     ops.scope(() => {
-      const held = Object.fromEntries(
-        Object.entries(weights).map(([name, { data, dims }]) => [
-          name,
-          ops.input(data as Float32Array, dims),
-        ]),
-      )
-      const { memory, state } = decoder.start(
-        ops,
-        held,
-        ops.input(features.data as Float32Array, features.dims),
-      )
+      const held = tensorsOf(ops, { ...tinyWeights(decoder), features: tinyFeatures(decoder, 1) })
+      const { memory, state } = decoder.start(ops, held, held.features!)
       /** The hidden states of the layers after a word. */
       const after = (token: number, masks?: readonly number[]) => {
         const word = decoder.embed(ops, held, ops.input(Int32Array.of(token), [1, 1]))

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
+import { inBatches } from '../data/batches.js'
 import { shippedBundle } from '../engine/shipped.js'
 import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
@@ -57,8 +58,8 @@ async function captions(files: readonly string[], engine: 'onnx' | 'wasm') {
   const texts: string[] = []
   const logProbs: number[] = []
   try {
-    for (let from = 0; from < files.length; from += BATCH)
-      for (const result of await captioner.caption(files.slice(from, from + BATCH), { beamSize: 3 })) {
+    for (const part of inBatches(files, BATCH))
+      for (const result of await captioner.caption(part, { beamSize: 3 })) {
         if (result instanceof Error) throw result
         texts.push(result.captions[0]!.text)
         logProbs.push(result.captions[0]!.logProb)

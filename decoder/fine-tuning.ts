@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Array32, type Encoder, parametersOf, regionsOf, runBlocks } from '../encoder/encoder.js'
 import { type NetworkRunner, openExtractor } from '../encoder/extractor.js'
+import { joined } from '../encoder/few-at-once.js'
 import { decodeImage } from '../encoder/image.js'
 import { sumOf } from '../encoder/imported.js'
 import { type View, viewOf } from '../encoder/view.js'
@@ -82,9 +83,8 @@ export class TunedFeatures implements PhotoFeatures {
     const { imageSize } = this.encoder
     const decoded = await Promise.all(photos.map((photo) => this.decode(photo, draw)))
     const read = [...decoded.keys()].filter((image) => decoded[image] !== undefined)
-    const size = imageSize ** 2 * 3
-    const pixels = new Uint8Array(read.length * size)
-    for (const [row, image] of read.entries()) pixels.set(decoded[image]!, row * size)
+    const good = decoded.filter((image) => image !== undefined)
+    const pixels = joined(Uint8Array, good)
     if (this.frozen === undefined || read.length === 0)
       return { read, shape: [read.length, imageSize, imageSize, 3], data: pixels }
     return { read, ...(await this.frozen.run(pixels, read.length)) }

@@ -112,9 +112,9 @@ function together(parts: readonly Record<string, GraphTensor>[]): Record<string,
   if (parts.length === 1) return first
   const outputs = Object.entries(first).map(([name, { dims }]) => {
     const tensors = parts.map((part) => part[name]!)
-    const data = joined(tensors.map((tensor) => tensor.data as Float32Array))
+    const data = tensors.map((tensor) => tensor.data as Float32Array)
     const images = tensors.reduce((sum, tensor) => sum + tensor.dims[0]!, 0)
-    return [name, { data, dims: [images, ...dims.slice(1)] }] as const
+    return [name, { data: joined(Float32Array, data), dims: [images, ...dims.slice(1)] }] as const
   })
   return Object.fromEntries(outputs)
 }

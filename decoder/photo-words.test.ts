@@ -4,6 +4,7 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { evaluate, expectGradients } from '../engine/fixtures/differences.js'
 import type { Values } from '../engine/fixtures/values.js'
 import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { tensorsOf } from '../rnn/fixtures/tensors.js'
 import { Decoder } from './decoder.js'
 import { batchOf, TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'
 import { photoWords, photoWordsLoss } from './photo-words.js'
@@ -49,9 +50,7 @@ describe('the words of photos', () => {
       photoWordsLoss(ops, decoder, given, decoder.start(ops, given, given.features!).state, WANTED),
     )
     const said = ops.scope(() => {
-      const held = Object.fromEntries(
-        Object.entries(GIVEN).map(([name, { data, dims }]) => [name, ops.input(data as Float32Array, dims)]),
-      )
+      const held = tensorsOf(ops, GIVEN)
       return ops.read(decoder.start(ops, held, held.features!).state.said!)
     })
     const [embedding, bias] = [GIVEN.embedding!.data, GIVEN.bias!.data]

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import { inBatches } from '../data/batches.js'
 import { type FeatureStore, isKey } from '../data/feature-store.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import type { FeatureExtractor } from '../encoder/extractor.js'
+import { joined } from '../encoder/few-at-once.js'
 import { decodeImage } from '../encoder/image.js'
 import { viewKey, viewOf } from '../encoder/view.js'
 import { expected, messageOf, type ShowtellError } from '../errors.js'
@@ -41,42 +43,34 @@ export async function prepareFeatures(
   const skipped: { file: string; reason: string }[] = files
     .filter((file) => !isKey(file))
     .map((file) => ({ file, reason: messageOf(expected('a name of one line', 'a photo', file)) }))
-  const pixelsOf = encoder.imageSize ** 2 * 3
   const featuresOf = regionsOf(encoder) * encoder.channels
-  const decode = async (batch: typeof missing) => ({
-    batch,
-    images: await Promise.all(
-      batch.map(
-        ({ file, view }): Promise<Uint8Array | ShowtellError> =>
-          decodeImage(join(folder, file), encoder.imageSize, undefined, undefined, view).catch(
-            (error) => error,
-          ),
-      ),
-    ),
-  })
+  const decode = (batch: typeof missing) =>
+    Promise.all(
+      batch.map(async ({ file, key, view }) => {
+        const decoded = decodeImage(join(folder, file), encoder.imageSize, undefined, undefined, view)
+        return { file, key, image: await decoded.catch((error: ShowtellError) => error) }
+      }),
+    )
 
   let done = wanted.length - missing.length
   progress({ done, total: wanted.length, skipped })
-  const batches = Array.from({ length: Math.ceil(missing.length / BATCH) }, (_, i) =>
-    missing.slice(i * BATCH, (i + 1) * BATCH),
-  )
-  for await (const { batch, images } of ahead(batches, decode)) {
+  for await (const decoded of ahead(inBatches(missing, BATCH), decode)) {
     if (signal?.aborted) break
-    const good = batch.filter((_, i) => images[i] instanceof Uint8Array)
-    batch.forEach(({ file }, i) => {
-      // Once a photo, not once a view: those of a photo come one after the other.
-      if (!(images[i] instanceof Uint8Array) && skipped.at(-1)?.file !== file)
-        skipped.push({ file, reason: messageOf(images[i]) })
-    })
-    if (good.length > 0) {
-      const pixels = new Uint8Array(good.length * pixelsOf)
-      for (const [i, item] of good.entries())
-        pixels.set(images[batch.indexOf(item)] as Uint8Array, i * pixelsOf)
-      const features = await extractor.features(pixels, good.length)
-      for (const [i, { key }] of good.entries())
+    const keys: string[] = []
+    const pixels: Uint8Array[] = []
+    for (const { file, key, image } of decoded)
+      if (image instanceof Uint8Array) {
+        keys.push(key)
+        pixels.push(image)
+      } else if (skipped.at(-1)?.file !== file)
+        // Once a photo, not once a view: those of a photo come one after the other.
+        skipped.push({ file, reason: messageOf(image) })
+    if (keys.length > 0) {
+      const features = await extractor.features(joined(Uint8Array, pixels), keys.length)
+      for (const [i, key] of keys.entries())
         store.append(key, features.subarray(i * featuresOf, (i + 1) * featuresOf))
     }
-    done += good.length
+    done += keys.length
     progress({ done, total: wanted.length, skipped })
   }
   store.flush()

@@ -1,11 +1,12 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { Batch } from '../data/batches.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
+import { differentiate, evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
 import type { Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { tensorsOf } from '../rnn/fixtures/tensors.js'
 import { Decoder } from './decoder.js'
 import { batchOf, TINY, tinyFeatures, tinyWeights, VARIANTS } from './fixtures/tiny.js'
 import { type Regularisation, teacherForcingLoss } from './teacher-forcing.js'
@@ -68,11 +69,7 @@ describe.each(VARIANTS)('teacher forcing of %s', (_, decoder) => {
     for (const [image, of] of CAPTIONS.entries())
       for (const [tokens, targets] of of)
         ops.scope(() => {
-          const held = Object.fromEntries(
-            Object.entries({ ...given, features: only(given.features!, image) }).map(
-              ([name, { data, dims }]) => [name, ops.input(data as Float32Array, dims)],
-            ),
-          )
+          const held = tensorsOf(ops, { ...given, features: only(given.features!, image) })
           let { memory, state } = decoder.start(ops, held, held.features!)
           for (const [t, token] of tokens.entries()) {
             const said = decoder.step(ops, held, ops.input(Int32Array.of(token), [1, 1]), memory, state)
@@ -201,11 +198,7 @@ describe('teacher forcing', () => {
       const wide = new Decoder({ ...TINY, ...sizes, layers: 3 })
       const batch = batchOf(captions([[4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4]]))
       const ops = new Watched()
-      const held = Object.fromEntries(
-        Object.entries({ ...tinyWeights(wide), features: tinyFeatures(wide, 1) }).map(
-          ([name, { data, dims }]) => [name, ops.tensor(data, dims)],
-        ),
-      )
+      const held = keptTensors(ops, { ...tinyWeights(wide), features: tinyFeatures(wide, 1) })
       ops.scope(() => lossOf(wide, batch, { ...NONE, dropout: 0.4 })(ops, held))
       ops.dispose(Object.values(held))
       expect(ops.masks.map(({ shape }) => shape)).toEqual([
@@ -246,7 +239,6 @@ describe('teacher forcing', () => {
       [styled(2, [7]), styled(3, [9, 8, 5, 6])],
     ])
     const features = tinyFeatures(learner, 3)
-    const shapes = new Map(learner.parameters.map(({ name, shape }) => [name, shape]))
     const steps = 80
     const optimiser = new AdamW(
       {
@@ -265,9 +257,7 @@ describe('teacher forcing', () => {
     const photos = ops.tensor(features.data, features.dims)
     const losses: number[] = []
     while (optimiser.step < steps) {
-      const held = Object.fromEntries(
-        Object.entries(optimiser.weights).map(([name, data]) => [name, ops.tensor(data, shapes.get(name)!)]),
-      )
+      const held = ops.tensors(learner.parameters, (name) => optimiser.weights[name]!)
       const { loss, gradients } = ops.gradients(held, (watched) =>
         teacherForcingLoss(ops, learner, watched, batch, photos),
       )

@@ -1,5 +1,5 @@
 import type { Batch } from '../data/batches.js'
-import { type Dropout, dropoutMask } from '../engine/dropout.js'
+import { type Dropout, drawnMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { unroll } from '../rnn/unroll.js'
@@ -38,39 +38,25 @@ export function teacherForcingLoss(
 ): Tensor {
   const { images, hypotheses, length } = batch
   const { layers, units, regions, regionSize, embeddingSize } = decoder.config
-  const drop = (layer: string, x: Tensor, shape: readonly number[]): Tensor =>
-    regularisation === undefined || regularisation.dropout === 0
-      ? x
-      : ops.mul(x, ops.input(dropoutMask(regularisation, layer, shape), shape))
+  const maskOf = (layer: string, ...shape: number[]) => drawnMask(ops, regularisation, layer, shape)
+  const dropped = (x: Tensor, mask: Tensor | undefined) => (mask === undefined ? x : ops.mul(x, mask))
 
-  const regionShape = [images, regions, regionSize]
-  const started = decoder.start(
-    ops,
-    weights,
-    features,
-    regularisation === undefined || regularisation.dropout === 0
-      ? undefined
-      : ops.input(dropoutMask(regularisation, 'regions', regionShape), regionShape),
-  )
+  const started = decoder.start(ops, weights, features, maskOf('regions', images, regions, regionSize))
   const { memory } = started
   const everyCaption = ops.input(new Int32Array(images * hypotheses), [images, hypotheses])
   const start = Object.fromEntries(
     Object.entries(started.state).map(([name, value]) => [name, ops.select(value, everyCaption)]),
   )
-  const wordShape = [images, hypotheses, length, embeddingSize]
-  const words = drop(
-    'words',
+  const words = dropped(
     decoder.embed(ops, weights, ops.input(batch.tokens, [images, hypotheses, length])),
-    wordShape,
+    maskOf('words', images, hypotheses, length, embeddingSize),
   )
   // Of each layer but the last, one mask a word.
-  const between = regularisation?.dropout
-    ? Array.from({ length: layers - 1 }, (_, i) => {
-        const shape = [images, hypotheses, length, units]
-        const mask = ops.input(dropoutMask(regularisation, `layer${i + 1}`, shape), shape)
-        return ops.split(mask, length, 2).map((one) => ops.squeeze(one, 2))
-      })
-    : []
+  const between = Array.from({ length: layers - 1 }, (_, i) =>
+    maskOf(`layer${i + 1}`, images, hypotheses, length, units),
+  )
+    .filter((mask) => mask !== undefined)
+    .map((mask) => ops.split(mask, length, 2).map((one) => ops.squeeze(one, 2)))
   const { outputs } = unroll(
     ops,
     (word, before, time) => {
@@ -81,7 +67,7 @@ export function teacherForcingLoss(
     start,
   )
   const spoken = outputs.map((output) => ops.expand(output, 2))
-  const output = drop('output', ops.concat(spoken, 2), wordShape)
+  const output = dropped(ops.concat(spoken, 2), maskOf('output', images, hypotheses, length, embeddingSize))
   // Only the positions with a target go through the output layer; its cost is the largest of a step.
   const positions = Int32Array.from(batch.mask.keys()).filter((position) => batch.mask[position] === 1)
   const kept = ops.gather(

@@ -16,12 +16,7 @@ export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto
   const extractor = await extractorOf(bundle, backend)
   const ops = new TensorFlowOps()
   const { decoder } = bundle
-  const weights = Object.fromEntries(
-    Object.entries(weightsOf(bundle.weights, 'decoder')).map(([name, { data, shape }]) => [
-      name,
-      ops.tensor(data, shape),
-    ]),
-  )
+  const weights = ops.tensors(decoder.parameters, (name) => bundle.weights.float32(`decoder.${name}`).data)
   const { regions, channels } = decoder.config
   return {
     engine: extractor.engine,

@@ -3,6 +3,7 @@ import { type Batch, type Example, makeBatch } from '../data/batches.js'
 import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import { initialize } from '../engine/initialize.js'
+import type { Parameter } from '../engine/ops.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
@@ -57,7 +58,7 @@ const STATES = 'training'
  */
 export class Training {
   private readonly ops = new TensorFlowOps()
-  private readonly shapes: ReadonlyMap<string, readonly number[]>
+  private readonly parameters: readonly Parameter[]
   private readonly optimiser: AdamW
   private readonly validation: Validation
   private readonly checkpoint: Checkpoint
@@ -114,9 +115,8 @@ export class Training {
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.schedule = new Schedule(data.train, data.features, config)
     this.content = vocabulary.wordsThat(isContentWord)
-    const parameters = [...decoder.parameters, ...encoderParameters]
-    this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
-    const decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
+    this.parameters = [...decoder.parameters, ...encoderParameters]
+    const decaying = new Set(this.parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
     const { learningRate, encoderLearningRate } = config
     this.optimiser = new AdamW(
       {
@@ -261,9 +261,7 @@ export class Training {
   }
 
   private tensors(values: Readonly<Record<string, Float32Array>>): Record<string, Tensor> {
-    return Object.fromEntries(
-      Object.entries(values).map(([name, data]) => [name, this.ops.tensor(data, this.shapes.get(name)!)]),
-    )
+    return this.ops.tensors(this.parameters, (name) => values[name]!)
   }
 
   /**

@@ -1,4 +1,4 @@
-import { type Example, makeBatch } from '../data/batches.js'
+import { type Example, inBatches, makeBatch } from '../data/batches.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
@@ -45,7 +45,8 @@ export class Validation {
     let words = 0
     const seen: Example[] = []
     const said: string[][] = []
-    for await (const { indices, input } of ahead(this.batches(), (batch) => this.read(batch))) {
+    const batches = inBatches([...this.examples.keys()], BATCH)
+    for await (const { indices, input } of ahead(batches, (batch) => this.read(batch))) {
       if (indices.length === 0) continue
       const tensor = ops.tensor(input.data, input.shape)
       const features = ops.scope(() => this.features.of(ops, weights, tensor))
@@ -102,13 +103,6 @@ export class Validation {
     } finally {
       model.dispose()
     }
-  }
-
-  private batches(): number[][] {
-    const order = [...this.examples.keys()]
-    return Array.from({ length: Math.ceil(order.length / BATCH) }, (_, i) =>
-      order.slice(i * BATCH, (i + 1) * BATCH),
-    )
   }
 }
 

@@ -55,9 +55,7 @@ export async function tensorFlowExtractor(
 ): Promise<NetworkRunner> {
   const engine = await useBackend(backend)
   const ops = new TensorFlowOps()
-  const loaded = Object.fromEntries(
-    Object.entries(weights).map(([name, { data, shape }]) => [name, ops.tensor(data, shape)]),
-  )
+  const loaded = ops.tensors(parametersOf(blocks), (name) => weights[name]!.data)
   return runner(engine, {
     async run(pixels, images) {
       let x = ops.tensor(pixels, [images, imageSize, imageSize, 3])
@@ -110,7 +108,8 @@ function runner(
   const run: NetworkRunner['run'] = async (pixels, images) => {
     const parts: Array32[] = []
     for (const part of fewAtOnce(pixels, images)) parts.push(await few(part.pixels, part.images))
-    return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(parts.map(({ data }) => data)) }
+    const data = parts.map((part) => part.data)
+    return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(Float32Array, data) }
   }
   return { engine, run, dispose, features: async (pixels, images) => (await run(pixels, images)).data }
 }

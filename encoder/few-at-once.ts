@@ -16,10 +16,13 @@ export function* fewAtOnce(
   }
 }
 
-/** One after the other; of a single one no copy is made. */
-export function joined(parts: readonly Float32Array[]): Float32Array {
+/** Arrays of one kind, one after the other; of a single one no copy is made. */
+export function joined<A extends Float32Array | Uint8Array>(
+  Kind: new (length: number) => A,
+  parts: readonly A[],
+): A {
   if (parts.length === 1) return parts[0]!
-  const whole = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  const whole = new Kind(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {
     whole.set(part, at)

@@ -62,7 +62,7 @@ export async function loadMobilenetGraph(
         ops.dispose([output])
         return values
       })
-      return joined(parts)
+      return joined(Float32Array, parts)
     },
     dispose: async () => model.dispose(),
   }

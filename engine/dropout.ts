@@ -1,4 +1,5 @@
 import { Random } from '../random.js'
+import type { Tensor, TensorFlowOps } from './tensorflow.js'
 
 export interface Dropout {
   /** Share that is dropped (Srivastava et al. 2014); whoever asks for a mask decides where. */
@@ -19,4 +20,14 @@ export function dropoutMask(
   const mask = new Float32Array(shape.reduce((product, size) => product * size, 1))
   for (let i = 0; i < mask.length; i++) mask[i] = random.integer() < limit ? 0 : kept
   return mask
+}
+
+/** A mask as a tensor of the scope around; none where nothing is dropped. */
+export function drawnMask(
+  ops: TensorFlowOps,
+  by: Dropout | undefined,
+  layer: string,
+  shape: readonly number[],
+): Tensor | undefined {
+  return by?.dropout ? ops.input(dropoutMask(by, layer, shape), shape) : undefined
 }

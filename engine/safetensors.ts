@@ -1,6 +1,7 @@
 import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import type { Parameter } from './ops.js'
 
 /** Bytes an element takes, by safetensors' names of types. */
 const WIDTHS = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, U8: 1 } as const
@@ -37,6 +38,15 @@ export class SafetensorsFile {
         where: name,
       })
     return entry
+  }
+
+  /** @throws ShowtellError INVALID_BUNDLE naming a tensor that is missing or of another shape. */
+  expectShapes(parameters: readonly Pick<Parameter, 'name' | 'shape'>[]): void {
+    for (const { name, shape } of parameters) {
+      const found = this.entry(name).shape
+      if (String(found) !== String(shape))
+        throw expected(`shape [${shape}]`, `${name} in ${this.path}`, found, 'INVALID_BUNDLE')
+    }
   }
 
   /** The raw bytes of a tensor, a view. */

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core'
 import { expected, ShowtellError } from '../errors.js'
 import { BACKENDS, type Backend } from './backends.js'
 import { registerGradients } from './gradients.js'
-import type { Convolution, Ops } from './ops.js'
+import type { Convolution, Ops, Parameter } from './ops.js'
 import { linear, SharedWeights } from './shared-weights.js'
 
 /** A value of `TensorFlowOps`. */
@@ -24,6 +24,14 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
   /** A tensor that lives until `dispose`. uint8 becomes int32, which TensorFlow.js has instead. */
   tensor(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[]): tf.Tensor {
     return tf.keep(tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32'))
+  }
+
+  /** The weights of a model as tensors that live until `dispose`, by their names. */
+  tensors(
+    parameters: readonly Pick<Parameter, 'name' | 'shape'>[],
+    valuesOf: (name: string) => Float32Array,
+  ): Record<string, tf.Tensor> {
+    return Object.fromEntries(parameters.map(({ name, shape }) => [name, this.tensor(valuesOf(name), shape)]))
   }
 
   /** A tensor that the scope around it frees. */

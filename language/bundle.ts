@@ -5,7 +5,6 @@ import { readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js
 import type { Parameter } from '../engine/ops.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
 import { CONFIG, findBundle } from '../engine/shipped.js'
-import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 
 const WEIGHTS = 'model.safetensors'
@@ -77,27 +76,6 @@ export async function readLanguageBundle<M>(
     throw expected('its sha256', `files.${WEIGHTS} in ${file}`, undefined, 'INVALID_BUNDLE')
   await verifySums(path, config.files)
   const weights = await readSafetensors(join(path, WEIGHTS))
-  for (const { name, shape } of parameters)
-    if (String(weights.entry(name).shape) !== String(shape))
-      throw expected(
-        `shape [${shape}]`,
-        `${name} in ${weights.path}`,
-        weights.entry(name).shape,
-        'INVALID_BUNDLE',
-      )
+  weights.expectShapes(parameters)
   return { path, model, training: config.training, weights }
-}
-
-/** The weights of a bundle as tensors that live until they are disposed of. */
-export function tensorsOf(
-  ops: TensorFlowOps,
-  parameters: readonly Parameter[],
-  weights: SafetensorsFile,
-): Record<string, Tensor> {
-  return Object.fromEntries(
-    parameters.map(({ name }) => {
-      const { data, shape } = weights.float32(name)
-      return [name, ops.tensor(data, shape)]
-    }),
-  )
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
+import { differentiate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
 import { scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
@@ -65,9 +65,7 @@ describe('a character model', () => {
     const after = (model: CharacterModel, ids: readonly number[]): number[] => {
       const ops = new TensorFlowOps()
       const weights = weightsOf(model)
-      const tensors = Object.fromEntries(
-        Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-      )
+      const tensors = keptTensors(ops, weights)
       const logProbs = ops.scope(() => {
         let state = tensorsOf(ops, model.zeros(1))
         let last = ops.constant([0], [1], 'float32')
@@ -148,9 +146,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
     )
     const ops = new TensorFlowOps()
     const before = tensorCount()
-    const held = Object.fromEntries(
-      Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-    )
+    const held = keptTensors(ops, weights)
     const one = pieceGradients(ops, held, model.zeros(2), (watched, state) =>
       textLoss(ops, model, watched, piece, state),
     )
@@ -166,9 +162,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
     for (const config of VARIANTS) {
       const model = tiny(config)
       const before = tensorCount()
-      const weights = Object.fromEntries(
-        Object.entries(weightsOf(model)).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-      )
+      const weights = keptTensors(ops, weightsOf(model))
       const nats = [1, 7, 49, 1000].map((length) => textNats(ops, model, weights, text, { rows: 1, length }))
       const slow = ops.scope(() => {
         let state = tensorsOf(ops, model.zeros(1))

@@ -5,8 +5,7 @@ import type { Weights } from '../engine/ops.js'
 import { openSession, unlessMissing } from '../engine/session.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
-import type { StateValues } from '../rnn/truncated.js'
-import { tensorsOf } from './bundle.js'
+import { numbersOf, type StateValues, tensorsOf } from '../rnn/truncated.js'
 import { type CharacterBundle, STEP_GRAPH } from './character-bundle.js'
 import type { CharacterModel } from './character-model.js'
 
@@ -73,7 +72,7 @@ async function tensorFlowRuntime(
   const { TensorFlowOps, useBackend } = await import('../engine/tensorflow.js')
   const engine = `TensorFlow.js ${await useBackend(backend)}${reason}`
   const ops = new TensorFlowOps()
-  const tensors = tensorsOf(ops, model.parameters, weights)
+  const tensors = ops.tensors(model.parameters, (name) => weights.float32(name).data)
   return {
     engine,
     step: stepOf(ops, model, tensors),
@@ -90,17 +89,12 @@ export function stepOf(
   return async (tokens, state) => {
     const rows = tokens.length
     const done: Record<string, Tensor> = ops.scope(() => {
-      const before = Object.entries(state).map(([name, data]) => [
-        name,
-        ops.input(data, [rows, 1, model.stateSize]),
-      ])
-      const step = model.step(ops, weights, ops.input(tokens, [rows, 1]), Object.fromEntries(before))
+      const before = tensorsOf(ops, { images: rows, hypotheses: 1, values: state })
+      const step = model.step(ops, weights, ops.input(tokens, [rows, 1]), before)
       return { ...step.state, logProbs: step.logProbs }
     })
-    // Copies: on cpu what is read is the tensor's own memory.
-    const values = Object.entries(done).map(([name, value]) => [name, Float32Array.from(ops.read(value))])
+    const { logProbs, ...after } = numbersOf(ops, done)
     ops.dispose(Object.values(done))
-    const { logProbs, ...after } = Object.fromEntries(values) as Record<string, Float32Array>
     return { logProbs: logProbs!, state: after }
   }
 }

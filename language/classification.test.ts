@@ -4,12 +4,11 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { evaluate, expectGradients } from '../engine/fixtures/differences.js'
+import { evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
 import { scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { CELLS } from '../rnn/cells.js'
-import { tensorsOf } from './bundle.js'
 import { ClassificationTask, classificationLoss, classify, confusionOf } from './classification.js'
 import { Classifier, type ClassifierConfig, classifierConfigSchema } from './classifier.js'
 import { readClassifierBundle, writeClassifierBundle } from './classifier-bundle.js'
@@ -44,12 +43,6 @@ function weightsOf(model: Classifier, scale = 2): Record<string, Values> {
   )
 }
 
-function tensors(ops: TensorFlowOps, weights: Readonly<Record<string, Values>>): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-  )
-}
-
 const VARIANTS: Partial<ClassifierConfig>[] = [
   { direction: 'both' },
   { direction: 'forward', cell: 'rnn' },
@@ -76,7 +69,7 @@ describe.each(backends)('a classifier on %s', (backend) => {
     for (const config of VARIANTS) {
       const model = tiny(config)
       const before = tensorCount()
-      const held = tensors(ops, weightsOf(model))
+      const held = keptTensors(ops, weightsOf(model))
       const together = classify(ops, model, vocabulary, held, TEXTS)
       for (const [i, text] of TEXTS.entries()) {
         const [alone] = classify(ops, model, vocabulary, held, [text])
@@ -98,7 +91,7 @@ describe('a classifier', () => {
     const ops = new TensorFlowOps()
     const model = tiny({})
     const weights = weightsOf(model)
-    const held = tensors(ops, weights)
+    const held = keptTensors(ops, weights)
     for (const { words } of TEXTS) {
       // The loss of a text under a label is minus the logarithm of its probability.
       const probabilities = labels.map((label) =>
@@ -127,7 +120,7 @@ describe('a classifier', () => {
   it('judges as many texts as there are, in their order', () => {
     const ops = new TensorFlowOps()
     const model = tiny({ direction: 'forward' })
-    const held = tensors(ops, weightsOf(model))
+    const held = keptTensors(ops, weightsOf(model))
     const judged = classify(ops, model, vocabulary, held, TEXTS)
     const many = Array.from({ length: 600 }, (_, i) => TEXTS[i % TEXTS.length]!)
     expect(classify(ops, model, vocabulary, held, many).map(({ label }) => label)).toEqual(
@@ -183,7 +176,7 @@ describe('training', () => {
     await writeClassifierBundle(path, { model, vocabulary, weights, training: {} })
     const bundle = await readClassifierBundle(path)
     const ops = new TensorFlowOps()
-    const held = tensorsOf(ops, bundle.model.parameters, bundle.weights)
+    const held = ops.tensors(bundle.model.parameters, (name) => bundle.weights.float32(name).data)
     const said = classify(ops, bundle.model, bundle.vocabulary, held, texts)
     ops.dispose(Object.values(held))
     expect(said.map(({ label }) => label)).toEqual(texts.map(({ label }) => label))

@@ -1,5 +1,6 @@
+import { inBatches } from '../data/batches.js'
 import type { Vocabulary } from '../data/vocabulary.js'
-import { type Dropout, dropoutMask } from '../engine/dropout.js'
+import { type Dropout, drawnMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
@@ -29,18 +30,14 @@ function scoresOf(
     mask.fill(1, row * length, row * length + words.length)
   }
   const { embeddingSize, units } = model.config
-  const drawn = (by: Dropout, layer: string, size: number): Tensor => {
-    const shape = [texts.length, 1, size]
-    return ops.input(dropoutMask(by, layer, shape), shape)
-  }
   const read = {
     tokens: ops.input(tokens, [texts.length, length]),
     mask: ops.input(mask, [texts.length, length, 1]),
     length,
   }
-  if (!regularisation?.dropout) return model.scores(ops, weights, read)
-  const input = drawn(regularisation, 'input', embeddingSize)
-  return model.scores(ops, weights, read, { input, output: drawn(regularisation, 'output', units) })
+  const input = drawnMask(ops, regularisation, 'input', [texts.length, 1, embeddingSize])
+  const output = drawnMask(ops, regularisation, 'output', [texts.length, 1, units])
+  return model.scores(ops, weights, read, input && output && { input, output })
 }
 
 /**
@@ -74,7 +71,7 @@ export function classify(
   weights: Weights<Tensor>,
   texts: readonly Words[],
 ): Judgement[] {
-  return inBatches(texts).flatMap((part) => {
+  return inBatches(texts, BATCH).flatMap((part) => {
     const { values, indices } = ops.scope(() => {
       const best = ops.topK(ops.softmax(scoresOf(ops, model, vocabulary, weights, part)), 1)
       return { values: best.values, indices: best.indices }
@@ -87,12 +84,6 @@ export function classify(
     ops.dispose([values, indices])
     return judgements
   })
-}
-
-function inBatches<T>(texts: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(texts.length / BATCH) }, (_, i) =>
-    texts.slice(i * BATCH, (i + 1) * BATCH),
-  )
 }
 
 /** How many texts of each label (rows) were given which label (columns). */
@@ -133,7 +124,7 @@ export class ClassificationTask implements Task {
 
   validate(ops: TensorFlowOps, weights: Weights<Tensor>): number {
     let sum = 0
-    for (const part of inBatches(this.held)) {
+    for (const part of inBatches(this.held, BATCH)) {
       const loss = ops.scope(() => classificationLoss(ops, this.model, this.vocabulary, weights, part))
       sum += ops.read(loss)[0]! * part.length
       ops.dispose([loss])

@@ -17,6 +17,15 @@ export interface Follower {
   readonly correlation: number
 }
 
+/** A signal's name, and the units that follow it best. */
+export interface Ranking {
+  readonly name: string
+  readonly followers: readonly Follower[]
+}
+
+/** Units of a ranking at most. */
+const RANKED = 12
+
 /** Of the names of states those that `tracesOf` shows: cells, or where there are none hidden states; a network without memory has neither. */
 export function tracedStates(names: readonly string[]): string[] {
   const cells = names.filter((name) => name.startsWith('cell'))
@@ -91,6 +100,11 @@ function closes(opening: string, character: string, before: string, after: strin
     /[\s\p{P}]/u.test(after) &&
     (opening !== "'" || /\p{P}/u.test(before))
   )
+}
+
+/** Of each signal the units that follow it best, a dozen at most. */
+export function rankingsOf(units: readonly UnitTrace[], signals: readonly Signal[]): Ranking[] {
+  return signals.map((signal) => ({ name: signal.name, followers: followers(units, signal, RANKED) }))
 }
 
 /** The units that follow a signal best, in either direction; none where the signal never changes. */

@@ -1,9 +1,9 @@
-import { type Dropout, dropoutMask } from '../engine/dropout.js'
+import { type Dropout, drawnMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
-import { type StateValues, tensorsOf } from '../rnn/truncated.js'
+import { numbersOf, type StateValues, tensorsOf } from '../rnn/truncated.js'
 import { unroll } from '../rnn/unroll.js'
 import type { CharacterModel } from './character-model.js'
 
@@ -64,10 +64,7 @@ export function textLoss(
   regularisation?: Dropout,
 ): { loss: Tensor; state: CellState<Tensor> } {
   const { embeddingSize, units, layers } = model.config
-  const mask = (layer: string, size: number): Tensor | undefined =>
-    regularisation?.dropout
-      ? ops.input(dropoutMask(regularisation, layer, [rows, 1, size]), [rows, 1, size])
-      : undefined
+  const mask = (layer: string, size: number) => drawnMask(ops, regularisation, layer, [rows, 1, size])
   const dropped = (x: Tensor, by: Tensor | undefined): Tensor =>
     by === undefined ? x : ops.mul(x, ops.expand(by, 2))
   const between = Array.from({ length: layers - 1 }, (_, i) => mask(`layer${i + 1}`, units))
@@ -124,12 +121,7 @@ export function textNats(
     })
     const { loss, ...after } = done
     total += (ops.read(loss!)[0] as number) * rows * size
-    state = {
-      ...state,
-      values: Object.fromEntries(
-        Object.entries(after).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
-      ),
-    }
+    state = { ...state, values: numbersOf(ops, after) }
     ops.dispose(Object.values(done))
   }
   return total / (rows * each)

@@ -62,7 +62,6 @@ export interface Event {
 export class Training {
   private readonly ops = new TensorFlowOps()
   private readonly optimiser: AdamW
-  private readonly shapes: ReadonlyMap<string, readonly number[]>
   private readonly file: string
   private readonly best: Record<string, Float32Array>
   /** Lowest loss on validation and its step, in an array, as it is saved. */
@@ -78,7 +77,7 @@ export class Training {
     const { parameters } = task
     const { learningRate, warmUpSteps, weightDecay, clipNorm, averageDecay, seed } = recipe
     this.file = join(folder, 'training', 'state.safetensors')
-    this.shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
+    const matrices = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
     this.optimiser = new AdamW(
       {
         learningRate,
@@ -90,7 +89,7 @@ export class Training {
         averageDecay,
       },
       initialize(parameters, seed),
-      (name) => this.shapes.get(name)!.length > 1,
+      (name) => matrices.has(name),
     )
     this.best = copied(this.optimiser.averages)
   }
@@ -182,9 +181,7 @@ export class Training {
   }
 
   private tensors(values: Readonly<Record<string, Float32Array>>): Record<string, Tensor> {
-    return Object.fromEntries(
-      Object.entries(values).map(([name, data]) => [name, this.ops.tensor(data, this.shapes.get(name)!)]),
-    )
+    return this.ops.tensors(this.task.parameters, (name) => values[name]!)
   }
 }
 

@@ -5,11 +5,10 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
+import { differentiate, evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
 import { scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { tensorsOf } from './bundle.js'
 import { Characters } from './characters.js'
 import type { Pair } from './dates.js'
 import { dateLessons, pairLessons, readPairs } from './pairs.js'
@@ -51,12 +50,6 @@ function weightsOf(model: Translator, scale = 2): Record<string, Values> {
   )
 }
 
-function tensors(ops: TensorFlowOps, weights: Readonly<Record<string, Values>>): Record<string, Tensor> {
-  return Object.fromEntries(
-    Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-  )
-}
-
 const VARIANTS: Partial<TranslatorConfig>[] = [
   { cell: 'gru', attention: 'additive' },
   { cell: 'lstm', attention: 'dot', layers: 2, connection: 'residual' },
@@ -95,7 +88,7 @@ describe.each(backends)('a translator on %s', (backend) => {
       const model = tiny(config)
       const weights = weightsOf(model)
       const before = tensorCount()
-      const held = tensors(ops, weights)
+      const held = keptTensors(ops, weights)
       const texts = ['abcd', 'da', 'ccab', 'b']
       const found = await translate(ops, model, alphabets, held, texts, { beamSize: 3, maxLength: 6 })
       for (const wrong of [
@@ -126,7 +119,7 @@ describe.each(backends)('a translator on %s', (backend) => {
   it('translates each text as if it were alone', async () => {
     const ops = new TensorFlowOps()
     const model = tiny({})
-    const held = tensors(ops, weightsOf(model))
+    const held = keptTensors(ops, weightsOf(model))
     const texts = ['abcd', 'dcba', 'aa', 'bbbb']
     const options = { beamSize: 2, maxLength: 5 }
     const together = await translate(ops, model, alphabets, held, texts, options)
@@ -172,7 +165,7 @@ describe('validation', () => {
     const model = tiny({})
     const weights = weightsOf(model)
     const ops = new Watched()
-    const held = tensors(ops, weights)
+    const held = keptTensors(ops, weights)
     const lessons = { batch: () => pairs, validation: pairs, test: pairs }
     const loss = new TranslationTask(model, alphabets, lessons, { dropout: 0, seed: 1 }).validate(ops, held)
     ops.dispose(Object.values(held))
@@ -264,7 +257,7 @@ describe('on disk', () => {
     await writeTranslatorBundle(path, { ...content, weights: training.result.weights })
     const bundle = await readTranslatorBundle(path)
     const ops = new TensorFlowOps()
-    const held = tensorsOf(ops, bundle.model.parameters, bundle.weights)
+    const held = ops.tensors(bundle.model.parameters, (name) => bundle.weights.float32(name).data)
     const found = await translate(ops, bundle.model, bundle.alphabets, held, sources, {
       beamSize: 2,
       maxLength: bundle.maxLength,

@@ -1,4 +1,5 @@
-import { type Dropout, dropoutMask } from '../engine/dropout.js'
+import { inBatches } from '../data/batches.js'
+import { type Dropout, drawnMask } from '../engine/dropout.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
@@ -57,10 +58,7 @@ export function translationLoss(
     for (let t = 0; t <= target.length; t++) positions.push(from + t)
   }
   const { embeddingSize } = model.config
-  const mask = (layer: string) => {
-    const shape = [pairs.length, 1, embeddingSize]
-    return regularisation?.dropout ? ops.input(dropoutMask(regularisation, layer, shape), shape) : undefined
-  }
+  const mask = (layer: string) => drawnMask(ops, regularisation, layer, [pairs.length, 1, embeddingSize])
   const flat = Int32Array.from(sources.flatMap((source) => [...source]))
   const { reading, state: start } = model.start(
     ops,
@@ -110,7 +108,8 @@ export class TranslationTask implements Task {
 
   validate(ops: TensorFlowOps, weights: Weights<Tensor>): number {
     let [sum, tokens] = [0, 0]
-    for (const pairs of partsOf(bySourceLength(this.lessons.validation).values(), VALIDATED)) {
+    const alike = [...bySourceLength(this.lessons.validation).values()]
+    for (const pairs of alike.flatMap((list) => inBatches(list, VALIDATED))) {
       const loss = ops.scope(() => translationLoss(ops, this.model, this.alphabets, weights, pairs))
       const count = pairs.reduce((total, { target }) => total + Array.from(target).length + 1, 0)
       sum += ops.read(loss)[0]! * count
@@ -119,12 +118,6 @@ export class TranslationTask implements Task {
     }
     return sum / tokens
   }
-}
-
-/** Lists cut into parts of at most `size`. */
-function* partsOf<T>(lists: Iterable<readonly T[]>, size: number): Generator<readonly T[]> {
-  for (const list of lists)
-    for (let from = 0; from < list.length; from += size) yield list.slice(from, from + size)
 }
 
 export interface Translation {

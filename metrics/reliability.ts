@@ -1,4 +1,5 @@
 import type { Calibration } from './calibration.js'
+import { picture } from './svg.js'
 
 const [WIDTH, HEIGHT] = [300, 300]
 /** Where the axes are. */
@@ -27,15 +28,12 @@ export function reliabilityDiagram({ captions, error, auroc, bins }: Calibration
       `<text x="${x(value)}" y="${TOP + SIDE + 14}" text-anchor="middle">${value}</text><text x="${LEFT - 5}" y="${y(value)}" dy="3" text-anchor="end">${value}</text>`,
   )
   const told = `${captions} captions, expected calibration error ${error.toFixed(3)}, AUROC ${auroc.toFixed(3)}`
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="9" fill="#333" role="img">
-<title>${told}</title>
-<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>
-<rect x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" fill="none" stroke="#888"/>
+  const style = 'font-family="sans-serif" font-size="9" fill="#333" role="img"'
+  const body = `<rect x="${LEFT}" y="${TOP}" width="${SIDE}" height="${SIDE}" fill="none" stroke="#888"/>
 ${bars.join('')}<path d="M${x(0)} ${y(0)}L${x(1)} ${y(1)}" stroke="#888" stroke-dasharray="4 3"/>
 ${ticks.join('')}
 <text x="${LEFT + SIDE / 2}" y="14" text-anchor="middle" font-size="8">${told}</text>
 <text x="${LEFT + SIDE / 2}" y="${TOP + SIDE + 30}" text-anchor="middle">confidence</text>
-<text transform="translate(12 ${TOP + SIDE / 2}) rotate(-90)" text-anchor="middle">share of captions that are right</text>
-</svg>
-`
+<text transform="translate(12 ${TOP + SIDE / 2}) rotate(-90)" text-anchor="middle">share of captions that are right</text>`
+  return picture(WIDTH, HEIGHT, told, style, body)
 }

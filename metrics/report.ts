@@ -3,6 +3,7 @@ import { histogram } from './diversity.js'
 import type { Evaluation } from './evaluation.js'
 import { reliabilityDiagram } from './reliability.js'
 import { calibrationRows, factRows, missedRows, scoreRows, subjectRows } from './report-rows.js'
+import { escaped } from './svg.js'
 
 /** Photos shown among the best and among the worst; of up to twice as many all are shown. */
 const SHOWN = 20
@@ -111,9 +112,4 @@ function table([head = [], ...rows]: readonly (readonly string[])[]): string {
 
 function label(value: number): string {
   return String(Math.round(value * 100) / 100)
-}
-
-/** Text as it stands in HTML and XML. */
-export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 }

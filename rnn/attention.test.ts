@@ -1,13 +1,13 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../engine/fixtures/backends.js'
-import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
+import { differentiate, expectGradients, probed } from '../engine/fixtures/differences.js'
 import { at, fill, floats, scaled, total, type Values } from '../engine/fixtures/values.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { ATTENTIONS, additive, dot } from './attention.js'
 import { withGraph } from './fixtures/graph.js'
 import { softmax } from './fixtures/loops.js'
 import { expectClose, type Reference, readReference } from './fixtures/reference.js'
-import { probed, within } from './fixtures/tensors.js'
+import { within } from './fixtures/tensors.js'
 
 let reference: Reference
 beforeAll(async () => {
@@ -126,7 +126,7 @@ describe.each(Object.keys(ATTENTIONS))('attention %s', (name) => {
       const given = { query: floats(2, 3, 3), regions: floats(2, 4, 5) }
       expectGradients({ ...weights, ...given }, (ops, all) => {
         const alignment = attention.align(ops, all, all.query!, attention.keys(ops, all, all.regions!))
-        return probed(ops, [ops.matMul(alignment, all.regions!)])
+        return probed(ops, ops.matMul(alignment, all.regions!))
       })
     },
   )

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends } from '../engine/fixtures/backends.js'
-import { expectGradients } from '../engine/fixtures/differences.js'
+import { expectGradients, probed } from '../engine/fixtures/differences.js'
 import { fill, floats, scaled, type Values } from '../engine/fixtures/values.js'
 import { type Tensor, type TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import { Bidirectional } from './bidirectional.js'
@@ -8,7 +8,7 @@ import { CELLS } from './cells.js'
 import { elmanWith } from './elman.js'
 import { withGraph } from './fixtures/graph.js'
 import { atTime, expectClose, type Reference, readReference } from './fixtures/reference.js'
-import { probed, within } from './fixtures/tensors.js'
+import { within } from './fixtures/tensors.js'
 
 /** The reference is the network of the lecture: its cell squashes by σ. */
 const sigmoidal = elmanWith((ops, sum) => ops.sigmoid(sum))
@@ -72,7 +72,7 @@ describe('the bidirectional network of the reference', () => {
     await useBackend(backend)
     expectGradients(
       { ...reference.bidirectionalWeights(), ...referenceInputs() },
-      (ops, given) => probed(ops, ofReference.read(ops, given, inputsOf(given)).outputs),
+      (ops, given) => probed(ops, ...ofReference.read(ops, given, inputsOf(given)).outputs),
       { directions: 2 },
     )
   })
@@ -154,7 +154,7 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
       given,
       (ops, held) => {
         const read = network.read(ops, held, inputsOf(held, steps), masksOf(ops))
-        return probed(ops, [...read.outputs, read.whole])
+        return probed(ops, ...read.outputs, read.whole)
       },
       { directions: 1 },
     )

@@ -78,9 +78,7 @@ export function flowOverTime(setting: FlowSetting, steps: number): Record<string
 export function weightGradients(setting: FlowSetting, steps: number): Record<string, Float32Array> {
   const ops = new TensorFlowOps()
   const { stack, weights } = drawnStack(setting)
-  const held = Object.fromEntries(
-    stack.parameters.map(({ name, shape }) => [name, ops.tensor(weights[name]!, shape)]),
-  )
+  const held = ops.tensors(stack.parameters, (name) => weights[name]!)
   const { gradients } = ops.gradients(held, (watched) => {
     const xs = drawnInputs(ops, steps, setting.seed)
     const { outputs } = unroll(

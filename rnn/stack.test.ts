@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { backends } from '../engine/fixtures/backends.js'
-import { expectGradients } from '../engine/fixtures/differences.js'
+import { expectGradients, probed } from '../engine/fixtures/differences.js'
 import { at, fill, floats, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { type Tensor, type TensorFlowOps, useBackend } from '../engine/tensorflow.js'
@@ -9,7 +9,7 @@ import { CONNECTIONS } from './connections.js'
 import { withGraph } from './fixtures/graph.js'
 import { type LoopState, stackLoop } from './fixtures/loops.js'
 import { expectClose } from './fixtures/reference.js'
-import { probed, type Tensors, within } from './fixtures/tensors.js'
+import { type Tensors, within } from './fixtures/tensors.js'
 import { Stack } from './stack.js'
 
 const [IMAGES, HYPOTHESES, INPUTS, UNITS, STEPS] = [2, 3, 5, 4, 4]
@@ -114,13 +114,17 @@ describe.each(backends)('gradients that central differences confirm on %s', (bac
   it.each(Object.keys(CONNECTIONS))('of three layers connected %s', async (connection) => {
     await useBackend(backend)
     const stack = stackOf({ cell: 'lstm', layers: 3, connection })
-    expectGradients(drawn(stack), (ops, held) => probed(ops, unrolled(ops, stack, held)), { directions: 1 })
+    expectGradients(drawn(stack), (ops, held) => probed(ops, ...unrolled(ops, stack, held)), {
+      directions: 1,
+    })
   })
 
   it.each(Object.keys(CELLS))('of two layers of %s', async (cell) => {
     await useBackend(backend)
     const stack = stackOf({ cell, layers: 2, connection: 'highway' })
-    expectGradients(drawn(stack), (ops, held) => probed(ops, unrolled(ops, stack, held)), { directions: 1 })
+    expectGradients(drawn(stack), (ops, held) => probed(ops, ...unrolled(ops, stack, held)), {
+      directions: 1,
+    })
   })
 })
 

@@ -1,11 +1,16 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { differentiate, evaluate, expectGradients } from '../engine/fixtures/differences.js'
+import {
+  differentiate,
+  evaluate,
+  expectGradients,
+  keptTensors,
+  probed,
+} from '../engine/fixtures/differences.js'
 import { floats, scaled, type Values } from '../engine/fixtures/values.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
 import type { CellState } from './cell.js'
 import { expectClose } from './fixtures/reference.js'
-import { probed } from './fixtures/tensors.js'
 import { Stack } from './stack.js'
 import { pieceGradients, type StateValues, tensorsOf } from './truncated.js'
 import { unroll } from './unroll.js'
@@ -31,7 +36,7 @@ function over(from: number, to: number) {
     const xs = inputs.slice(from, to).map(({ data, dims }) => ops.input(data as Float32Array, dims))
     const { outputs, state } = unroll(ops, (x, before) => stack.step(ops, held, x, before), xs, start)
     const losses = outputs.map((output, t) =>
-      ops.mul(probed(ops, [output]), ops.constant([1 + from + t], [], 'float32')),
+      ops.mul(probed(ops, output), ops.constant([1 + from + t], [], 'float32')),
     )
     return { loss: losses.reduce((sum, loss) => ops.add(sum, loss)), state }
   }
@@ -40,9 +45,7 @@ function over(from: number, to: number) {
 /** The gradients of all pieces that end at these steps, the state handed on. */
 function inPieces(ends: readonly number[], start: StateValues) {
   const ops = new TensorFlowOps()
-  const held = Object.fromEntries(
-    Object.entries(weights).map(([name, { data, dims }]) => [name, ops.tensor(data, dims)]),
-  )
+  const held = keptTensors(ops, weights)
   let state = start
   const pieces = ends.map((to, i) => {
     const run = over(ends[i - 1] ?? 0, to)

@@ -30,6 +30,16 @@ export function tensorsOf(
   )
 }
 
+/** What tensors hold, copied: on cpu what is read is the tensor's own memory. */
+export function numbersOf(
+  ops: TensorFlowOps,
+  tensors: Readonly<Record<string, Tensor>>,
+): Record<string, Float32Array> {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
+  )
+}
+
 /**
  * Backpropagation through time over one piece of a longer sequence (Williams and Peng 1990, truncated). The state goes
  * on from piece to piece as numbers, so that the gradient ends where the piece begins; when the piece is the whole
@@ -46,10 +56,8 @@ export function pieceGradients(
   let values: StateValues['values'] = {}
   const { loss, gradients } = ops.gradients(weights, (watched) => {
     const done = piece(watched, tensorsOf(ops, before))
-    // Read here: what the loss leaves behind is freed. A copy, since on cpu it is the tensor's own memory.
-    values = Object.fromEntries(
-      Object.entries(done.state).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
-    )
+    // Read here: what the loss leaves behind is freed.
+    values = numbersOf(ops, done.state)
     return done.loss
   })
   return { loss, gradients, state: { ...before, values } }

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
+import { differentiate, expectGradients, probed } from '../engine/fixtures/differences.js'
 import { floats, scaled, type Values } from '../engine/fixtures/values.js'
 import { type Tensor, type TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { probed, type Tensors, within } from './fixtures/tensors.js'
+import { type Tensors, within } from './fixtures/tensors.js'
 import { Stack } from './stack.js'
 import { unroll } from './unroll.js'
 
@@ -99,7 +99,7 @@ describe('unroll', () => {
           startOf(held),
           masksOf(ops),
         )
-        return probed(ops, [...outputs, ...Object.values(state)])
+        return probed(ops, ...outputs, ...Object.values(state))
       })
     const other = { ...all }
     for (let t = 0; t < STEPS; t++) {
@@ -153,7 +153,7 @@ describe('unroll', () => {
         const last = read.outputs.at(-1)!
         const fed = { length: 3, at: (_: number, before?: Tensor) => before ?? last }
         const written = unroll(ops, stepWith(ops, given), fed, read.state)
-        return probed(ops, [...read.outputs, ...written.outputs])
+        return probed(ops, ...read.outputs, ...written.outputs)
       },
       { directions: 2 },
     )

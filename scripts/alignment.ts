@@ -1,4 +1,4 @@
-import { escaped } from '../metrics/report.js'
+import { escaped, picture } from '../metrics/svg.js'
 
 /** A target, and how much each of its characters looked at each of the source's, rows summing to 1. */
 export interface Alignment {
@@ -30,12 +30,9 @@ export function alignmentPicture(alignments: readonly Alignment[]): string {
     y += heights[i]!
     return panel
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${y}" width="${width}" height="${y}" font-family="monospace" font-size="14" text-anchor="middle">
-<title>Alignments: where each character of a target looked in its source</title>
-<rect width="${width}" height="${y}" fill="#fff"/>
-${panels.join('\n')}
-</svg>
-`
+  const title = 'Alignments: where each character of a target looked in its source'
+  const style = 'font-family="monospace" font-size="14" text-anchor="middle"'
+  return picture(width, y, title, style, panels.join('\n'))
 }
 
 function matrix({ source, target, rows }: Alignment): string {

@@ -8,8 +8,8 @@ import { type ConfidenceExample, confidenceOf, fitConfidence, isRight } from '..
 import { expected } from '../errors.js'
 import { scoreConfidence } from '../metrics/calibration.js'
 import { percent } from '../metrics/report-rows.js'
+import { captionsIn } from './caption-batches.js'
 import { PhotoFolders } from './fine-tuning-options.js'
-import { captionsIn } from './folder-captions.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 

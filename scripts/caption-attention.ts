@@ -1,16 +1,14 @@
 import { basename, join } from 'node:path'
-import { lightOf } from '../decoder/light.js'
+import { DARKNESS, lightOf } from '../decoder/light.js'
 import type { Caption } from '../decoder/types.js'
 import { type Thumbnail, thumbnailOf } from '../encoder/image.js'
-import { escaped } from '../metrics/report.js'
+import { escaped, picture } from '../metrics/svg.js'
 import { writeWhole } from './whole-file.js'
 
 /** Longer side of a panel, pixels. */
 const SIDE = 240
 const GAP = 12
 const COLUMNS = 5
-/** Opacity of the dark where the model looked least. */
-const DARKNESS = 0.8
 const TITLE = 40
 const LABEL = 30
 
@@ -26,8 +24,8 @@ export async function drawAttention(
   caption: Caption,
   grid: readonly [number, number],
 ): Promise<void> {
-  const picture = attentionPicture(await thumbnailOf(photo, 2 * SIDE), caption, grid)
-  await writeWhole(join(folder, pictureOf(photo)), picture)
+  const thumbnail = await thumbnailOf(photo, 2 * SIDE)
+  await writeWhole(join(folder, pictureOf(photo)), attentionPicture(thumbnail, caption, grid))
 }
 
 /**
@@ -52,18 +50,14 @@ export function attentionPicture(
   const across = GAP + Math.min(COLUMNS, panels.length) * (w + GAP)
   const down = TITLE + Math.ceil(panels.length / COLUMNS) * (h + LABEL) + GAP
   const [blurX, blurY] = [w / grid[1] / 3, h / grid[0] / 3].map(digits)
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${across} ${down}" width="${across}" height="${down}" font-family="sans-serif" font-size="16">
-<title>${escaped(text)}</title>
-<defs>
+  const body = `<defs>
 <image id="photo" width="${w}" height="${h}" preserveAspectRatio="none" href="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}"/>
 <clipPath id="frame"><rect width="${w}" height="${h}"/></clipPath>
 <filter id="soft"><feGaussianBlur stdDeviation="${blurX} ${blurY}"/></filter>
 </defs>
-<rect width="100%" height="100%" fill="#fff"/>
 <text x="${GAP}" y="27" font-size="20">${escaped(text)} <tspan fill="#666" font-size="15">${confidence.toFixed(2)}</tspan></text>
-${panels.join('\n')}
-</svg>
-`
+${panels.join('\n')}`
+  return picture(across, down, text, 'font-family="sans-serif" font-size="16"', body)
 }
 
 /** Darkness over a panel, thinner where the model looked more. */

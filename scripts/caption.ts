@@ -7,6 +7,7 @@ import { validate } from '../decoder/validate.js'
 import { ENGINES, type Engine } from '../engine/backends.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import { drawAttention, pictureOf } from './caption-attention.js'
+import { captionEach } from './caption-batches.js'
 import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
 import { photosOf } from './caption-inputs.js'
 import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
@@ -16,8 +17,6 @@ import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
 import { complain, tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
-
-const BATCH = 16
 
 /** `showtell caption`: captions for files, globs and folders of any size. */
 export function register(program: Command): void {
@@ -121,7 +120,7 @@ async function captionTo(
   let undone = 0
   const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
   try {
-    for await (const [file, result] of captionAll(captioner, remaining, request, signal)) {
+    for await (const [file, result] of captionEach(captioner, remaining, (file) => file, request, signal)) {
       count++
       bar?.update(count)
       if (result instanceof Error) tellSkipped(file, result)
@@ -164,26 +163,4 @@ async function writeBeside(
   if (attention !== undefined) await drawAttention(attention, file, best, grid)
   if (xmp && !(await writeAltText(file, best.text, replaceAltTexts)))
     process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
-}
-
-/** Captions files in batches; the photos of the next batch are decoded while the model works on this one. */
-async function* captionAll(
-  captioner: Captioner,
-  files: readonly string[],
-  request: CaptionRequest,
-  signal: AbortSignal,
-): AsyncGenerator<readonly [string, CaptionedPhoto | Error]> {
-  const start = (from: number) => {
-    const batch = files.slice(from, from + BATCH)
-    const results = captioner.caption(batch, request)
-    // The error of a batch is thrown where it is awaited.
-    results.catch(() => {})
-    return { batch, results }
-  }
-  const ahead = [start(0)]
-  for (let from = BATCH; ahead.length > 0; from += BATCH) {
-    if (from < files.length && !signal.aborted) ahead.push(start(from))
-    const { batch, results } = ahead.shift()!
-    for (const [i, result] of (await results).entries()) yield [batch[i]!, result] as const
-  }
 }

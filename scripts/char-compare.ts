@@ -5,7 +5,7 @@ import { type CharacterModel, ofSize, sizeOf } from '../language/character-model
 import { evaluateText } from './char-bundle.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { type Curve, drawCharts } from './chart.js'
-import { averaged, eventsIn } from './train-log.js'
+import { averaged, eventsIn, pointsOf } from './train-log.js'
 import { writeWhole } from './whole-file.js'
 
 interface Row {
@@ -44,12 +44,9 @@ export async function compareModels(
 
 async function curvesOf(name: string, log: string): Promise<Pick<Row, 'training' | 'validation'>> {
   const events = await eventsIn(log)
-  const validated = events.flatMap(({ step, validationLoss }) =>
-    validationLoss === undefined ? [] : [[step, validationLoss] as const],
-  )
   return {
-    training: { name, points: averaged(events.map(({ step, loss }) => [step, loss] as const)) },
-    validation: { name, points: validated },
+    training: { name, points: averaged(pointsOf(events, ({ loss }) => loss)) },
+    validation: { name, points: pointsOf(events, ({ validationLoss }) => validationLoss) },
   }
 }
 

@@ -70,9 +70,7 @@ async function drawn(
   step: number,
 ): Promise<string> {
   const ops = new TensorFlowOps()
-  const tensors = Object.fromEntries(
-    model.parameters.map(({ name, shape }) => [name, ops.tensor(weights[name]!, shape)]),
-  )
+  const tensors = ops.tensors(model.parameters, (name) => weights[name]!)
   try {
     const random = new Random(recipe.seed, 'sample', step)
     const prime = beginning(characters)

@@ -2,15 +2,11 @@ import { readText } from '../data/text-file.js'
 import type { Engine } from '../engine/backends.js'
 import { expected } from '../errors.js'
 import type { TextState } from '../language/character-runtime.js'
-import { followers, textSignals, tracedStates, tracesOf } from '../language/hidden.js'
+import { rankingsOf, textSignals, tracedStates, tracesOf } from '../language/hidden.js'
 import { beginning, read, write } from '../language/reading.js'
 import { Random } from '../random.js'
 import { withBundle } from './char-bundle.js'
-import { hiddenPage, hiddenPicture } from './hidden-page.js'
-import { makePlace, writeWhole } from './whole-file.js'
-
-/** Units shown of those that follow something. */
-const SHOWN = 12
+import { makeHiddenPlaces, writeHidden } from './hidden-page.js'
 
 /** `showtell char visualise`. */
 export async function visualise(
@@ -19,7 +15,7 @@ export async function visualise(
   options: { length: number; seed: number; out: string; engine: Engine },
 ): Promise<void> {
   const { length, out } = options
-  for (const ending of ['html', 'svg']) await makePlace(`${out}.${ending}`)
+  await makeHiddenPlaces(out)
   await withBundle(place, options.engine, async ({ model, characters }, runtime) => {
     if (tracedStates(model.states).length === 0)
       throw expected('a model with a hidden state', place, model.config.model)
@@ -39,19 +35,13 @@ export async function visualise(
     for await (const { state } of read(runtime, model, text)) states.push(state)
     const units = tracesOf(states)
     const tokens = Array.from(text, (id) => characters.decode([id]))
-    const rankings = textSignals(tokens).map((signal) => ({
-      name: signal.name,
-      followers: followers(units, signal, SHOWN),
-    }))
+    const rankings = rankingsOf(units, textSignals(tokens))
     const title = `${units.length} units of ${model.config.model} over ${tokens.length} characters`
-    const shown = { title, tokens, units, rankings }
-    await writeWhole(`${out}.html`, hiddenPage(shown))
-    await writeWhole(`${out}.svg`, hiddenPicture(shown))
     for (const { name, followers: best } of rankings)
       process.stdout.write(
         `${name}: ${best.map(({ unit, correlation }) => `${units[unit]!.name} (${correlation.toFixed(2)})`).join(', ') || 'nothing of it in this text'}\n`,
       )
-    process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
+    await writeHidden(out, { title, tokens, units, rankings })
   })
 }
 

@@ -1,4 +1,4 @@
-import { escaped } from '../metrics/report.js'
+import { escaped, picture } from '../metrics/svg.js'
 
 export interface Curve {
   readonly name: string
@@ -32,12 +32,8 @@ export function drawCharts(charts: readonly Chart[], columns = 2): string {
     const place = `translate(${(i % across) * WIDTH} ${Math.floor(i / across) * HEIGHT})`
     return `<g transform="${place}">${panel(chart, `plot${i}`)}</g>`
   })
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="11">
-<title>${escaped(charts.map(({ title }) => title).join('; '))}</title>
-<rect width="${width}" height="${height}" fill="#fff"/>
-${panels.join('\n')}
-</svg>
-`
+  const title = charts.map((chart) => chart.title).join('; ')
+  return picture(width, height, title, 'font-family="sans-serif" font-size="11"', panels.join('\n'))
 }
 
 function panel({ title, x, y, curves, logarithmic = false, range }: Chart, clip: string): string {

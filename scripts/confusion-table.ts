@@ -1,3 +1,5 @@
+import { aligned } from '../metrics/report-rows.js'
+
 /**
  * How many texts of each label (a line) were given which label (a column), the share of each that got its own, and
  * beside the share of all the one that is to be had without reading.
@@ -12,10 +14,6 @@ export function confusionTable(labels: readonly string[], counts: readonly (read
     ['is \\ said', ...labels, 'right'],
     ...labels.map((label, i) => [label, ...counts[i]!.map(String), share(counts[i]![i]!, sizes[i]!)]),
   ]
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
-  const lines = rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
-  )
   const right = sum(labels.map((_, i) => counts[i]![i]!))
-  return `${lines.join('\n')}\n${right} of ${total} right (${share(right, total)}); always the commonest label: ${share(Math.max(...sizes), total)}\n`
+  return `${aligned(rows)}${right} of ${total} right (${share(right, total)}); always the commonest label: ${share(Math.max(...sizes), total)}\n`
 }

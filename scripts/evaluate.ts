@@ -20,6 +20,7 @@ import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
 import { textReport } from '../metrics/report-rows.js'
+import { captionsIn } from './caption-batches.js'
 import { addCaptionOptions, bundleOption, CAPTION_OPTIONS, captionRequest } from './caption-options.js'
 import {
   extremeCaptions,
@@ -29,7 +30,6 @@ import {
   saveFrequencies,
   trainingCaptions,
 } from './evaluate-files.js'
-import { captionsIn } from './folder-captions.js'
 import { positive } from './schema-options.js'
 import { makePlace, writeWhole } from './whole-file.js'
 

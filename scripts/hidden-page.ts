@@ -1,5 +1,6 @@
-import type { Follower, UnitTrace } from '../language/hidden.js'
-import { escaped } from '../metrics/report.js'
+import type { Ranking, UnitTrace } from '../language/hidden.js'
+import { escaped, picture } from '../metrics/svg.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 export interface HiddenStates {
   readonly title: string
@@ -7,7 +8,19 @@ export interface HiddenStates {
   readonly tokens: readonly string[]
   readonly units: readonly UnitTrace[]
   /** What was asked of the units, and which of them follow it best. */
-  readonly rankings: readonly { readonly name: string; readonly followers: readonly Follower[] }[]
+  readonly rankings: readonly Ranking[]
+}
+
+/** Makes room for what `writeHidden` writes. @throws ShowtellError as `makePlace`. */
+export async function makeHiddenPlaces(out: string): Promise<void> {
+  for (const ending of ['html', 'svg']) await makePlace(`${out}.${ending}`)
+}
+
+/** Writes the page and the picture, and says so. */
+export async function writeHidden(out: string, shown: HiddenStates): Promise<void> {
+  await writeWhole(`${out}.html`, hiddenPage(shown))
+  await writeWhole(`${out}.svg`, hiddenPicture(shown))
+  process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
 }
 
 /** Red at −1, white at 0, blue at 1; the text stays black. */
@@ -96,10 +109,12 @@ show(rankings.find(({ followers }) => followers.length > 0)?.followers[0][0] ?? 
 }
 
 const [CHARACTER, LINE, MARGIN] = [7.8, 19, 12]
+/** Lines shown of the text. */
+const LINES = 12
 
 /** The unit that follows each thing best, over the first lines of the text, as an SVG that needs nothing else. */
-export function hiddenPicture({ title, tokens, units, rankings }: HiddenStates, mostLines = 12): string {
-  const lines = linesOf(tokens).slice(0, mostLines)
+export function hiddenPicture({ title, tokens, units, rankings }: HiddenStates): string {
+  const lines = linesOf(tokens).slice(0, LINES)
   const panels = rankings.flatMap(({ name, followers: [best] }) => (best ? [{ name, ...best }] : []))
   const columns = Math.max(72, ...lines.map((line) => line.reduce((sum, { width }) => sum + width, 0)))
   const height = (lines.length + 2) * LINE
@@ -110,12 +125,7 @@ export function hiddenPicture({ title, tokens, units, rankings }: HiddenStates, 
     return `<g transform="translate(${MARGIN} ${MARGIN + panel * height})"><text y="14" font-weight="bold">${escaped(heading)}</text>\n${text.join('\n')}</g>`
   })
   const [w, h] = [Math.ceil(2 * MARGIN + columns * CHARACTER), 2 * MARGIN + panels.length * height]
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${w} ${h}" width="${w}" height="${h}" font-family="monospace" font-size="13">
-<title>${escaped(title)}</title>
-<rect width="${w}" height="${h}" fill="#fff"/>
-${drawn.join('\n')}
-</svg>
-`
+  return picture(w, h, title, 'font-family="monospace" font-size="13"', drawn.join('\n'))
 }
 
 interface Placed {

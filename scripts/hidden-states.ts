@@ -10,22 +10,18 @@ import { BACKENDS, type Backend } from '../engine/backends.js'
 import { DEFAULT_BUNDLE } from '../engine/shipped.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
-import { followers, type Signal, tracesOf } from '../language/hidden.js'
+import { rankingsOf, type Signal, tracesOf } from '../language/hidden.js'
 import type { CellState } from '../rnn/cell.js'
-import { hiddenPage, hiddenPicture } from './hidden-page.js'
+import { makeHiddenPlaces, writeHidden } from './hidden-page.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 import { progressBar } from './progress.js'
-import { makePlace, writeWhole } from './whole-file.js'
 
 interface Options {
   bundle: string
   out: string
   engine: Backend | 'auto'
 }
-
-/** Units shown of those that follow something. */
-const SHOWN = 12
 
 type States = Readonly<Record<string, Float32Array>>
 
@@ -44,7 +40,7 @@ export function register(program: Command): void {
 async function hiddenStates(photos: string[], { bundle: place, out, engine }: Options): Promise<void> {
   const signal = interruptible()
   const bundle = await readBundle(place)
-  for (const ending of ['html', 'svg']) await makePlace(`${out}.${ending}`)
+  await makeHiddenPlaces(out)
   const runtime = await tensorFlowRuntime(bundle, engine)
   const bar = progressBar('caption', photos.length)
   const captions: { words: readonly string[]; states: States[] }[] = []
@@ -63,10 +59,7 @@ async function hiddenStates(photos: string[], { bundle: place, out, engine }: Op
     throw expected('at least one photo that can be read', 'hidden-states', 'none', 'INVALID_DATA')
   const words = captions.flatMap((caption) => caption.words)
   const traces = tracesOf(captions.flatMap(({ states }) => states))
-  const rankings = wordSignals(captions.map((caption) => caption.words)).map((wanted) => ({
-    name: wanted.name,
-    followers: followers(traces, wanted, SHOWN),
-  }))
+  const rankings = rankingsOf(traces, wordSignals(captions.map((caption) => caption.words)))
   // A space after each word and a line a caption; what lies between two words has no value of its own.
   const tokens = captions.flatMap((caption) => caption.words.flatMap((word) => [word, ' ']).with(-1, '\n'))
   const units = traces.map(({ name, values }) => ({
@@ -74,10 +67,7 @@ async function hiddenStates(photos: string[], { bundle: place, out, engine }: Op
     values: Float32Array.from(tokens, (_, i) => (i % 2 === 0 ? values[i / 2]! : 0)),
   }))
   const title = `${units.length} units of the decoder over the ${words.length} words of ${captions.length} captions`
-  const shown = { title, tokens, units, rankings }
-  await writeWhole(`${out}.html`, hiddenPage(shown))
-  await writeWhole(`${out}.svg`, hiddenPicture(shown))
-  process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
+  await writeHidden(out, { title, tokens, units, rankings })
 }
 
 /** Undefined for a photo that cannot be read, which is told; the others go on and the exit code is 1. */

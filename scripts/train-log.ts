@@ -53,11 +53,7 @@ export class TrainingLog {
   }
 
   private async draw(): Promise<void> {
-    const points = (value: (event: TrainingEvent) => number | undefined) =>
-      this.events.flatMap((event) => {
-        const y = value(event)
-        return y === undefined ? [] : [[event.step, y] as const]
-      })
+    const points = (value: (event: TrainingEvent) => number | undefined) => pointsOf(this.events, value)
     const rewarded = this.events.some(({ reward }) => reward !== undefined)
     const charts: Chart[] = [
       {
@@ -102,6 +98,17 @@ export async function eventsIn(path: string): Promise<TrainingEvent[]> {
 }
 
 type Point = readonly [x: number, y: number]
+
+/** A curve over the steps, of those that have the value. */
+export function pointsOf<Event extends TrainingEvent>(
+  events: readonly Event[],
+  value: (event: Event) => number | undefined,
+): Point[] {
+  return events.flatMap((event) => {
+    const y = value(event)
+    return y === undefined ? [] : [[event.step, y] as const]
+  })
+}
 
 /** At most so many points, each a mean of its neighbours: a step's loss is noise. */
 export function averaged(points: readonly Point[], most = 100): Point[] {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Command } from 'commander'
+import { inBatches } from '../data/batches.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { useBackend } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
@@ -145,9 +146,8 @@ async function translated(
     const bar = progressBar('translate', texts.length)
     const done: Translation[] = []
     try {
-      for (let from = 0; from < texts.length; from += BATCH) {
+      for (const part of inBatches(texts, BATCH)) {
         signal.throwIfAborted()
-        const part = texts.slice(from, from + BATCH)
         done.push(...(await translate(ops, model, alphabets, weights, part, { beamSize, maxLength })))
         bar.update(done.length)
       }

@@ -2,7 +2,6 @@ import type { Backend } from '../engine/backends.js'
 import type { Parameter } from '../engine/ops.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
 import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
-import { tensorsOf } from '../language/bundle.js'
 
 /** A bundle of language on an engine, for as long as `use` takes. */
 export async function withWeights<R>(
@@ -12,7 +11,7 @@ export async function withWeights<R>(
 ): Promise<R> {
   await useBackend(engine)
   const ops = new TensorFlowOps()
-  const tensors = tensorsOf(ops, model.parameters, weights)
+  const tensors = ops.tensors(model.parameters, (name) => weights.float32(name).data)
   try {
     return await use(ops, tensors)
   } finally {

@@ -71,7 +71,7 @@ export function createApp({
   app.use(noteAborted)
   app.use(logRequests(logger))
   // The page shows photos that never left the browser.
-  app.use(secureHeaders({ images: ['blob:'] }))
+  app.use(secureHeaders('blob:'))
   app.use(metrics.middleware)
   // What watches the service is answered whatever the guards below say.
   app.use(health(service))

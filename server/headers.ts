@@ -3,9 +3,9 @@ import helmet from 'helmet'
 
 /**
  * A page needs its own files and nothing else; whether there is TLS only the proxy before the service knows.
- * @param sources where images may come from beside the service itself.
+ * @param images where images may come from beside the service itself, as `blob:`.
  */
-export function secureHeaders(sources: { readonly images?: readonly string[] } = {}): RequestHandler {
+export function secureHeaders(images: string): RequestHandler {
   return helmet({
     contentSecurityPolicy: {
       useDefaults: false,
@@ -13,7 +13,7 @@ export function secureHeaders(sources: { readonly images?: readonly string[] } =
         defaultSrc: ["'none'"],
         scriptSrc: ["'self'"],
         styleSrc: ["'self'"],
-        imgSrc: ["'self'", ...(sources.images ?? [])],
+        imgSrc: ["'self'", images],
         connectSrc: ["'self'"],
         baseUri: ["'none'"],
         formAction: ["'none'"],

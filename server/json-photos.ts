@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Response } from 'express'
 import pLimit from 'p-limit'
 import { z } from 'zod'
@@ -8,7 +9,6 @@ import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './b
 import { perService, type ServiceOptions } from './config.js'
 import { fetchUrl } from './fetch-url.js'
 import { patienceOf, within } from './patience.js'
-import { inTurns } from './turns.js'
 
 /** Errors that are not of the photo being fetched but of the request. */
 const WHOLE: ReadonlySet<ErrorCode> = new Set(['OVERLOADED', 'ABORTED'])
@@ -104,6 +104,12 @@ async function fetched(
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
     throw error
   }
+}
+
+/** Runs pieces of work one after the other, each of which may take milliseconds, so that others get their turn in between. */
+export function inTurns(): <Result>(work: () => Result) => Promise<Result> {
+  const one = pLimit(1)
+  return (work) => one(() => setImmediate().then(work))
 }
 
 /** The bytes, or why there are none: INVALID_IMAGE, IMAGE_TOO_LARGE. */

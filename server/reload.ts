@@ -3,7 +3,7 @@ import type { CaptionedPhoto, Captioner, ImageInput, ModelDescription } from '..
 import { type ErrorCode, ShowtellError } from '../errors.js'
 
 /** What a client would take for a fault of its request: where there is no bundle, or the engine of the settings is none for it. */
-const OF_REQUESTS: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'INVALID_ARGUMENT'])
+const MISLEADING: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'INVALID_ARGUMENT'])
 
 /** The smallest GIF there is: one white pixel. */
 const PIXEL = Buffer.from('R0lGODdhAQABAIAAAP///////ywAAAAAAQABAAACAkQBADs=', 'base64')
@@ -84,7 +84,7 @@ export class ReplaceableCaptioner implements Captioner {
   async #replace(): Promise<ModelDescription> {
     if (this.#isClosed) throw new ShowtellError('ABORTED', 'Expected an open captioner but it was closed')
     const next = await this.load().catch((error) => {
-      if (!(error instanceof ShowtellError) || !OF_REQUESTS.has(error.code)) throw error
+      if (!(error instanceof ShowtellError) || !MISLEADING.has(error.code)) throw error
       throw new ShowtellError('INVALID_BUNDLE', error.message, { cause: error })
     })
     try {

@@ -1,18 +1,7 @@
 import type { Socket } from 'node:net'
-import { setImmediate } from 'node:timers/promises'
 import type { RequestHandler } from 'express'
 import { expected } from '../errors.js'
 import { hasBody } from './body.js'
-
-/** Runs pieces of work one after the other, each of which may take milliseconds, so that others get their turn in between. */
-export function inTurns(): <Result>(work: () => Result) => Promise<Result> {
-  let last: Promise<unknown> = Promise.resolve()
-  return (work) => {
-    const done = last.then(() => setImmediate()).then(work)
-    last = done.catch(() => {})
-    return done
-  }
-}
 
 /** Requests of a connection that may wait: each takes memory, and nothing counts it before its turn. */
 const MOST_WAITING = 16

@@ -6,8 +6,7 @@ import { expected } from '../errors.js'
 import { codeSchema } from './answer.js'
 import { parseJson, tooLarge, type UploadedPhoto } from './body.js'
 import { perService, type ServiceOptions } from './config.js'
-import { base64Schema, decodeBase64, sized } from './json-photos.js'
-import { inTurns } from './turns.js'
+import { base64Schema, decodeBase64, inTurns, sized } from './json-photos.js'
 import { valuesOf } from './values.js'
 
 /** The name that clients of the Open Inference Protocol ask for, and its one version. */

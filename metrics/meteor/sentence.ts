@@ -141,7 +141,7 @@ function relate<W, K>(
 }
 
 /** Puts a value at the end of a key's list. */
-export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   const list = lists.get(key)
   if (list) list.push(value)
   else lists.set(key, [value])

@@ -4,7 +4,7 @@ import { type Comparison, compareScores } from '../../metrics/bootstrap.js'
 import { scoreTokens } from '../../metrics/score.js'
 import type { Scores } from '../../metrics/scores.js'
 import { type Chart, type Curve, drawCharts } from '../chart.js'
-import { averaged } from '../train-log.js'
+import { averaged, pointsOf } from '../train-log.js'
 import type { Trial, TrialEvent } from './trial.js'
 import type { Changes, Variant } from './variants.js'
 
@@ -129,10 +129,7 @@ export function curves(tried: readonly Tried[]): string {
     x: 'step',
     y,
     curves: tried.map(({ name, events }, i): Curve => {
-      const points = events.flatMap((event) => {
-        const at = value(event)
-        return at === undefined ? [] : [[event.step, at] as const]
-      })
+      const points = pointsOf(events, value)
       // There are seven colours.
       return { name, points: smooth ? averaged(points, 30) : points, dashed: i % 14 >= 7 }
     }),

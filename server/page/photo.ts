@@ -1,9 +1,7 @@
-import { lightOf } from '../../decoder/light.js'
+import { DARKNESS, lightOf } from '../../decoder/light.js'
 
 /** Side of the picture that the light is drawn in; it is stretched over the photo. */
 const LIGHT = 256
-/** Opacity of the dark where it looked least. */
-const DARKNESS = 0.8
 
 /** A canvas to lie over the photo; the model sees the whole photo as a square, so the light is stretched with it. */
 export function lightCanvas(): HTMLCanvasElement {

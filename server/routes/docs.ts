@@ -18,6 +18,6 @@ export function docs({ captioner, options }: Service): Router {
     .get((_req, res) => void res.json(specify(captioner.model)))
     .all(only('GET'))
   // Its style sheet has its icons in it.
-  router.use('/docs', secureHeaders({ images: ['data:'] }), express.static(DOCS))
+  router.use('/docs', secureHeaders('data:'), express.static(DOCS))
   return router
 }
