@@ -56,18 +56,23 @@ export async function tensorFlowExtractor(
   const engine = await useBackend(backend)
   const ops = new TensorFlowOps()
   const loaded = ops.tensors(parametersOf(blocks), (name) => weights[name]!.data)
+  const runFew = (pixels: Uint8Array, images: number): Array32 => {
+    let x = ops.tensor(pixels, [images, imageSize, imageSize, 3])
+    // A scope a block: in one for all of them, what every layer gives would stay until the last has run.
+    for (const block of blocks) {
+      const input = x
+      x = ops.scope(() => block.run(ops, loaded, input))
+      ops.dispose([input])
+    }
+    const values = { shape: x.shape, data: ops.read(x) as Float32Array }
+    ops.dispose([x])
+    return values
+  }
   return runner(engine, {
     async run(pixels, images) {
-      let x = ops.tensor(pixels, [images, imageSize, imageSize, 3])
-      // A scope a block: in one for all of them, what every layer gives would stay until the last has run.
-      for (const block of blocks) {
-        const input = x
-        x = ops.scope(() => block.run(ops, loaded, input))
-        ops.dispose([input])
-      }
-      const values = { shape: x.shape, data: ops.read(x) as Float32Array }
-      ops.dispose([x])
-      return values
+      const parts = [...fewAtOnce(pixels, images)].map((few) => runFew(few.pixels, few.images))
+      const data = parts.map((part) => part.data)
+      return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(Float32Array, data) }
     },
     dispose: async () => ops.dispose(Object.values(loaded)),
   })
@@ -100,17 +105,7 @@ export async function onnxExtractor(
   }
 }
 
-/** @param few runs as many images as are run at once */
-function runner(
-  engine: string,
-  { run: few, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>,
-): NetworkRunner {
-  const run: NetworkRunner['run'] = async (pixels, images) => {
-    const parts: Array32[] = []
-    for (const part of fewAtOnce(pixels, images)) parts.push(await few(part.pixels, part.images))
-    const data = parts.map((part) => part.data)
-    return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(Float32Array, data) }
-  }
+function runner(engine: string, { run, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>): NetworkRunner {
   return { engine, run, dispose, features: async (pixels, images) => (await run(pixels, images)).data }
 }
 

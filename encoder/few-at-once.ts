@@ -1,6 +1,6 @@
 /**
- * Photos that an encoder is given at once: more are no faster, and what it works out on the way takes 12 MB a photo in
- * onnxruntime, more in TensorFlow.js.
+ * Photos that a captioner gives its encoder at once, and TensorFlow.js any: in a captioner more are no faster, and what is
+ * worked out on the way takes 12 MB a photo in onnxruntime, more in TensorFlow.js.
  */
 const ENCODED_AT_ONCE = 4
 

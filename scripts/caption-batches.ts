@@ -1,3 +1,4 @@
+import { inBatches } from '../data/batches.js'
 import type { PhotoFolder } from '../data/photo-files.js'
 import { ahead } from '../decoder/ahead.js'
 import type { CaptionRequest } from '../decoder/options.js'
@@ -28,8 +29,10 @@ export async function* captionEach<Photo>(
 }
 
 function* batchesOf<Photo>(photos: readonly Photo[], signal?: AbortSignal): Generator<readonly Photo[]> {
-  for (let from = 0; from < photos.length && !signal?.aborted; from += BATCH)
-    yield photos.slice(from, from + BATCH)
+  for (const batch of inBatches(photos, BATCH)) {
+    if (signal?.aborted) return
+    yield batch
+  }
 }
 
 /**

@@ -12,6 +12,7 @@ import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
 import { rankingsOf, type Signal, tracesOf } from '../language/hidden.js'
 import type { CellState } from '../rnn/cell.js'
+import { numbersOf } from '../rnn/truncated.js'
 import { makeHiddenPlaces, writeHidden } from './hidden-page.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
@@ -111,12 +112,6 @@ async function captionWithStates(
     model.dispose()
   }
   return { words, states }
-}
-
-function numbersOf(ops: TensorFlowOps, state: CellState<Tensor>): States {
-  return Object.fromEntries(
-    Object.entries(state).map(([name, value]) => [name, Float32Array.from(ops.read(value))]),
-  )
 }
 
 /** What a unit may follow: how far the caption has come, and whether the word names something. */
