@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
-import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { TensorFlowOps } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import { adaptedVocabulary, adaptedWeights } from './adaptation.js'
 import { Decoder } from './decoder.js'
 import { TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'

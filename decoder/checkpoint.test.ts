@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { useBackend } from '../engine/tensorflow.js'
 import { readArrays, writeArrays } from '../engine/training-state.js'
+import { useBackend } from '../engine/use-backend.js'
 import { CONFIG, openTrainings, run, type Trainings, VALIDATION } from './fixtures/trainings.js'
 import { trainingConfigSchema } from './recipe.js'
 

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { initialize } from '../engine/initialize.js'
-import { useBackend } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
 import { classDirections, initialWeights } from './class-directions.js'
 import { Decoder } from './decoder.js'

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { at, total, type Values } from '../engine/fixtures/values.js'
-import { TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { TensorFlowOps } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import { type LoopState, linear, sigmoid, softmax, stackLoop } from '../rnn/fixtures/loops.js'
 import { tensorsOf } from '../rnn/fixtures/tensors.js'
 import { Decoder, decoderConfigSchema } from './decoder.js'

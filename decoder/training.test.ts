@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tensorCount } from '../engine/fixtures/backends.js'
-import { useBackend } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import {
   CONFIG,
   openTrainings,

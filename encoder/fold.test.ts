@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
 import type { Array32 } from './encoder.js'
 import { convolve, fromPixels, map, toRegions } from './fixtures/loops.js'

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from './fixtures/backends.js'
 import { differentiate, expectGradients, probed } from './fixtures/differences.js'
 import { fill, floats, scaled, type Values } from './fixtures/values.js'
-import { useBackend } from './tensorflow.js'
+import { useBackend } from './use-backend.js'
 
 /** Numbers at least 1/2 apart from each other and 1/4 from every multiple of 1/2. */
 function apart(...dims: number[]): Values {

@@ -11,7 +11,8 @@ import { OnnxGraph } from './onnx-graph.js'
 import type { DType } from './ops.js'
 import { readSafetensors, type SafetensorsInput, writeSafetensors } from './safetensors.js'
 import { openSession } from './session.js'
-import { TensorFlowOps, useBackend } from './tensorflow.js'
+import { TensorFlowOps } from './tensorflow.js'
+import { useBackend } from './use-backend.js'
 
 /*
  * What every engine must agree on: each operation against its definition written as loops over indices.

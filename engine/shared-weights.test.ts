@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { backends } from './fixtures/backends.js'
 import { differentiate, expectGradients, probed } from './fixtures/differences.js'
 import { floats, scaled } from './fixtures/values.js'
-import { type Tensor, type TensorFlowOps, useBackend } from './tensorflow.js'
+import type { Tensor, TensorFlowOps } from './tensorflow.js'
+import { useBackend } from './use-backend.js'
 
 const STEPS = 5
 const weights = { w: scaled(0.6, floats(7, 4)), b: floats(4), x: floats(2, 3, 3), start: floats(2, 3, 4) }

@@ -2,7 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from './fixtures/backends.js'
 import { differentiate, expectGradients, probed } from './fixtures/differences.js'
 import { at, floats, total, type Values } from './fixtures/values.js'
-import { type Tensor, TensorFlowOps, useBackend } from './tensorflow.js'
+import { type Tensor, TensorFlowOps } from './tensorflow.js'
+import { useBackend } from './use-backend.js'
 
 /* What each operation computes is tested in ops.test.ts; here, what only training needs: gradients, cross-entropy. */
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core'
 import { expect, it, vi } from 'vitest'
-import { useBackend } from './tensorflow.js'
+import { useBackend } from './use-backend.js'
 
 /* Apart from tensorflow.test.ts: native TensorFlow.js starts here and can do nothing, as on Node 23. */
 

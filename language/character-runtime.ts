@@ -69,7 +69,8 @@ async function tensorFlowRuntime(
   reason = '',
 ): Promise<CharacterRuntime> {
   // Loaded only where it is needed: TensorFlow.js takes a second to load.
-  const { TensorFlowOps, useBackend } = await import('../engine/tensorflow.js')
+  const { TensorFlowOps } = await import('../engine/tensorflow.js')
+  const { useBackend } = await import('../engine/use-backend.js')
   const engine = `TensorFlow.js ${await useBackend(backend)}${reason}`
   const ops = new TensorFlowOps()
   const tensors = ops.tensors(model.parameters, (name) => weights.float32(name).data)

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
-import { useBackend } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import { CELLS } from './cells.js'
 import {
   factorOf,

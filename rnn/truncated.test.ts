@@ -8,7 +8,8 @@ import {
   probed,
 } from '../engine/fixtures/differences.js'
 import { floats, scaled, type Values } from '../engine/fixtures/values.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 import type { CellState } from './cell.js'
 import { expectClose } from './fixtures/reference.js'
 import { Stack } from './stack.js'

@@ -14,8 +14,8 @@ import { Training } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
 import type { Backend } from '../engine/backends.js'
-import { useBackend } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
+import { useBackend } from '../engine/use-backend.js'
 import { expected } from '../errors.js'
 import {
   addFineTuningOptions,

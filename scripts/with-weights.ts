@@ -1,7 +1,8 @@
 import type { Backend } from '../engine/backends.js'
 import type { Parameter } from '../engine/ops.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
-import { type Tensor, TensorFlowOps, useBackend } from '../engine/tensorflow.js'
+import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import { useBackend } from '../engine/use-backend.js'
 
 /** A bundle of language on an engine, for as long as `use` takes. */
 export async function withWeights<R>(
