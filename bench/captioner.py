@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 PAD = 0
-IMAGE_SIZE = 224
 # Repeats and first stride of the stages of EfficientNet-Lite2; kernels and channels are those of the weights.
 STAGES = [(1, 1), (3, 2), (3, 2), (4, 2), (4, 1), (5, 2), (1, 1)]
 
@@ -150,6 +149,8 @@ class Captioner(nn.Module):
         super().__init__()
         config = json.loads((bundle / "config.json").read_text())
         decoder = config["decoder"]
+        # A config names the size of photos where it is not EfficientNet-Lite's usual one.
+        self.image_size = config["encoder"].get("imageSize", 224)
         kind = config["encoder"]["name"], decoder["cell"], decoder["attention"]
         if kind != ("efficientnet-lite2", "lstm", "additive"):
             raise SystemExit(f"Expected efficientnet-lite2, lstm, additive in {bundle} but received {kind}")

@@ -24,7 +24,7 @@ from transformers import (
     ViTConfig,
 )
 
-from captioner import IMAGE_SIZE, Captioner
+from captioner import Captioner
 
 BEAM_SIZE = 3
 NEW_TOKENS = 12
@@ -77,11 +77,11 @@ def folder_rate(captioner: Captioner, files: list[Path], pool: ThreadPoolExecuto
     groups = [files[at : at + BATCH] for at in range(0, len(files), BATCH)]
     began = time.perf_counter()
     with ThreadPoolExecutor(1) as ahead, torch.inference_mode():
-        coming = ahead.submit(decode_batch, groups[0], IMAGE_SIZE, pool)
+        coming = ahead.submit(decode_batch, groups[0], captioner.image_size, pool)
         for i in range(len(groups)):
             pixels = coming.result()
             if i + 1 < len(groups):
-                coming = ahead.submit(decode_batch, groups[i + 1], IMAGE_SIZE, pool)
+                coming = ahead.submit(decode_batch, groups[i + 1], captioner.image_size, pool)
             captioner.caption(captioner.encoder(pixels))
     return len(files) / (time.perf_counter() - began)
 
@@ -115,7 +115,7 @@ def generating(model: nn.Module) -> Callable[[Tensor], Tensor]:
 
 def check_captions(captioner: Captioner, words: list[str], expected: list[dict], folder: Path) -> float:
     """The same pixels must give the captions that showtell gave, else another model would be timed."""
-    pixels = torch.from_numpy(np.stack([decode(folder / photo["file"], IMAGE_SIZE) for photo in expected]))
+    pixels = torch.from_numpy(np.stack([decode(folder / photo["file"], captioner.image_size) for photo in expected]))
     with torch.inference_mode():
         found = captioner.caption(captioner.encoder(pixels))
     largest = 0.0
@@ -164,7 +164,7 @@ def main() -> None:
     captioner = Captioner(arguments.bundle, showtell["search"])
     words = json.loads((arguments.bundle / "vocabulary.json").read_text())["words"]
     expected = showtell["captions"]
-    difference = check_captions(captioner, words, expected, arguments.photos / f"{IMAGE_SIZE}x{IMAGE_SIZE}")
+    difference = check_captions(captioner, words, expected, arguments.photos / f"{captioner.image_size}x{captioner.image_size}")
     print(
         f"The captions of {len(expected)} photos are those of showtell; "
         f"log-probabilities differ by at most {difference:.1e} nats",
@@ -174,7 +174,7 @@ def main() -> None:
     with ThreadPoolExecutor(arguments.threads) as pool:
         encode = torch.inference_mode()(captioner.encoder)
         stages = {
-            "decode": lambda paths: decode_batch(paths, IMAGE_SIZE, pool),
+            "decode": lambda paths: decode_batch(paths, captioner.image_size, pool),
             "encode": encode,
             "search": captioner.caption,
         }

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { type Captioner, loadCaptioner } from 'showtell'
 import { isContentWord } from '../data/function-words.js'
 import { Vocabulary } from '../data/vocabulary.js'
+import { readBundle } from '../decoder/bundle.js'
 import { endingsOf } from '../decoder/captioning.js'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { type FolderRate, folderRate, type Latency, latency, startUp } from './measure.js'
@@ -28,7 +29,7 @@ const folder = values.photos ?? (await mkdtemp(join(tmpdir(), 'showtell-bench-')
 try {
   const coco = await makePhotos(EXAMPLES, folder, { width: 640, height: 480, count: 200 })
   const large = await makePhotos(EXAMPLES, folder, { width: 4000, height: 3000, count: 60 })
-  const squares = await makeSquares(EXAMPLES, folder, 224)
+  const squares = await makeSquares(EXAMPLES, folder, (await readBundle(bundle)).encoder.imageSize)
   const captioner = await loadCaptioner(bundle)
   const machine = describeMachine(captioner.model.engine)
   const latencies = [

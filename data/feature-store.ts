@@ -25,6 +25,8 @@ const headerSchema = z.strictObject({
   weights: z.string(),
   regions: z.int().min(1),
   channels: z.int().min(1),
+  /** Side of the square that photos became, where it is not the encoder's own. */
+  imageSize: z.int().min(1).optional(),
   /** Least and greatest value; what lies outside is stored as the nearer of the two. */
   range: z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high),
 })

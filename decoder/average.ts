@@ -1,4 +1,5 @@
-import { parametersOf } from '../encoder/encoder.js'
+import { parametersOf, regionsOf } from '../encoder/encoder.js'
+import { encoderByName, statedSize } from '../encoder/encoders.js'
 import { expected } from '../errors.js'
 import { type Bundle, type BundleContent, isGraph } from './bundle.js'
 import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
@@ -7,8 +8,9 @@ import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
 const SAME: Same = {
   vocabulary: vocabularyOf,
   encoder: ({ encoder }) => encoder.name,
-  decoder: ({ config }) => JSON.stringify(config.decoder),
+  decoder: ({ config: { decoder } }) => JSON.stringify({ ...decoder, regions: undefined }),
 }
+const SAME_SIZE: Same = { 'size of photos': ({ encoder }) => encoder.imageSize }
 
 /**
  * Bundles as one, each of whose weights is the mean of theirs (Wortsman et al. 2022, "Model soups: averaging weights of
@@ -16,15 +18,17 @@ const SAME: Same = {
  * on from one another, or from the same one, have weights whose mean says anything. One that is given twice counts twice.
  * The first says which style is spoken when none is asked for; the terms of all hold; confidence and scores are those of
  * none.
+ * @param imageSize side of the square that photos become, where theirs is not the same, or is to be another
  * @throws ShowtellError INVALID_ARGUMENT naming the bundle that does not fit, or whose encoder is a graph.
  */
-export function averageOf(bundles: readonly Bundle[], name: string): BundleContent {
+export function averageOf(bundles: readonly Bundle[], name: string, imageSize?: number): BundleContent {
   const [first] = bundles
   if (first === undefined || bundles.length < 2)
     throw expected('two bundles or more', 'bundles', bundles.length)
-  const { encoder, decoder, vocabulary } = first
-  if (isGraph(encoder)) throw expected('an encoder with weights', first.path, encoder.name)
-  checkSame(bundles, SAME)
+  const { decoder, vocabulary } = first
+  if (isGraph(first.encoder)) throw expected('an encoder with weights', first.path, first.encoder.name)
+  checkSame(bundles, imageSize === undefined ? { ...SAME, ...SAME_SIZE } : SAME)
+  const encoder = encoderByName(first.encoder.name, imageSize ?? first.encoder.imageSize)
   const meanOf = (part: 'encoder' | 'decoder', weight: string): Float32Array =>
     mean(bundles.map((bundle) => bundle.weights.float32(`${part}.${weight}`).data))
   const sources = [...new Set(bundles.map(({ config }) => config.encoder.source))].join(' + ')
@@ -32,8 +36,8 @@ export function averageOf(bundles: readonly Bundle[], name: string): BundleConte
   return {
     config: {
       name,
-      encoder: { name: encoder.name, source: sources },
-      decoder: shape,
+      encoder: { name: encoder.name, source: sources, ...statedSize(encoder) },
+      decoder: { ...shape, regions: regionsOf(encoder) },
       defaultStyle,
       ...termsOfAll(bundles),
       training: { 'mean of': bundles.map(({ config }) => ({ name: config.name, ...config.training })) },

@@ -32,7 +32,12 @@ const FILES = [WEIGHTS, ENCODER_GRAPH, DECODER_GRAPH, VOCABULARY] as const
 const GRAPH_FILES = [WEIGHTS, GRAPH, VOCABULARY] as const
 
 const encoderSchema = z.discriminatedUnion('name', [
-  z.strictObject({ name: z.enum(Object.keys(ENCODERS)), source: z.string() }),
+  z.strictObject({
+    name: z.enum(Object.keys(ENCODERS)),
+    source: z.string(),
+    /** Side of the square that photos become, where it is not the encoder's own. */
+    imageSize: z.int().optional(),
+  }),
   z.strictObject({
     name: z.literal(MOBILENET_GRAPH),
     source: z.string(),
@@ -148,7 +153,7 @@ export function isGraph(encoder: Encoder | GraphShape): encoder is GraphShape {
 }
 
 function encoderOf({ encoder }: Pick<BundleConfig, 'encoder'>): Encoder | GraphShape {
-  return 'inputRange' in encoder ? graphShape(encoder) : encoderByName(encoder.name)
+  return 'inputRange' in encoder ? graphShape(encoder) : encoderByName(encoder.name, encoder.imageSize)
 }
 
 /** Gives a bundle another calibration; what was measured of the one before is forgotten. */
@@ -189,11 +194,10 @@ export async function rewriteBundle(place: string, changes: Partial<BundleConten
  */
 export async function readBundle(place: string): Promise<Bundle> {
   const { path, file: configFile } = await findBundle(place, 'captioner')
-  const { config, decoder } = await readJson(configFile, (value) => {
+  const { config, decoder, encoder } = await readJson(configFile, (value) => {
     const config = configSchema.parse(value)
-    return { config, decoder: new Decoder(config.decoder) }
+    return { config, decoder: new Decoder(config.decoder), encoder: encoderOf(config) }
   })
-  const encoder = encoderOf(config)
   for (const file of isGraph(encoder) ? GRAPH_FILES : FILES)
     if (config.files[file] === undefined)
       throw expected('its sha256', `files.${file} in ${configFile}`, undefined, 'INVALID_BUNDLE')

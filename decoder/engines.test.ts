@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { ENCODERS } from '../encoder/encoders.js'
+import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
@@ -33,6 +33,12 @@ describe('both engines say the same', () => {
   it.each(Object.keys(RANDOM_ENCODERS))('of what %s sees', (name) =>
     expectAgreement(RANDOM_ENCODERS[name]!(), {}),
   )
+
+  it('of photos of another size', () =>
+    expectAgreement(
+      { ...RANDOM_ENCODERS['efficientnet-lite0']!(), encoder: encoderByName('efficientnet-lite0', 96) },
+      {},
+    ))
 
   it.each(EVERY_VARIANT.map((variant) => [inWords(variant), variant] as const))('as %s', (_, variant) =>
     expectAgreement(smallEncoder(), variant),

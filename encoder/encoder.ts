@@ -37,6 +37,8 @@ export interface Block {
 export interface Encoder extends EncoderShape {
   /** From the pixels on. What lies before the first block of a paper belongs to the first, what lies behind the last to the last. */
   readonly blocks: readonly Block[]
+  /** Pixels from one region to the next, where photos may be of other sizes: of any multiple. */
+  readonly stride?: number
   /** What the file that weights come from calls the matrix [classes, channels] of the classifier, which is no part of the encoder. */
   readonly classifier?: string
   /**

@@ -63,6 +63,7 @@ export function invertedResiduals(family: InvertedResiduals): Encoder {
   return {
     name: family.name,
     imageSize: 224,
+    stride: 32,
     grid: [7, 7],
     channels: head,
     range: [0, 6],

@@ -46,6 +46,7 @@ export function vgg16Conv5(name: string, { base } = FULL): Encoder {
   return {
     name,
     imageSize: 224,
+    stride: 16,
     grid: [14, 14],
     channels: 8 * base,
     range: 'measured',

@@ -5,6 +5,7 @@ import { readBundle } from '../decoder/bundle.js'
 import { exists } from '../engine/folder.js'
 import { CONFIG } from '../engine/shipped.js'
 import { expected } from '../errors.js'
+import { imageSizeOption } from './encoder-options.js'
 import { writeKept } from './kept-bundle.js'
 
 /** `showtell average`: bundles that went on from one another as one, whose weights are the mean of theirs. */
@@ -17,13 +18,17 @@ export function register(program: Command): void {
     .argument('<bundles...>', 'two or more; one that is given twice counts twice')
     .requiredOption('--out <folder>', 'where the bundle goes')
     .option('--name <name>', 'name of the bundle; that of the folder --out when absent')
+    .addOption(imageSizeOption([]))
     .action(average)
 }
 
-async function average(places: string[], { out, name }: { out: string; name?: string }): Promise<void> {
+async function average(
+  places: string[],
+  { out, name, imageSize }: { out: string; name?: string; imageSize?: number },
+): Promise<void> {
   // What is there would be deleted.
   if ((await exists(out)) && !(await exists(join(out, CONFIG))))
     throw expected('a new folder, or that of a bundle,', '--out', out)
   const bundles = await Promise.all(places.map(readBundle))
-  await writeKept(out, averageOf(bundles, name ?? basename(resolve(out))), 'these bundles')
+  await writeKept(out, averageOf(bundles, name ?? basename(resolve(out)), imageSize), 'these bundles')
 }

@@ -47,6 +47,16 @@ it('leaves out a photo that cannot be read', async () => {
   expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('2 validation photos')
 })
 
+it('leaves out a photo with fewer than half as many captions as most', async () => {
+  const captions = [['a dog'], ...Array<string[]>(3).fill(['a dog', 'a cat', 'a cat'])]
+  const lines = captions.map((said, i) =>
+    JSON.stringify({ file: `${i + 1}.jpg`, split: 'val', captions: said }),
+  )
+  await writeFile(at('few.jsonl'), lines.join('\n'))
+  expect(await run(calibrate('few.jsonl'))).toContain('1 of 4 photos of plain are left out')
+  expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('3 validation photos')
+})
+
 it('finds photos in folders of the folder, as prepare and train do', async () => {
   await drawPhotos(at('albums/2019'), 2)
   await write('folders.jsonl', [

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { CaptionedImage } from '../data/captions.js'
 import { checkApart } from '../data/photo-files.js'
 import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
@@ -27,10 +28,26 @@ export function register(program: Command): void {
     .action(calibrate)
 }
 
+/**
+ * Without the photos that few people described: what is in a photo and was not said by one person would count as wrong.
+ */
+function wellDescribed(photos: readonly CaptionedImage[], style: string): readonly CaptionedImage[] {
+  const counts = photos.map(({ captions }) => captions.length).sort((a, b) => a - b)
+  const half = (counts[Math.floor(counts.length / 2)] ?? 0) / 2
+  const kept = photos.filter(({ captions }) => captions.length >= half)
+  if (kept.length < photos.length)
+    process.stderr.write(
+      `${photos.length - kept.length} of ${photos.length} photos of ${style} are left out: they have fewer than half as many captions as most\n`,
+    )
+  return kept
+}
+
 async function calibrate(options: { bundle: string; data: string[]; images: string[] }): Promise<void> {
   const signal = interruptible()
   const folders = new PhotoFolders(options.images)
-  const sets = await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))
+  const sets = (await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))).map(
+    ({ style, validation }) => ({ style, validation: wellDescribed(validation, style) }),
+  )
   if (sets.every(({ validation }) => validation.length === 0))
     throw expected('validation photos', '--data', 'none', 'INVALID_DATA')
   for (const { style, validation } of sets)

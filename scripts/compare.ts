@@ -21,16 +21,9 @@ import { curves, markdown, rowsOf, type Tried } from './compare/report.js'
 import { type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
 import { VARIANTS, variantsOf } from './compare/variants.js'
 import { interruptible, tellStopped } from './interrupt.js'
-import {
-  addTrainingOptions,
-  keepVocabulary,
-  openEncoder,
-  readSets,
-  recipeOf,
-  shapeOf,
-  storedPhotos,
-  type TrainingOptions,
-} from './training-setup.js'
+import { openEncoder } from './prepared-encoder.js'
+import { addTrainingOptions, recipeOf, shapeOf, type TrainingOptions } from './training-options.js'
+import { keepVocabulary, readSets, storedPhotos } from './training-photos.js'
 import { writeWhole } from './whole-file.js'
 
 interface Options extends TrainingOptions {

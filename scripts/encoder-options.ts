@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { expected } from '../errors.js'
+import { positive } from './schema-options.js'
 
 /** A graph in place of an encoder with weights. */
 export interface GraphOptions {
@@ -22,6 +23,16 @@ export function addGraphOptions(command: Command, others: readonly string[]): Co
         .default([0, 1], '0,1')
         .conflicts([...others]),
     )
+}
+
+/** `--image-size`; `others` are the options that it does not go with. */
+export function imageSizeOption(others: readonly string[]): Option {
+  return new Option(
+    '--image-size <pixels>',
+    "side of the square that photos become, larger for what is small in them; the encoder's own, or that of its bundle, when absent",
+  )
+    .argParser(positive('--image-size'))
+    .conflicts([...others])
 }
 
 function parseRange(text: string): [number, number] {

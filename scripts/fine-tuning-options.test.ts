@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
+import { averageOf } from '../decoder/average.js'
 import { type Bundle, readBundle, weightsOf } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
@@ -196,4 +197,50 @@ describe('--fine-tune-encoder', () => {
       train('stale', 'plain', '--features', at('features'), '--from', at('tuned/bundle')),
     ).rejects.toThrow('of the feature store')
   }, 120_000)
+})
+
+describe('--image-size', () => {
+  it('of prepare is that of the bundle, and may be another for the encoder that is tuned', async () => {
+    const size = ['--image-size', '64']
+    await showtell('prepare', at('photos'), '--bundle', base(), ...size, '--out', at('small'))
+    const store = FeatureStore.open(at('small'))
+    expect(store.header).toMatchObject({ imageSize: 64, regions: 16 })
+    store.close()
+    await train('small-base', 'plain', '--features', at('small'), '--from', base())
+    const small = await bundleOf('small-base')
+    expect(small.config).toMatchObject({ encoder: { imageSize: 64 }, decoder: { regions: 16 } })
+
+    const images = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`]
+    await train('same-size', 'plain', ...images, '--from', at('small-base/bundle'))
+    expect((await bundleOf('same-size')).config.encoder).toMatchObject({ imageSize: 64 })
+    await train('larger', 'plain', ...images, '--image-size', '96', '--from', at('small-base/bundle'))
+    const larger = await bundleOf('larger')
+    expect(larger.config).toMatchObject({ encoder: { imageSize: 96 }, decoder: { regions: 36 } })
+    expect(() => averageOf([small, larger], 'both')).toThrow('Expected the size of photos of')
+    expect(averageOf([small, larger], 'both', 128).config).toMatchObject({
+      encoder: { imageSize: 128 },
+      decoder: { regions: 64 },
+    })
+
+    const captioner = await loadCaptioner(larger.path, { engine: 'cpu' })
+    expect(captioner.model.grid).toEqual([6, 6])
+    const [captioned] = await captioner.caption([at(`photos/${photos[0]!.file}`)], { attention: true })
+    expect(captioned).toMatchObject({ captions: expect.anything() })
+    await captioner.close()
+  }, 240_000)
+
+  it('goes with photos and an encoder that takes it', async () => {
+    const images = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--from', base()]
+    await expect(train('refused', 'plain', ...images, '--image-size', '100')).rejects.toThrow(
+      `Expected a multiple of 16 from 64 to 768 for imageSize of ${ENCODER} but received 100`,
+    )
+    await expect(
+      train('refused', 'plain', '--features', at('features'), '--image-size', '64', '--from', base()),
+    ).rejects.toThrow("cannot be used with option '--features")
+    const config = JSON.parse(await readFile(join(base(), 'config.json'), 'utf8'))
+    config.encoder.imageSize = 100
+    await cp(base(), at('broken'), { recursive: true })
+    await writeFile(at('broken/config.json'), JSON.stringify(config))
+    await expect(readBundle(at('broken'))).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
+  })
 })

@@ -2,20 +2,22 @@ import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { PhotoFolder } from '../data/photo-files.js'
 import { namedPath } from '../data/splits.js'
-import { type Bundle, isGraph, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, type BundleConfig, isGraph, weightsOf } from '../decoder/bundle.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/recipe.js'
 import type { Array32, Encoder } from '../encoder/encoder.js'
-import { ENCODERS, encoderByName } from '../encoder/encoders.js'
+import { ENCODERS, encoderByName, statedSize } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import type { Backend } from '../engine/backends.js'
 import { expected } from '../errors.js'
-import type { Photos } from './training-setup.js'
+import { imageSizeOption } from './encoder-options.js'
+import type { Photos } from './training-photos.js'
 
 /** What is given to train blocks of the encoder too. */
 export interface FineTuningOptions {
   images?: string[]
   encoder: string
+  imageSize?: number
   encoderWeights?: string
 }
 
@@ -39,6 +41,7 @@ export function addFineTuningOptions(command: Command, others: readonly string[]
       `with --images and without --from: one of ${Object.keys(ENCODERS).join(', ')}`,
       'efficientnet-lite2',
     )
+    .addOption(imageSizeOption(others))
 }
 
 /** The photos of each style, from `style=folder`. */
@@ -73,7 +76,7 @@ export class PhotoFolders implements Photos {
 /**
  * The encoder to fine-tune: that of a bundle, or the one that is named, with weights of a file or, where all of it is
  * trained, random ones.
- * @returns the features, and where the weights come from, for people.
+ * @returns the features, and the encoder as it goes into a bundle.
  */
 export async function openTunedFeatures(
   { folders }: PhotoFolders,
@@ -81,11 +84,15 @@ export async function openTunedFeatures(
   { fineTuneEncoder: blocks, seed }: TrainingConfig,
   backend: Backend,
   from?: Bundle,
-): Promise<{ features: TunedFeatures; name: string; source: string }> {
+): Promise<{ features: TunedFeatures; encoder: BundleConfig['encoder'] }> {
   if (blocks === undefined) throw expected('--fine-tune-encoder', '--images', blocks)
   if (from !== undefined && isGraph(from.encoder))
     throw expected('an encoder that can be trained', from.path, from.encoder.name)
-  const encoder = from === undefined ? encoderByName(options.encoder) : (from.encoder as Encoder)
+  const { imageSize } = options
+  const encoder =
+    from === undefined
+      ? encoderByName(options.encoder, imageSize)
+      : encoderByName(from.encoder.name, imageSize ?? from.encoder.imageSize)
   const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
   const features = await TunedFeatures.open(encoder, weights, {
     blocks,
@@ -102,8 +109,11 @@ export async function openTunedFeatures(
   // Tuned once more it is no other.
   return {
     features,
-    name: encoder.name,
-    source: source.endsWith(tuned) ? source : `${source}; ${tuned}`,
+    encoder: {
+      name: encoder.name,
+      source: source.endsWith(tuned) ? source : `${source}; ${tuned}`,
+      ...statedSize(encoder),
+    },
   }
 }
 

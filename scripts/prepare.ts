@@ -6,14 +6,14 @@ import { photosIn } from '../data/photo-walk.js'
 import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
-import { ENCODERS, encoderByName } from '../encoder/encoders.js'
+import { ENCODERS, encoderByName, statedSize } from '../encoder/encoders.js'
 import { type FeatureExtractor, openExtractor } from '../encoder/extractor.js'
 import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { expected } from '../errors.js'
 import { checkNames } from './caption-formats.js'
-import { addGraphOptions, type GraphOptions } from './encoder-options.js'
+import { addGraphOptions, type GraphOptions, imageSizeOption } from './encoder-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
@@ -23,6 +23,7 @@ interface Options extends GraphOptions {
   encoder: string
   weights?: string
   bundle?: string
+  imageSize?: number
   out: string
   views: number
 }
@@ -47,6 +48,7 @@ export function register(program: Command): void {
         ...['encoder', 'weights', 'mobilenet', 'inputRange'],
       ]),
     )
+    .addOption(imageSizeOption(['mobilenet']))
   addGraphOptions(command, ['encoder', 'weights']).action(prepare)
 }
 
@@ -66,6 +68,7 @@ async function prepare(paths: string[], options: Options): Promise<void> {
     weights: sums.find((sum) => sum === begun?.header.weights) ?? sums[0]!,
     regions: regionsOf(encoder),
     channels: encoder.channels,
+    ...statedSize(encoder),
     range: begun?.header.range ?? (await featureRange(encoder, extractor, first.folder, first.files)),
   })
   const signal = interruptible()
@@ -107,17 +110,24 @@ interface OpenEncoder {
 }
 
 async function openEncoder(options: Options): Promise<OpenEncoder> {
-  const { encoder: name, weights: path, bundle, mobilenet, inputRange } = options
-  if (bundle !== undefined) return ofBundle(await readBundle(bundle))
+  const { encoder: name, weights: path, bundle, imageSize, mobilenet, inputRange } = options
+  if (bundle !== undefined) return ofBundle(await readBundle(bundle), imageSize)
   if (mobilenet !== undefined) return ofGraph(mobilenet, inputRange)
   if (path === undefined) throw expected('--weights, --bundle or --mobilenet', 'prepare', 'none')
-  const encoder = encoderByName(name)
+  const encoder = encoderByName(name, imageSize)
   const { weights, sums } = await importEncoder(encoder, path)
   return { encoder, sums, extractor: await openExtractor(encoder, weights, tellFallback) }
 }
 
-async function ofBundle({ path, encoder, weights: file }: Bundle): Promise<OpenEncoder> {
-  if (isGraph(encoder)) return ofGraph(join(path, GRAPH), encoder.inputRange)
+async function ofBundle(
+  { path, encoder: its, weights: file }: Bundle,
+  imageSize: number | undefined,
+): Promise<OpenEncoder> {
+  if (isGraph(its)) {
+    if (imageSize !== undefined) throw expected('an encoder with weights', '--image-size', its.name)
+    return ofGraph(join(path, GRAPH), its.inputRange)
+  }
+  const encoder = encoderByName(its.name, imageSize ?? its.imageSize)
   const weights = weightsOf(file, 'encoder')
   return {
     encoder,

@@ -25,20 +25,10 @@ import {
 } from './fine-tuning-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { writeKept } from './kept-bundle.js'
+import { openEncoder } from './prepared-encoder.js'
 import { TrainingLog } from './train-log.js'
-import {
-  addTrainingOptions,
-  keepVocabulary,
-  openEncoder,
-  type Photos,
-  readSets,
-  recipeOf,
-  SHAPE,
-  shapeOf,
-  storedPhotos,
-  type TrainingOptions,
-  type TrainingSets,
-} from './training-setup.js'
+import { addTrainingOptions, recipeOf, SHAPE, shapeOf, type TrainingOptions } from './training-options.js'
+import { keepVocabulary, type Photos, readSets, storedPhotos, type TrainingSets } from './training-photos.js'
 
 interface Options extends TrainingOptions, FineTuningOptions {
   features?: string
@@ -151,7 +141,9 @@ async function learnIn(
   await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, Training.isBegun(options.out))
   const { regions, channels } = features
   const shape = {
-    ...(from?.decoder.config ?? { ...shapeOf(options), regions, channels }),
+    ...(from?.decoder.config ?? shapeOf(options)),
+    regions,
+    channels,
     vocabularySize: vocabulary.size,
   }
   const decoder = new Decoder(validate(decoderConfigSchema, shape))
@@ -226,12 +218,12 @@ async function openSource(
 ): Promise<Source> {
   if (options.images !== undefined) {
     const photos = new PhotoFolders(options.images)
-    const { features, name, source } = await openTunedFeatures(photos, options, config, engine, from)
+    const { features, encoder } = await openTunedFeatures(photos, options, config, engine, from)
     return {
       engine,
       photos,
       features,
-      config: { name, source },
+      config: encoder,
       content: (trained) => ({ encoderWeights: features.encoderWeights(trained) }),
       close: () => features.close(),
     }

@@ -7,11 +7,11 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { StoredFeatures } from '../decoder/photo-features.js'
 import { dataSum } from '../engine/training-state.js'
 import { PhotoFolders } from './fine-tuning-options.js'
-import { readSets, storedPhotos } from './training-setup.js'
+import { readSets, storedPhotos } from './training-photos.js'
 
 let folder: string
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'setup-'))
+  folder = await mkdtemp(join(tmpdir(), 'training-photos-'))
 })
 afterAll(() => rm(folder, { recursive: true }))
 

@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
-import type { Command } from 'commander'
-import type { z } from 'zod'
+import { resolve } from 'node:path'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
@@ -10,77 +8,11 @@ import { nameFinder } from '../data/photo-names.js'
 import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
-import {
-  type Bundle,
-  type BundleConfig,
-  type BundleContent,
-  GRAPH,
-  isGraph,
-  weightsOf,
-} from '../decoder/bundle.js'
-import type { decoderConfigSchema } from '../decoder/decoder.js'
-import { trainingConfigSchema } from '../decoder/recipe.js'
-import type { Array32 } from '../encoder/encoder.js'
-import { encoderByName } from '../encoder/encoders.js'
-import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import { importEncoder, sumOf } from '../encoder/imported.js'
-import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { viewKey } from '../encoder/view.js'
-import { BACKENDS, type Backend } from '../engine/backends.js'
 import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
-import { ATTENTIONS } from '../rnn/attention.js'
-import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
-import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { leftOut } from './left-out.js'
-import { addSchemaOptions } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
-
-/** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
-export interface TrainingOptions extends GraphOptions {
-  data: string[]
-  encoderWeights?: string
-  minimumCount: number
-  engine: Backend | 'auto'
-  [shapeOrRecipe: string]: unknown
-}
-
-/** What the options say of a decoder; the vocabulary and the features say the rest. */
-export const SHAPE = [
-  ...(['cell', 'layers', 'connection', 'attention'] as const),
-  ...(['units', 'embeddingSize', 'regionSize', 'attentionUnits', 'wordMemory'] as const),
-] satisfies (keyof z.input<typeof decoderConfigSchema>)[]
-
-/** Adds the options of `TrainingOptions`. @param recipe what of the recipe is asked for. */
-export function addTrainingOptions(command: Command, recipe: z.ZodObject = trainingConfigSchema): Command {
-  command
-    .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
-    .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
-    .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
-    .option('--layers <n>', 'layers of cells', Number, 1)
-    .option('--connection <name>', `how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`, 'plain')
-    .option('--attention <name>', `none, ${Object.keys(ATTENTIONS).join(', ')}`, 'additive')
-    .option('--units <n>', 'units of the cell', Number, 512)
-    .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
-    .option('--region-size <n>', 'size each region is projected to', Number, 512)
-    .option('--attention-units <n>', 'units of the attention', Number, 256)
-    .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
-    .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
-  addGraphOptions(command, ['encoderWeights'])
-  return addSchemaOptions(command, recipe)
-}
-
-/** The recipe as the options have it, to be validated. */
-export function recipeOf(options: TrainingOptions): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]]))
-}
-
-/** The decoder as the options have it, to be validated with what vocabulary and features add. */
-export function shapeOf(options: TrainingOptions): Record<string, unknown> {
-  return Object.fromEntries(SHAPE.map((name) => [name, options[name]]))
-}
 
 /** Photos of all styles to train on and to validate with. */
 export interface TrainingSets {
@@ -227,70 +159,4 @@ export async function keepVocabulary(file: string, vocabulary: Vocabulary, begun
       `${vocabulary.wordCount} that are not the same`,
       'INVALID_DATA',
     )
-}
-
-/** The encoder whose features are trained on, as it goes into a bundle. */
-export interface OpenedEncoder {
-  readonly config: BundleConfig['encoder']
-  readonly content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
-  /** [classes, channels], where the weights came with one. */
-  readonly classifier?: Array32 | undefined
-}
-
-/** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
-export async function openEncoder(
-  { header: { encoder: name, weights: sum } }: FeatureStore,
-  { encoderWeights, mobilenet, inputRange }: GraphOptions & { encoderWeights?: string },
-  engine: Backend,
-  /** Whose encoder it is; none is given then. */
-  from?: Bundle,
-): Promise<OpenedEncoder> {
-  if (from !== undefined) return ofBundle(from, sum, engine)
-  const ofGraph = name === MOBILENET_GRAPH
-  const given = ofGraph ? mobilenet : encoderWeights
-  if (given === undefined)
-    throw expected(
-      ofGraph ? '--mobilenet' : '--encoder-weights',
-      `features of ${name}`,
-      ofGraph ? encoderWeights : mobilenet,
-    )
-  const source = /^https?:/.test(given) ? given : basename(given)
-  if (ofGraph) return openGraph(given, inputRange, source, sum, engine)
-  const { weights, sums, classifier } = await importEncoder(encoderByName(name), given)
-  checkSum(sum, sums, given)
-  return { config: { name, source }, content: { encoderWeights: weights }, classifier }
-}
-
-async function ofBundle(
-  { path, config, encoder, weights }: Bundle,
-  sum: string,
-  engine: Backend,
-): Promise<OpenedEncoder> {
-  if (isGraph(encoder))
-    return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
-  const encoderWeights = weightsOf(weights, 'encoder')
-  checkSum(sum, [sumOf(encoderWeights)], `${path}, which showtell prepare --bundle takes,`)
-  return { config: config.encoder, content: { encoderWeights } }
-}
-
-async function openGraph(
-  path: string,
-  inputRange: readonly [number, number],
-  source: string,
-  sum: string,
-  engine: Backend,
-): Promise<OpenedEncoder> {
-  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(path, engine, inputRange)
-  await dispose()
-  checkSum(sum, [sha256], path)
-  return {
-    config: { name: MOBILENET_GRAPH, source, inputRange: [...inputRange], grid: [...grid], channels },
-    content: { encoderWeights: {}, encoderFiles: files },
-  }
-}
-
-/** @param wanted the feature store's; `sums` may be any that the weights have. */
-function checkSum(wanted: string, sums: readonly string[], where: string): void {
-  if (!sums.includes(wanted))
-    throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
 }

@@ -1,0 +1,88 @@
+import { basename, join } from 'node:path'
+import type { FeatureStore } from '../data/feature-store.js'
+import {
+  type Bundle,
+  type BundleConfig,
+  type BundleContent,
+  GRAPH,
+  isGraph,
+  weightsOf,
+} from '../decoder/bundle.js'
+import type { Array32 } from '../encoder/encoder.js'
+import { encoderByName } from '../encoder/encoders.js'
+import { MOBILENET_GRAPH } from '../encoder/graph-shape.js'
+import { importEncoder, sumOf } from '../encoder/imported.js'
+import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import type { Backend } from '../engine/backends.js'
+import { expected } from '../errors.js'
+import type { GraphOptions } from './encoder-options.js'
+
+/** The encoder whose features are trained on, as it goes into a bundle. */
+export interface OpenedEncoder {
+  readonly config: BundleConfig['encoder']
+  readonly content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
+  /** [classes, channels], where the weights came with one. */
+  readonly classifier?: Array32 | undefined
+}
+
+/** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
+export async function openEncoder(
+  { header: { encoder: name, weights: sum, imageSize } }: FeatureStore,
+  { encoderWeights, mobilenet, inputRange }: GraphOptions & { encoderWeights?: string },
+  engine: Backend,
+  /** Whose encoder it is; none is given then. */
+  from?: Bundle,
+): Promise<OpenedEncoder> {
+  const size = imageSize === undefined ? {} : { imageSize }
+  if (from !== undefined) return ofBundle(from, size, sum, engine)
+  const ofGraph = name === MOBILENET_GRAPH
+  const given = ofGraph ? mobilenet : encoderWeights
+  if (given === undefined)
+    throw expected(
+      ofGraph ? '--mobilenet' : '--encoder-weights',
+      `features of ${name}`,
+      ofGraph ? encoderWeights : mobilenet,
+    )
+  const source = /^https?:/.test(given) ? given : basename(given)
+  if (ofGraph) return openGraph(given, inputRange, source, sum, engine)
+  const { weights, sums, classifier } = await importEncoder(encoderByName(name, imageSize), given)
+  checkSum(sum, sums, given)
+  return { config: { name, source, ...size }, content: { encoderWeights: weights }, classifier }
+}
+
+async function ofBundle(
+  { path, config, encoder, weights }: Bundle,
+  size: { imageSize?: number },
+  sum: string,
+  engine: Backend,
+): Promise<OpenedEncoder> {
+  if (isGraph(encoder))
+    return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
+  const encoderWeights = weightsOf(weights, 'encoder')
+  checkSum(sum, [sumOf(encoderWeights)], `${path}, which showtell prepare --bundle takes,`)
+  const { name } = encoder
+  // The features may be of photos of another size than the bundle's.
+  return { config: { name, source: config.encoder.source, ...size }, content: { encoderWeights } }
+}
+
+async function openGraph(
+  path: string,
+  inputRange: readonly [number, number],
+  source: string,
+  sum: string,
+  engine: Backend,
+): Promise<OpenedEncoder> {
+  const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(path, engine, inputRange)
+  await dispose()
+  checkSum(sum, [sha256], path)
+  return {
+    config: { name: MOBILENET_GRAPH, source, inputRange: [...inputRange], grid: [...grid], channels },
+    content: { encoderWeights: {}, encoderFiles: files },
+  }
+}
+
+/** @param wanted the feature store's; `sums` may be any that the weights have. */
+function checkSum(wanted: string, sums: readonly string[], where: string): void {
+  if (!sums.includes(wanted))
+    throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
+}
