@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ShowtellError } from './errors.js'
@@ -30,5 +30,13 @@ export function forkModule(url: URL, args: readonly string[] = []): ChildProcess
 
 /** Whether a module, by its `import.meta.url`, is the main file of a process that `forkModule` started. */
 export function isForked(url: string): boolean {
-  return process.send !== undefined && process.argv[1] === fileURLToPath(url)
+  const [, main] = process.argv
+  if (process.send === undefined || main === undefined) return false
+  // With --preserve-symlinks the one has the links in it and the other has not.
+  return realOf(main) === realOf(fileURLToPath(url))
+}
+
+/** Where a path leads, or itself where there is nothing: a main file may be named without its ending. */
+function realOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path
 }

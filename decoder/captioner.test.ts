@@ -79,6 +79,17 @@ describe('a captioner', () => {
     for (const time of Object.values(timing)) expect(time).toBeGreaterThanOrEqual(0)
   })
 
+  it('gives a hole in the list an error, and the others their own captions', async () => {
+    const images: string[] = []
+    images[0] = CAT
+    images[2] = FLOWER
+    const [cat, hole, flower, ...more] = await captioner.caption(images)
+    expect(hole).toMatchObject({ code: 'INVALID_ARGUMENT', where: 'image 2' })
+    expect(more).toEqual([])
+    const alone = await captions([CAT, FLOWER])
+    expect([cat, flower]).toMatchObject(alone.map(([{ text } = { text: '' }]) => ({ captions: [{ text }] })))
+  })
+
   it('needs no good photo, and no photo', async () => {
     expect(await captioner.caption([new Uint8Array(10)])).toMatchObject([{ code: 'UNSUPPORTED_IMAGE' }])
     expect(await captioner.caption([])).toEqual([])

@@ -117,7 +117,8 @@ export async function loadCaptioner(
       const captionOptions = validate(captionOptionsSchema, request)
       checkModel(model, captionOptions)
       signal?.throwIfAborted()
-      const named = images.map((image, i): NamedImage => {
+      // A hole counts as a photo, which map would leave out.
+      const named = Array.from(images, (image, i): NamedImage => {
         return { image, name: typeof image === 'string' ? image : `image ${i + 1}` }
       })
       const results: (CaptionedPhoto | ShowtellError)[] = []

@@ -1,8 +1,9 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, execFile } from 'node:child_process'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
@@ -40,6 +41,12 @@ async function captions(by: Captioner) {
   return result.captions
 }
 
+/** Takes many times as long as a message. */
+const LONG = {
+  ...{ count: 10, beamSize: 20, minLength: 50, maxLength: 50 },
+  ...{ noRepeatNgram: 0, noRepeatContentWord: false },
+}
+
 /** Calls back when so many requests are on their way to the newest process of a model, before they are answered. */
 function whenAsked(times: number, then: (child: ChildProcess) => unknown): void {
   const child = forked.at(-1)!
@@ -52,12 +59,6 @@ function whenAsked(times: number, then: (child: ChildProcess) => unknown): void 
 }
 
 describe('a request that nobody waits for any more', () => {
-  /** Takes many times as long as a message. */
-  const LONG = {
-    ...{ count: 10, beamSize: 20, minLength: 50, maxLength: 50 },
-    ...{ noRepeatNgram: 0, noRepeatContentWord: false },
-  }
-
   it.each(['onnx', 'wasm'] as const)(
     'is searched no further, and the next is answered: %s',
     async (engine) => {
@@ -106,6 +107,25 @@ describe('an end', () => {
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
     await other.close()
+  })
+
+  it('of a captioner that is at work does not end the program that awaits it', async () => {
+    const imported = (name: string): string =>
+      `await import(${JSON.stringify(new URL(name, import.meta.url).href)})`
+    const program = `
+      const { ModelProcess } = ${imported('./model-process.ts')}
+      const { captionOptionsSchema } = ${imported('./options.ts')}
+      const model = new ModelProcess(${JSON.stringify({ bundles: [path], engine: 'onnx', threads: 1 })})
+      const { imageSize } = await model.open()
+      const options = captionOptionsSchema.parse(${JSON.stringify({ ...LONG, style: 'plain' })})
+      const asked = model.caption(new Uint8Array(4 * imageSize ** 2 * 3), 4, options).catch(({ code }) => code)
+      // Until the process has been asked.
+      await new Promise((then) => setImmediate(then))
+      await model.close()
+      console.log('closed', await asked)`
+    const args = ['--import', import.meta.resolve('tsx'), '--input-type=module', '--eval', program]
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    expect(stdout).toBe('closed ABORTED\n')
   })
 
   it.each<[string, (child: ChildProcess) => unknown]>([

@@ -215,8 +215,9 @@ class RunningModel {
     await kill(this.child)
   }
 
-  /** An idle captioner does not keep a program alive; one with work to do does. */
+  /** An idle captioner does not keep a program alive; one with work to do does, and one that ends until it has. */
   #keepAlive(isBusy: boolean): void {
+    if (this.#ended !== undefined) return
     if (isBusy) this.child.ref()
     else this.child.unref()
     if (isBusy) this.child.channel?.ref()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { scaled, type Values } from '../engine/fixtures/values.js'
+import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
@@ -39,7 +39,7 @@ function weightsOf(model: CharacterModel): Record<string, Values> {
   )
 }
 
-const drawn = (length: number, vocabulary = 5): Int32Array => {
+const drawnText = (length: number, vocabulary = 5): Int32Array => {
   const random = new Random('text')
   return Int32Array.from({ length }, () => random.below(vocabulary))
 }
@@ -112,12 +112,12 @@ describe.each(backends)('reading a text on %s', (backend) => {
 
   it.each(VARIANTS)('has the gradient that central differences give: $model', (config) => {
     const model = tiny(config)
-    const piece = new Rows(drawn(40), 3, 4).piece(2)
+    const piece = new Rows(drawnText(40), 3, 4).piece(2)
     const start = model.zeros(3)
     for (const values of Object.values(start.values)) values.fill(0.3)
     const dropout = { dropout: 0.4, seed: 1, step: 3 }
     expectGradients(
-      weightsOf(model),
+      drawn(model.parameters),
       (ops, weights) => textLoss(ops, model, weights, piece, tensorsOf(ops, start), dropout).loss,
       { directions: 1 },
     )
@@ -129,7 +129,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
     const weights = Object.fromEntries(
       model.parameters.map(({ name, shape }) => [name, { dims: shape as number[], data: values[name]! }]),
     )
-    const piece = new Rows(drawn(400, 60), 8, 12).piece(0)
+    const piece = new Rows(drawnText(400, 60), 8, 12).piece(0)
     const { loss } = differentiate(
       weights,
       (ops, held) => textLoss(ops, model, held, piece, tensorsOf(ops, model.zeros(8))).loss,
@@ -139,7 +139,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
 
   it('in one piece has the full gradient', () => {
     const model = tiny({ layers: 2 })
-    const piece = new Rows(drawn(40), 2, 9).piece(0)
+    const piece = new Rows(drawnText(40), 2, 9).piece(0)
     const weights = weightsOf(model)
     const full = differentiate(
       weights,
@@ -159,7 +159,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
 
   it('finds the same nats in pieces of any length, and those of one character after the other', () => {
     const ops = new TensorFlowOps()
-    const text = drawn(50)
+    const text = drawnText(50)
     for (const config of VARIANTS) {
       const model = tiny(config)
       const before = tensorCount()
@@ -199,7 +199,7 @@ describe('training a character model', () => {
   })
   const begin = (place: string, given = recipe, model = tiny({ layers: 2 })) => {
     const reading = { rows: 2, length: 6, ...given }
-    const task = new CharacterTask(model, drawn(100), drawn(30), reading)
+    const task = new CharacterTask(model, drawnText(100), drawnText(30), reading)
     return new Training(task, given, join(folder, place), { config: model.config, reading })
   }
 

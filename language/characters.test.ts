@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { Characters } from './characters.js'
+import { Characters, splitText } from './characters.js'
 
 describe('Characters', () => {
   it('gives every text back, and its ids from the first on', () => {
@@ -22,4 +22,17 @@ describe('Characters', () => {
     expect(() => characters.encode('abz', undefined, 'notes.txt')).toThrow('known for notes.txt but')
     expect([...characters.encode('abz', 0)]).toEqual([1, 2, 0])
   })
+
+  it('says which of some texts it does not know, each once', () => {
+    const characters = Characters.of(['abc'], 1)
+    expect(characters.unknownOf(['a😀b', '', 'éa😀', 'cc'])).toEqual(['😀', 'é'])
+    expect(characters.unknownOf(['abc'])).toEqual([])
+  })
+})
+
+it('a text that cannot be split is named', () => {
+  for (const length of [0, 1])
+    expect(() => splitText(new Int32Array(length), 'notes.txt')).toThrow(
+      `Expected a text that can be split for notes.txt but received "${length} characters"`,
+    )
 })

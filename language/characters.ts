@@ -49,6 +49,13 @@ export class Characters {
     })
   }
 
+  /** The characters of some texts that are not among these, each once, in the order in which they come. */
+  unknownOf(texts: Iterable<string>): string[] {
+    const found = new Set<string>()
+    for (const text of texts) for (const character of text) if (!this.ids.has(character)) found.add(character)
+    return [...found]
+  }
+
   /** Ids below the first character say nothing. */
   decode(ids: Iterable<number>): string {
     let text = ''
@@ -63,10 +70,15 @@ const TRAINED = 0.9
 /**
  * A text cut in two. The held-out part begins with the last character that is trained on, so that of its own characters
  * each has one before it.
+ * @param where the name of the text in errors.
+ * @throws ShowtellError INVALID_DATA for a text too short.
  */
-export function splitText(ids: Int32Array): { train: Int32Array; validation: Int32Array } {
+export function splitText(
+  ids: Int32Array,
+  where = 'the text',
+): { train: Int32Array; validation: Int32Array } {
   const cut = Math.floor(TRAINED * ids.length)
   if (cut < 1 || cut === ids.length)
-    throw expected('a text that can be split', 'the text', `${ids.length} characters`, 'INVALID_DATA')
+    throw expected('a text that can be split', where, `${ids.length} characters`, 'INVALID_DATA')
   return { train: ids.subarray(0, cut), validation: ids.subarray(cut - 1) }
 }

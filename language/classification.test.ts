@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { scaled, type Values } from '../engine/fixtures/values.js'
+import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
@@ -33,7 +33,7 @@ const tiny = (config: Partial<ClassifierConfig>): Classifier =>
     }),
   )
 
-/** @param scale small where differences are taken, or the curve shows; large where texts shall differ. */
+/** @param scale small where nothing is learnt; large where texts shall differ. */
 function weightsOf(model: Classifier, scale = 2): Record<string, Values> {
   const values = initialize(model.parameters, 1)
   return Object.fromEntries(
@@ -59,7 +59,7 @@ describe.each(backends)('a classifier on %s', (backend) => {
     const model = tiny(config)
     const dropout = { dropout: 0.3, seed: 1, step: 2 }
     expectGradients(
-      weightsOf(model, 0.7),
+      drawn(model.parameters),
       (ops, weights) => classificationLoss(ops, model, vocabulary, weights, TEXTS, dropout),
       { directions: 1 },
     )

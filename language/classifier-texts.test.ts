@@ -97,9 +97,50 @@ describe('labelled texts', () => {
     await expect(readLabelled(at('none'), refuse)).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
+  it('without words are left out, and told', async () => {
+    const texts = ['A cat', '🎉', 'A dog'].map((text) => ({ text, label: 'x', split: 'train' }))
+    await writeFile(at('party.jsonl'), jsonl([...texts, { text: '…', label: 'x', split: 'val' }]))
+    const problems: string[] = []
+    const { train, held } = await readLabelled(at('party.jsonl'), ({ message }) => problems.push(message))
+    expect(train.map(({ words }) => words)).toEqual([
+      ['a', 'cat'],
+      ['a', 'dog'],
+    ])
+    expect(held).toEqual([])
+    expect(problems).toEqual([
+      `Expected a text with words for ${at('party.jsonl')} line 2 but received "🎉"`,
+      `Expected a text with words for ${at('party.jsonl')} line 4 but received "…"`,
+    ])
+  })
+
   it('are read to a certain word', () => {
     const words = Array.from({ length: 100 }, (_, i) => `w${i}`)
     expect(wordsOf(words.join(' '), 'here')).toEqual(words.slice(0, MOST_WORDS))
+  })
+
+  it('that are longer than is read are counted, and so are captions', async () => {
+    const text = (words: number) => new Array(words).fill('so').join(' ')
+    const lengths = [MOST_WORDS, MOST_WORDS + 1, 1, 2 * MOST_WORDS]
+    await writeFile(
+      at('long.jsonl'),
+      jsonl(lengths.map((n) => ({ text: text(n), label: 'x', split: 'train' }))),
+    )
+    await writeFile(
+      at('long.txt'),
+      lengths
+        .slice(0, 2)
+        .map((n, i) => `14.jpg#${i}\t${text(n)}`)
+        .join('\n'),
+    )
+    const problems: string[] = []
+    const tell = ({ message }: Error) => problems.push(message)
+    const { train } = await readLabelled(at('long.jsonl'), tell)
+    expect(train.map(({ words }) => words.length)).toEqual([MOST_WORDS, MOST_WORDS, 1, MOST_WORDS])
+    await readLabelledCaptions([`long=${at('long.txt')}`], tell)
+    expect(problems).toEqual([
+      `Expected 60 words a text at most for ${at('long.jsonl')} but received "2 texts with more, read as far as that"`,
+      `Expected 60 words a text at most for long=${at('long.txt')} but received "1 text with more, read as far as that"`,
+    ])
   })
 })
 

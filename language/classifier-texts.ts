@@ -27,17 +27,46 @@ const lineSchema = z.object({
   split: z.enum(SPLITS).optional(),
 })
 
-/** The words of a text as a classifier reads them. @throws ShowtellError INVALID_DATA where there are none. */
-export function wordsOf(text: string, where: string): string[] {
-  const known = words(tokenize(text)).slice(0, MOST_WORDS)
-  if (known.length === 0) throw expected('a text with words', where, text, 'INVALID_DATA')
-  return known
+/**
+ * The words of a text as a classifier reads them.
+ * @param onCut hears that there are more than it reads.
+ * @throws ShowtellError INVALID_DATA where there are none.
+ */
+export function wordsOf(text: string, where: string, onCut: () => void = () => {}): string[] {
+  const all = words(tokenize(text))
+  if (all.length === 0) throw expected('a text with words', where, text, 'INVALID_DATA')
+  if (all.length > MOST_WORDS) onCut()
+  return all.slice(0, MOST_WORDS)
+}
+
+/** Tells how many texts have more words than are read. */
+export function tellCut(cut: number, where: string, onProblem: (problem: ShowtellError) => void): void {
+  if (cut === 0) return
+  const longer = `${cut} ${cut === 1 ? 'text' : 'texts'} with more, read as far as that`
+  onProblem(expected(`${MOST_WORDS} words a text at most`, where, longer, 'INVALID_DATA'))
+}
+
+/** A text without words is left out, and told: the tokenizer leaves nothing of some, "Ⅷ" for one. */
+function withWords(
+  { text, label }: { readonly text: string; readonly label: string },
+  where: string,
+  onCut: () => void,
+  onProblem: (problem: ShowtellError) => void,
+): LabelledText[] {
+  try {
+    return [{ words: wordsOf(text, where, onCut), label }]
+  } catch (error) {
+    if (!(error instanceof ShowtellError)) throw error
+    onProblem(error)
+    return []
+  }
 }
 
 /**
  * Labelled texts of a file, one JSON object with `text` and `label` a line, parted by their `split` as `partsOf` does;
  * the id of one is its text.
- * @param onProblem hears how many texts of no split stand beside texts to train on.
+ * @param onProblem hears of texts without words, which are left out, of how many are longer than is read, and of how many
+ * of no split stand beside texts to train on.
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is wrong.
  */
 export async function readLabelled(
@@ -45,13 +74,19 @@ export async function readLabelled(
   onProblem: (problem: ShowtellError) => void,
 ): Promise<LabelledTexts> {
   const file = await readText(path, 'labelled texts')
-  const texts = Array.from(numberedLines(file), ([number, line]) => {
+  let cut = 0
+  const texts = [...numberedLines(file)].flatMap(([number, line]) => {
     const where = `${path} line ${number}`
     const { text, label, split } = parsed(line, where)
-    return { id: text, split, labelled: { words: wordsOf(text, where), label } }
+    return withWords({ text, label }, where, () => cut++, onProblem).map((labelled) => ({
+      id: text,
+      split,
+      labelled,
+    }))
   })
   const parts = partsOf(texts)
   tellUnmarked(texts, parts, 'text', path, onProblem)
+  tellCut(cut, path, onProblem)
   return labelledOf(parts, ({ labelled }) => [labelled])
 }
 
@@ -83,20 +118,16 @@ export async function readLabelledCaptions(
   onProblem: (problem: ShowtellError) => void,
 ): Promise<LabelledTexts> {
   const sets = await Promise.all(files.map((file) => readTrainingSet(file, onProblem)))
-  const labelled = sets.map((set) =>
-    labelledOf(set, ({ id, captions }) =>
-      captions.flatMap((caption) => {
-        try {
-          return [{ words: wordsOf(caption, `${set.style} image ${id}`), label: set.style }]
-        } catch (error) {
-          // The tokenizer leaves nothing of some captions, "Ⅷ" for one.
-          if (!(error instanceof ShowtellError)) throw error
-          onProblem(error)
-          return []
-        }
-      }),
-    ),
-  )
+  const labelled = sets.map((set, i) => {
+    let cut = 0
+    const texts = labelledOf(set, ({ id, captions }) =>
+      captions.flatMap((caption) =>
+        withWords({ text: caption, label: set.style }, `${set.style} image ${id}`, () => cut++, onProblem),
+      ),
+    )
+    tellCut(cut, files[i]!, onProblem)
+    return texts
+  })
   const of = (part: keyof LabelledTexts): LabelledText[] => labelled.flatMap((texts) => texts[part])
   return { train: of('train'), held: of('held'), judged: of('judged') }
 }

@@ -21,6 +21,12 @@ describe('what a unit may follow', () => {
       [`She said "get 'em now." Go`, '00000000011111111111111000'],
       ['He read "1984" today', '00000000111111000000'],
       [`"A 'b.' c." d`, '11111111111'.padEnd(13, '0')],
+      ['He said ‘yes.’ now', '000000001111110000'],
+      // An apostrophe closes nothing, inside a word or at its end.
+      ['‘the dogs’ tails don’t.’ So', '111111111111111111111111000'],
+      ['‘Twas Tom’s', '00000000000'],
+      // An accent of its own is part of its letter.
+      ['a “cafe\u0301” b', '00111111100'],
     ]
     for (const [text, inside] of cases) expect(signal(text, 'inside quotes'), text).toBe(inside)
   })
@@ -29,6 +35,7 @@ describe('what a unit may follow', () => {
     expect(signal('ab c\n\nde', 'length of the line')).toBe('12340012')
     expect(signal('ab c\r\n\r\nd\re', 'length of the line')).toBe('12340000123')
     expect(signal("I can't 42\nö", 'position in a word')).toBe('101234501201')
+    expect(signal('I can’t o\u0308l', 'position in a word')).toBe('10123450123')
   })
 })
 

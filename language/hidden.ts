@@ -54,8 +54,9 @@ export function tracesOf(states: readonly Readonly<Record<string, ArrayLike<numb
  * What a unit of a character model may follow: whether a quotation is open, how long the line is already, how far into a
  * word the character is (0 between words). A quotation opens with a mark between a space (or a bracket) and something
  * that is none, and closes with its partner after punctuation, a letter or a digit and before a space or punctuation; a
- * straight single mark, which may be an apostrophe there, closes after punctuation alone. An opening that has not closed
- * when one before it does, or at the end of its paragraph, was an apostrophe.
+ * single mark, straight or curved, which may be an apostrophe there, closes after punctuation alone. An opening that has
+ * not closed when one before it does, or at the end of its paragraph, was an apostrophe. Apostrophes and combining marks
+ * are part of a word.
  */
 export function textSignals(characters: readonly string[]): Signal[] {
   const quotes = new Float32Array(characters.length)
@@ -73,7 +74,7 @@ export function textSignals(characters: readonly string[]): Signal[] {
     if (character === '\n') column = 0
     else if (!isBreak) column++
     lines[i] = isBreak ? 0 : column
-    words[i] = /[\p{L}\p{N}']/u.test(character) ? (words[i - 1] ?? 0) + 1 : 0
+    words[i] = /[\p{L}\p{N}\p{M}'’]/u.test(character) ? (words[i - 1] ?? 0) + 1 : 0
     if (endsParagraph) opened = []
     else if (/["'“‘]/.test(character) && /[\s([]/.test(before) && /\S/.test(after)) opened.push(i)
     else {
@@ -96,9 +97,9 @@ const CLOSING: Readonly<Record<string, string>> = { '"': '"', "'": "'", '“': '
 function closes(opening: string, character: string, before: string, after: string): boolean {
   if (character !== CLOSING[opening]) return false
   return (
-    /[\p{P}\p{L}\p{N}]/u.test(before) &&
+    /[\p{P}\p{L}\p{N}\p{M}]/u.test(before) &&
     /[\s\p{P}]/u.test(after) &&
-    (opening !== "'" || /\p{P}/u.test(before))
+    (/["“]/.test(opening) || /\p{P}/u.test(before))
   )
 }
 

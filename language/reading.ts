@@ -71,17 +71,28 @@ export function beginning(characters: Characters): Int32Array {
   return characters.encode('\n', 0)
 }
 
-/** Writes a text, character by character, from what the model holds likely. */
+/**
+ * Writes a text, character by character, from what the model holds likely.
+ * @param report hears each character before the next is drawn.
+ */
 export async function write(
   runtime: Pick<CharacterRuntime, 'step'>,
   model: CharacterModel,
   { prime, length, temperature, topP, random }: SampleOptions,
+  report: (character: number) => void = () => {},
 ): Promise<Int32Array> {
   if (prime.length === 0) throw expected('at least one character', 'prime', '')
   let state: TextState = model.zeros(1).values
   for await (const read_ of read(runtime, model, prime.subarray(0, -1))) state = read_.state
   const { vocabularySize } = model.config
-  const [texts] = await sample(asSequence(runtime, model, state), {
+  // The model is fed what was drawn, the last character too; first of all it is fed the end of the prime.
+  let isPrime = true
+  const step: CharacterRuntime['step'] = (tokens, before) => {
+    if (!isPrime) report(tokens[0]!)
+    isPrime = false
+    return runtime.step(tokens, before)
+  }
+  const [texts] = await sample(asSequence({ step }, model, state), {
     constraints: new Constraints({
       vocabularySize: vocabularySize + 1,
       end: vocabularySize,

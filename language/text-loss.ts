@@ -15,6 +15,11 @@ export interface Piece {
   readonly targets: Int32Array
 }
 
+/** How many characters a text has at least that is read in so many rows and pieces of such a length. */
+export function leastCharacters({ rows, length }: Pick<Piece, 'rows' | 'length'>): number {
+  return Math.max(rows, length + 1)
+}
+
 /**
  * A text cut into rows that are read side by side, endlessly: where a row ends, the next begins, and after the text's end
  * comes its beginning. So the state of a row goes on from piece to piece and is never put back.
@@ -26,13 +31,9 @@ export class Rows {
     private readonly rows: number,
     private readonly length: number,
   ) {
-    if (text.length < Math.max(rows, length + 1))
-      throw expected(
-        `at least ${Math.max(rows, length + 1)} characters`,
-        'the text',
-        text.length,
-        'INVALID_DATA',
-      )
+    const least = leastCharacters({ rows, length })
+    if (text.length < least)
+      throw expected(`at least ${least} characters`, 'the text', text.length, 'INVALID_DATA')
   }
 
   /** The piece that all rows read at a step. */

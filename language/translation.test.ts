@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { scaled, type Values } from '../engine/fixtures/values.js'
+import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
@@ -40,13 +40,13 @@ const tiny = (config: Partial<TranslatorConfig>): Translator =>
     }),
   )
 
-/** @param scale small where differences are taken, or the curve shows; large where words shall differ. */
-function weightsOf(model: Translator, scale = 2): Record<string, Values> {
+/** So large that words differ. */
+function weightsOf(model: Translator): Record<string, Values> {
   const values = initialize(model.parameters, 1)
   return Object.fromEntries(
     model.parameters.map(({ name, shape }) => [
       name,
-      scaled(scale, { dims: shape as number[], data: values[name]! }),
+      scaled(2, { dims: shape as number[], data: values[name]! }),
     ]),
   )
 }
@@ -66,7 +66,7 @@ describe.each(backends)('a translator on %s', (backend) => {
     const model = tiny(config)
     const dropout = { dropout: 0.3, seed: 1, step: 2 }
     expectGradients(
-      weightsOf(model, 0.7),
+      drawn(model.parameters),
       (ops, weights) => translationLoss(ops, model, alphabets, weights, PAIRS, dropout),
       { directions: 1 },
     )

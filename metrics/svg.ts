@@ -12,7 +12,10 @@ ${body}
 `
 }
 
-/** Text as it stands in HTML and XML. */
+/** Text as it stands in HTML and XML: what XML has no way to write becomes a replacement character, one for one. */
 export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+  return text.replace(UNWRITABLE, '\uFFFD').replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
 }
+
+/** Control characters but tab and line breaks (those above \x7E may stand), and two that are no characters. */
+const UNWRITABLE = /(?![\t\n\r\x7F-\x9F])\p{Cc}|[\uFFFE\uFFFF]/gu

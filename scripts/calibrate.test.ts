@@ -98,3 +98,18 @@ it('writes nothing where no photo is held out, or the folder has no style', asyn
   )
   expect(await readFile(at('bundle/config.json'), 'utf8')).toBe(before)
 })
+
+it('refuses the name of a bundle that ships before it looks at anything else', async () => {
+  const named = [
+    'calibrate',
+    '--bundle',
+    'showtell-base',
+    '--data',
+    'plain=nowhere',
+    '--images',
+    'plain=nowhere',
+  ]
+  expect(await run(named, [1])).toMatch(
+    /^INVALID_ARGUMENT: Expected a bundle of your own for --bundle but received "showtell-base", [^\n]* copy \S*showtell-base first\n$/,
+  )
+})

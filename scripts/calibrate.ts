@@ -12,6 +12,7 @@ import { percent } from '../metrics/report-rows.js'
 import { captionsIn } from './caption-batches.js'
 import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
+import { checkOwn } from './kept-bundle.js'
 import { leftOut } from './left-out.js'
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
@@ -43,6 +44,7 @@ function wellDescribed(photos: readonly CaptionedImage[], style: string): readon
 }
 
 async function calibrate(options: { bundle: string; data: string[]; images: string[] }): Promise<void> {
+  await checkOwn(options.bundle)
   const signal = interruptible()
   const folders = new PhotoFolders(options.images)
   const sets = (await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))).map(

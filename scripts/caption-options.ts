@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
+import { number } from './schema-options.js'
 
 /** The flag of each option that a command line takes; ranges and defaults are the schema's. */
 const FLAGS = {
@@ -42,7 +43,7 @@ export function addCaptionOptions(command: Command): Command {
     const field = captionOptionsSchema.shape[name]
     const standard = field.safeParse(undefined).data
     const option = new Option(flag, ALLOWED[name] ?? field.description)
-    if (typeof standard === 'number') option.default(standard).argParser(Number)
+    if (typeof standard === 'number') option.default(standard).argParser(number(option.long!))
     command.addOption(option)
   }
   return command

@@ -187,6 +187,56 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
   })
 })
 
+describe('an output of photos with relative names', () => {
+  const home = process.cwd()
+  afterEach(() => process.chdir(home))
+  const inFolder = async (name: string): Promise<string> => {
+    await mkdir(join(folder, name), { recursive: true })
+    process.chdir(join(folder, name))
+    return process.cwd()
+  }
+  /** One photo of the working folder, and where that is. */
+  const begun = async (name: string): Promise<string> => {
+    const place = await inFolder(name)
+    const output = await opened('jsonl', { ...RUN, folder: place })
+    await output.write('1.jpg', photo('A cat.'))
+    await output.close()
+    return place
+  }
+
+  it('is refused to a run in another folder, which has other photos of those names', async () => {
+    const first = await begun('first')
+    const second = await inFolder('second')
+    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message:
+        `Expected a new file, --overwrite or what ${path} was begun with (folder "${first}") for --output ` +
+        `but received folder "${second}"`,
+    })
+    await (await opened('jsonl', { ...RUN, folder: second }, true)).close()
+    await (await opened('jsonl', { ...RUN, folder: second })).close()
+  })
+
+  it('is gone on with from anywhere by absolute names, and knows which photos it has', async () => {
+    const first = await begun('first')
+    const second = await inFolder('second')
+    const output = await opened()
+    const isDone = [first, second].map((place) => output.isDone(join(place, '1.jpg')))
+    expect(isDone).toEqual([true, false])
+    await output.close()
+    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toThrow(`folder "${first}"`)
+  })
+
+  it('is gone on with where an earlier version has begun it, whose record has no folder', async () => {
+    await halfDone('jsonl')
+    const folder = await inFolder('first')
+    const output = await opened('jsonl', { ...RUN, folder })
+    expect(output.isDone('1.jpg')).toBe(true)
+    await output.close()
+    expect(JSON.parse(await readFile(`${path}.run.json`, 'utf8'))).toEqual({ ...RUN, folder })
+  })
+})
+
 it('is written where a link points to, also when it is begun anew', async () => {
   await symlink('elsewhere', path)
   const output = await opened('jsonl', RUN, true)

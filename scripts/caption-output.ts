@@ -41,7 +41,11 @@ export const SCREEN: Output = {
 }
 
 /** What decides how an output comes out: bundle and options, by name. */
-export type Run = Readonly<Record<string, unknown>>
+export interface Run {
+  readonly [option: string]: unknown
+  /** The absolute path of the folder that relative names of photos begin in, where there are some. */
+  readonly folder?: string | undefined
+}
 
 /**
  * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole and has a
@@ -102,10 +106,11 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
   // come later.
   const gathered = format === 'jsonl' ? path : `${path}.lines`
   if (overwrite) await writeFile(gathered, '')
-  else await checkSame(path, gathered, run)
-  await writeWhole(recordOf(path), `${JSON.stringify(run, null, 2)}\n`)
+  // What is given by absolute paths now may have had others before.
+  const folder = (overwrite ? undefined : await checkSame(path, gathered, run)) ?? run.folder
+  await writeWhole(recordOf(path), `${JSON.stringify({ ...run, folder }, null, 2)}\n`)
   const writtenAt = (await stat(gathered).catch(() => undefined))?.mtimeMs
-  const { done, failed } = await linesOf(gathered)
+  const { done, failed } = await linesOf(gathered, folder)
   // Or photos that came since would be told as newer once and never again. The file of another user keeps its own time.
   const asWritten = async (): Promise<void> => {
     if (writtenAt !== undefined) await utimes(gathered, Date.now() / 1000, writtenAt / 1000).catch(() => {})
@@ -144,15 +149,16 @@ function lineOf(file: string, result: CaptionedPhoto | Error): CaptionLine {
   return result instanceof Error ? { file, error: result.message } : captionLine(file, result.captions)
 }
 
-const recordSchema = z.record(z.string(), z.unknown())
+const recordSchema = z.looseObject({ folder: z.string().optional() })
 
 function recordOf(path: string): string {
   return `${path}.run.json`
 }
 
-async function checkSame(path: string, gathered: string, run: Run): Promise<void> {
+/** @returns the folder that the names in it begin in, where the record has one. */
+async function checkSame(path: string, gathered: string, run: Run): Promise<string | undefined> {
   const sizes = await Promise.all([path, gathered].map((file) => stat(file).catch(() => ({ size: 0 }))))
-  if (sizes.every(({ size }) => size === 0)) return
+  if (sizes.every(({ size }) => size === 0)) return undefined
   const refuse = (wanted: string, received: string): never => {
     throw new ShowtellError(
       'INVALID_ARGUMENT',
@@ -162,13 +168,16 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<void
   }
   const record = recordOf(path)
   if (!existsSync(record)) refuse(`${record}, which says what made it,`, path)
-  const before = await readJson(record, (value) => recordSchema.parse(value), 'INVALID_DATA')
+  const before: Run = await readJson(record, (value) => recordSchema.parse(value), 'INVALID_DATA')
   const now = JSON.parse(JSON.stringify(run)) as Run
   const names = new Set([...Object.keys(before), ...Object.keys(now)])
+  // None where no name is relative, and in the record of an earlier version.
+  if (before.folder === undefined || now.folder === undefined) names.delete('folder')
   const other = [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
   const told = (run: Run): string =>
     other.map((name) => `${name} ${JSON.stringify(run[name]) ?? 'none'}`).join(', ')
   if (other.length > 0) refuse(`what ${path} was begun with (${told(before)})`, told(now))
+  return before.folder
 }
 
 type Lines = Map<string, CaptionLine>
@@ -176,8 +185,9 @@ type Lines = Map<string, CaptionLine>
 /**
  * The lines of photos that are done, by absolute path, and of those that failed. The latter are taken out of the file,
  * and a last line that a killed process left half written is cut off.
+ * @param folder where relative names begin; the working folder when absent.
  */
-async function linesOf(path: string): Promise<{ done: Lines; failed: Lines }> {
+async function linesOf(path: string, folder = ''): Promise<{ done: Lines; failed: Lines }> {
   if (!existsSync(path)) return { done: new Map(), failed: new Map() }
   const text = await readFile(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
@@ -186,7 +196,7 @@ async function linesOf(path: string): Promise<{ done: Lines; failed: Lines }> {
     try {
       const line = JSON.parse(text) as CaptionLine
       // An earlier version named what an absolute glob matched by its relative path.
-      return [resolve(String(line.file)), line]
+      return [resolve(folder, String(line.file)), line]
     } catch {
       throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')
     }

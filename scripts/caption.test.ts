@@ -98,6 +98,28 @@ it(
 )
 
 it(
+  'takes no photo for done that has the name of another in another folder',
+  async () => {
+    const main = join(ROOT, 'scripts/main.ts')
+    const inAlbum = async (album: string): Promise<string> => {
+      await drawPhotos(at(album), 1)
+      const command = ['caption', '1.jpg', ...caption().slice(2), '--output', at('albums.jsonl')]
+      const args = ['--import', import.meta.resolve('tsx'), main, ...command]
+      return (await promisify(execFile)(process.execPath, args, { cwd: at(album) })).stderr
+    }
+    await inAlbum('spring')
+    await inAlbum('spring')
+    await expect(inAlbum('autumn')).rejects.toThrow(/begun with \(folder ".*spring"\).*folder ".*autumn"/)
+    // Where no name is relative, the folder does not matter.
+    const command = ['caption', at('autumn/1.jpg'), ...caption().slice(2), '--output', at('albums.jsonl')]
+    await run(command)
+    const lines = (await readFile(at('albums.jsonl'), 'utf8')).trimEnd().split('\n')
+    expect(lines.map((line) => JSON.parse(line).file)).toEqual(['1.jpg', at('autumn/1.jpg')])
+  },
+  TIMEOUT,
+)
+
+it(
   'refuses photos that join others and would have a picture of one name',
   async () => {
     await drawPhotos(at('trip'), 1)
@@ -138,8 +160,11 @@ it(
 it(
   'says what was expected of an option',
   async () => {
+    expect(await run(caption('--threads', '65'), [1])).toContain(
+      'Expected an integer from 1 to 64 for threads but received 65',
+    )
     expect(await run(caption('--threads', 'all'), [1])).toContain(
-      'Expected an integer from 1 to 64 for threads',
+      'Expected a number for --threads but received "all"',
     )
     expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
     const table = ['--output', 'never-made.csv', '--format', 'csv', '--count', '2']

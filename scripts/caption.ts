@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { isAbsolute } from 'node:path'
 import { type Command, Option } from 'commander'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionRequest, captionOptionsSchema, checkCalibrated, checkStyle } from '../decoder/options.js'
@@ -17,6 +18,7 @@ import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
 import { complain, tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
+import { number } from './schema-options.js'
 
 /** `showtell caption`: captions for files, globs and folders of any size. */
 export function register(program: Command): void {
@@ -38,7 +40,7 @@ export function register(program: Command): void {
     .option('--attention <folder>', 'draw into photo.jpg.svg there where the model looked at each word')
     .option('--overwrite', 'begin the output anew')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
-    .option('--threads <n>', 'threads of the model; the cores, at most 4, when absent', Number)
+    .option('--threads <n>', 'threads of the model; the cores, at most 4, when absent', number('--threads'))
   addCaptionOptions(command).action(caption)
   for (const shown of [program, command]) shown.addHelpText('after', termsOfShipped)
 }
@@ -88,7 +90,9 @@ async function caption(inputs: string[], options: Options): Promise<void> {
       throw expected('a captioner with attention', '--attention', name)
     const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options
     const bundle = `${name} ${version}`
-    const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention }
+    // Names that are relative are so to this folder.
+    const folder = files.every((file) => isAbsolute(file)) ? undefined : process.cwd()
+    const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention, folder }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
       checkApart([...output.done, ...files.filter((file) => !output.isDone(file))])

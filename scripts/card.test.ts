@@ -1,12 +1,14 @@
 import { Command } from 'commander'
 import { expect, it } from 'vitest'
+import { shippedBundle } from '../engine/shipped.js'
 import { register } from './card.js'
 
-async function card(...sets: string[]): Promise<void> {
+const card = (...sets: string[]): Promise<void> => cardOf('nowhere', ...sets)
+async function cardOf(bundle: string, ...sets: string[]): Promise<void> {
   const program = new Command('showtell').exitOverride()
   register(program)
   const scores = sets.map((set) => `${set}=nowhere.json`)
-  await program.parseAsync(['card', '--bundle', 'nowhere', '--scores', ...scores], { from: 'user' })
+  await program.parseAsync(['card', '--bundle', bundle, '--scores', ...scores], { from: 'user' })
 }
 
 it.each([
@@ -20,4 +22,13 @@ it.each([
 
 it('takes names that differ in letters of any script', async () => {
   await expect(card('日本', '中国')).rejects.toThrow('nowhere.json')
+})
+
+it('refuses the name of a bundle that ships, and takes a path to it', async () => {
+  await expect(cardOf('showtell-base', 'one')).rejects.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: `Expected a bundle of your own for --bundle but received "showtell-base", which comes with the package; copy ${shippedBundle()} first`,
+  })
+  // Goes on to the scores.
+  await expect(cardOf(shippedBundle(), 'one')).rejects.toThrow('nowhere.json')
 })

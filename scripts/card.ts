@@ -4,6 +4,7 @@ import { rewriteBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
+import { checkOwn } from './kept-bundle.js'
 
 /** `showtell card`: writes the model card of a bundle anew, with scores. */
 export function register(program: Command): void {
@@ -21,6 +22,7 @@ export function register(program: Command): void {
 }
 
 async function card(options: { bundle: string; scores?: string[] }): Promise<void> {
+  await checkOwn(options.bundle)
   if (options.scores === undefined) return rewriteBundle(options.bundle, {})
   const named = options.scores.map((option) => namedPath(option, 'set=file', '--scores'))
   checkDiagrams(named.map(([set]) => set))

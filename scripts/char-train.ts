@@ -7,7 +7,7 @@ import { writeCharacterBundle } from '../language/character-bundle.js'
 import { type CharacterModel, sizeOf } from '../language/character-model.js'
 import { stepOf } from '../language/character-runtime.js'
 import { CharacterTask, type Reading } from '../language/character-task.js'
-import { type Characters, splitText } from '../language/characters.js'
+import type { Characters } from '../language/characters.js'
 import { beginning, write } from '../language/reading.js'
 import { type Recipe, Training } from '../language/training.js'
 import { Random } from '../random.js'
@@ -16,6 +16,9 @@ import { writeWhole } from './whole-file.js'
 
 export interface CharacterTraining {
   readonly text: string
+  /** Its token ids, as `splitText` cuts them in two. */
+  readonly train: Int32Array
+  readonly validation: Int32Array
   readonly characters: Characters
   readonly model: CharacterModel
   readonly reading: Reading
@@ -30,8 +33,7 @@ const SAMPLE = { length: 400, temperature: 1, topP: 1 }
 
 /** Trains a character model, or goes on with a training. @returns false where `signal` stopped it. */
 export async function trainCharacters(given: CharacterTraining, signal: AbortSignal): Promise<boolean> {
-  const { text, characters, model, reading, recipe, out } = given
-  const { train, validation } = splitText(characters.encode(text))
+  const { text, train, validation, characters, model, reading, recipe, out } = given
   const task = new CharacterTask(model, train, validation, { ...recipe, ...reading })
   const setting = { model: model.config, characters: characters.list, reading, data: dataSum(text) }
   const training = new Training(task, recipe, out, setting)

@@ -100,6 +100,34 @@ describe('showtell char', () => {
   )
 
   it(
+    'train and compare name a text that is too short, and what makes it so, before they make anything',
+    async () => {
+      const refuses = async (command: string, text: string, message: string, ...more: string[]) => {
+        await writeFile(at('short.txt'), text)
+        const said = await run(['char', command, at('short.txt'), '--out', at('none'), ...tiny, ...more], [1])
+        expect(said).toContain(`INVALID_DATA: Expected ${message}`)
+        expect(await readdir(folder)).not.toContain('none')
+      }
+      const short = at('short.txt')
+      await refuses('train', '', `a text with characters for ${short} but received ""`)
+      await refuses('train', 'a', `a text that can be split for ${short} but received "1 characters"`)
+      for (const command of ['train', 'compare'])
+        await refuses(
+          command,
+          'abcab '.repeat(10),
+          `60 characters or more to train on, for --rows 60 and --length 4, for ${short} but received 54`,
+          ...['--rows', '60'],
+        )
+      await refuses(
+        'train',
+        'abcab',
+        `5 characters or more to train on, for --rows 2 and --length 4, for ${short}`,
+      )
+    },
+    2 * MINUTES,
+  )
+
+  it(
     'visualise refuses a model without a hidden state, and a place that is taken before it reads',
     async () => {
       await run(['char', 'train', at('text.txt'), '--out', at('window'), '--model', 'window-1', ...tiny])

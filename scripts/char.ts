@@ -6,8 +6,9 @@ import { useBackend } from '../engine/use-backend.js'
 import { expected } from '../errors.js'
 import { CharacterModel, characterConfigSchema, MODELS } from '../language/character-model.js'
 import { readingSchema } from '../language/character-task.js'
-import { Characters } from '../language/characters.js'
+import { Characters, splitText } from '../language/characters.js'
 import { beginning, write } from '../language/reading.js'
+import { leastCharacters } from '../language/text-loss.js'
 import { recipeDropping } from '../language/training.js'
 import { Random } from '../random.js'
 import { evaluateText, withBundle } from './char-bundle.js'
@@ -15,7 +16,7 @@ import { compareModels } from './char-compare.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { visualise } from './char-visualise.js'
 import { interruptible } from './interrupt.js'
-import { addSchemaOptions, fromOptions, natural, positive } from './schema-options.js'
+import { addSchemaOptions, fromOptions, natural, number, positive } from './schema-options.js'
 
 /** The recipe for a megabyte of text, by which the model that ships was trained: an hour and a half on one core. */
 const RECIPE = { steps: 1900, learningRate: 4e-3, dropout: 0.25 }
@@ -61,8 +62,13 @@ export function register(program: Command): void {
     .argument('<bundle>', BUNDLE)
     .option('--prime <text>', 'what it goes on from; the beginning of a line when absent')
     .option('--length <n>', 'characters to write', positive('--length'), 500)
-    .option('--temperature <x>', 'below 1 surer, above 1 wilder', Number, 0.8)
-    .option('--top-p <x>', 'only the likeliest characters that together have this probability', Number, 1)
+    .option('--temperature <x>', 'below 1 surer, above 1 wilder', number('--temperature'), 0.8)
+    .option(
+      '--top-p <x>',
+      'only the likeliest characters that together have this probability',
+      number('--top-p'),
+      1,
+    )
     .option('--seed <n>', 'same seed, same text', natural('--seed'), 1)
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .action(sample)
@@ -102,14 +108,24 @@ async function trainingOf(
   options: { out: string; engine: Backend | 'auto'; [name: string]: unknown },
 ): Promise<CharacterTraining> {
   const text = await readText(path, 'a text')
+  if (text === '') throw expected('a text with characters', path, text, 'INVALID_DATA')
   const characters = Characters.of([text])
   const vocabularySize = characters.size
   const model = new CharacterModel(fromOptions(characterConfigSchema, options, { vocabularySize }))
   const reading = fromOptions(readingSchema, options)
   const recipe = fromOptions(recipeSchema, options)
+  const { train, validation } = splitText(characters.encode(text), path)
+  const least = leastCharacters(reading)
+  if (train.length < least)
+    throw expected(
+      `${least} characters or more to train on, for --rows ${reading.rows} and --length ${reading.length},`,
+      path,
+      train.length,
+      'INVALID_DATA',
+    )
   process.stderr.write(`engine ${await useBackend(options.engine)}\n`)
   await mkdir(options.out, { recursive: true })
-  return { text, characters, model, reading, recipe, out: options.out }
+  return { text, train, validation, characters, model, reading, recipe, out: options.out }
 }
 
 async function evaluate(place: string, path: string, options: { all?: boolean; engine: Engine }) {
@@ -137,6 +153,12 @@ async function sample(place: string, { prime, seed, engine, ...options }: Sample
   await withBundle(place, engine, async ({ model, characters }, runtime) => {
     const from = prime === undefined ? beginning(characters) : characters.encode(prime, undefined, '--prime')
     const given = { ...options, prime: from, random: new Random(seed, 'sample') }
-    process.stdout.write(`${prime ?? ''}${characters.decode(await write(runtime, model, given))}\n`)
+    // With the first character, not before: what is refused has written nothing.
+    let before = prime ?? ''
+    await write(runtime, model, given, (character) => {
+      process.stdout.write(before + characters.decode([character]))
+      before = ''
+    })
+    process.stdout.write('\n')
   })
 }

@@ -91,4 +91,16 @@ describe('drawCharts', () => {
     expect(curves(svg.replace('points=""', 'points="0,0"'))).toHaveLength(1)
     expect(svg).not.toMatch(/NaN|Infinity/)
   })
+
+  it('makes a dot of a curve of one point, where others have their line', () => {
+    const one: Chart['curves'][number] = { name: 'one', points: [[50, 10]] }
+    const svg = drawCharts([{ ...CHART, curves: [...CHART.curves, one] }])
+    const dots = elements(svg, 'circle')
+    expect(dots).toHaveLength(1)
+    const place = ['cx', 'cy'].map((name) => Number(dots[0]!.getAttribute(name)))
+    const [first] = curves(svg)
+    expect(place).toEqual([first![1]![0], first![0]![1]])
+    expect(dots[0]!.getAttribute('fill')).toBe(elements(svg, 'polyline')[2]!.getAttribute('stroke'))
+    expect(elements(drawCharts([CHART]), 'circle')).toHaveLength(0)
+  })
 })

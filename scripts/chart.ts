@@ -68,9 +68,13 @@ function panel({ title, x, y, curves, logarithmic = false, range }: Chart, clip:
     ...shown.map(({ name, points, dashed }, i) => {
       const colour = COLOURS[i % COLOURS.length]
       const stroke = `fill="none" stroke="${colour}" stroke-width="1.8"${dashed ? ' stroke-dasharray="5 3"' : ''}`
-      const line = points.map(([px, py]) => `${across(px).toFixed(1)},${up(scaled(py)).toFixed(1)}`).join(' ')
+      const places = points.map(([px, py]) => [across(px).toFixed(1), up(scaled(py)).toFixed(1)] as const)
+      const inside = `clip-path="url(#${clip})"`
+      // A line through one point has no length.
+      const dots = places.length === 1 ? places : []
+      const dot = dots.map(([cx, cy]) => `<circle cx="${cx}" cy="${cy}" r="3" fill="${colour}" ${inside}/>`)
       const at = TOP + 8 + 16 * i
-      return `<polyline points="${line}" ${stroke} clip-path="url(#${clip})"/><path d="M${RIGHT + 8} ${at}h16" ${stroke}/><text x="${RIGHT + 28}" y="${at + 4}">${escaped(name)}</text>`
+      return `<polyline points="${places.join(' ')}" ${stroke} ${inside}/>${dot.join('')}<path d="M${RIGHT + 8} ${at}h16" ${stroke}/><text x="${RIGHT + 28}" y="${at + 4}">${escaped(name)}</text>`
     }),
   ].join('')
 }

@@ -56,6 +56,13 @@ it(
     await run(['classify', 'predict', at('whole/bundle'), 'the red cat'])
     const judged = await outputOf(['classify', 'predict', at('whole/bundle')], 'the red cat\na dog\n')
     expect(judged).toMatch(/^the red cat\tcolour\t[\d.]+\na dog\tnone\t[\d.]+\n$/)
+    // A blank line is no text, and nothing to complain of.
+    expect(await outputOf(['classify', 'predict', at('whole/bundle')], 'the red cat\n\n \na dog\n\n')).toBe(
+      judged,
+    )
+    expect(
+      await run(['classify', 'predict', at('whole/bundle'), `the${' cat'.repeat(60)}`, 'a dog']),
+    ).toContain('Expected 60 words a text at most for the texts but received "1 text with more')
     expect(await run(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
       'left out: Expected a text with words for text 2 but received "!"',
     )

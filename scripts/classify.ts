@@ -14,8 +14,10 @@ import {
   checkLabels,
   type LabelledTexts,
   labelsOf,
+  MOST_WORDS,
   readLabelled,
   readLabelledCaptions,
+  tellCut,
   wordsOf,
 } from '../language/classifier-texts.js'
 import { recipeDropping, Training } from '../language/training.js'
@@ -34,14 +36,21 @@ const BATCH = 256
 
 /** `showtell classify`: many to one, which label a text has. */
 export function register(program: Command): void {
-  const command = program.command('classify').description('models that say which label a text has')
+  const command = program
+    .command('classify')
+    .description(`models that say which label a text has, by its first ${MOST_WORDS} words`)
   const train = withTexts(
     command
       .command('train')
       .description('train; run again with the same options to go on after an interruption')
       .requiredOption('--out <folder>', 'where state, log and bundle go')
       .option('--batch-size <n>', 'texts a step', positive('--batch-size'), 128)
-      .option('--minimum-count <n>', 'how often a word must occur to be known', Number, 4),
+      .option(
+        '--minimum-count <n>',
+        'how often a word must occur to be known',
+        positive('--minimum-count'),
+        4,
+      ),
   )
   addSchemaOptions(train, classifierConfigSchema)
   addSchemaOptions(train, recipeSchema, RECIPE)
@@ -59,7 +68,7 @@ export function register(program: Command): void {
     .command('predict')
     .description('the label of each text and its probability')
     .argument('<bundle>', 'folder of a classifier')
-    .argument('[texts...]', 'texts; the lines of the standard input when absent')
+    .argument('[texts...]', `texts, read to word ${MOST_WORDS}; the lines of the standard input when absent`)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
     .action(predict)
 }
@@ -73,7 +82,7 @@ function withTexts(command: Command): Command {
   return command
     .argument(
       '[texts]',
-      'a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val, validation or dev to validate with, test kept for evaluate',
+      `a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val, validation or dev to validate with, test kept for evaluate; of a text the first ${MOST_WORDS} words are read`,
     )
     .option('--data <label=captions...>', 'instead of it, caption files to be told apart')
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
@@ -166,11 +175,13 @@ async function predict(place: string, given: string[], { engine }: Source): Prom
         process.stdout.write(`${waiting[i]!.text}\t${label}\t${probability.toFixed(3)}\n`)
       waiting = []
     }
-    let count = 0
+    let [count, cut] = [0, 0]
     for await (const text of lines) {
       count++
+      // A line between texts is no text; one that was given as an argument was meant.
+      if (given.length === 0 && text.trim() === '') continue
       try {
-        waiting.push({ text, words: wordsOf(text, `text ${count}`) })
+        waiting.push({ text, words: wordsOf(text, `text ${count}`, () => cut++) })
       } catch (error) {
         if (!(error instanceof ShowtellError)) throw error
         leftOut(error)
@@ -179,5 +190,6 @@ async function predict(place: string, given: string[], { engine }: Source): Prom
       if (waiting.length === BATCH) judge()
     }
     judge()
+    tellCut(cut, 'the texts', leftOut)
   })
 }

@@ -22,6 +22,7 @@ import { type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.
 import { VARIANTS, variantsOf } from './compare/variants.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { openEncoder } from './prepared-encoder.js'
+import { number } from './schema-options.js'
 import { addTrainingOptions, recipeOf, shapeOf, type TrainingOptions } from './training-options.js'
 import { keepVocabulary, readSets, storedPhotos } from './training-photos.js'
 import { writeWhole } from './whole-file.js'
@@ -55,8 +56,8 @@ export function register(program: Command): void {
       `JSON files {"name": {"cell": "gru", …}}, or of ${Object.keys(VARIANTS).join(', ')}; all of these when absent`,
       [],
     )
-    .option('--steps <n>', 'the budget: steps of each variant', Number, 300)
-    .option('--validations <n>', 'points of the validation curves', Number, 5)
+    .option('--steps <n>', 'the budget: steps of each variant', number('--steps'), 300)
+    .option('--validations <n>', 'points of the validation curves', number('--validations'), 5)
   addTrainingOptions(command, RECIPE).action((options: Options) =>
     whileLocked(options.out, () => compare(options)),
   )

@@ -177,27 +177,32 @@ async function run(options: Options, command: Command): Promise<void> {
     ...(compared === undefined ? {} : { other: otherCaptions(compared, images, options) }),
     ...known,
   })
-  process.stdout.write(textReport(evaluation))
-  if (options.saveDocumentFrequencies !== undefined)
-    await saveFrequencies(
-      options.saveDocumentFrequencies,
-      images.map((image) => ({ captions: image.references })),
-    )
-  if (options.json !== undefined)
-    await writeWhole(
-      options.json,
-      `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
-    )
-  if (options.extremes !== undefined) await writeWhole(options.extremes, extremeCaptions(evaluation, images))
-  if (options.reliability !== undefined && evaluation.calibration !== undefined)
-    await writeWhole(options.reliability, reliabilityDiagram(evaluation.calibration))
-  if (options.html !== undefined) {
-    const pictures = await picturesOf(evaluation, images, folder, warn)
-    const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
-      .flat()
-      .map((path) => basename(path))
-      .join(' + ')}`
-    await writeWhole(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
+  try {
+    if (options.saveDocumentFrequencies !== undefined)
+      await saveFrequencies(
+        options.saveDocumentFrequencies,
+        images.map((image) => ({ captions: image.references })),
+      )
+    if (options.json !== undefined)
+      await writeWhole(
+        options.json,
+        `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
+      )
+    if (options.extremes !== undefined)
+      await writeWhole(options.extremes, extremeCaptions(evaluation, images))
+    if (options.reliability !== undefined && evaluation.calibration !== undefined)
+      await writeWhole(options.reliability, reliabilityDiagram(evaluation.calibration))
+    if (options.html !== undefined) {
+      const pictures = await picturesOf(evaluation, images, folder, warn)
+      const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
+        .flat()
+        .map((path) => basename(path))
+        .join(' + ')}`
+      await writeWhole(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
+    }
+  } finally {
+    // Last: the command ends here if its reader has gone. And in any case: a file that cannot be written takes no scores away.
+    process.stdout.write(textReport(evaluation))
   }
 }
 

@@ -11,6 +11,7 @@ import { importEncoder } from '../encoder/imported.js'
 import type { Backend } from '../engine/backends.js'
 import { expected } from '../errors.js'
 import { imageSizeOption } from './encoder-options.js'
+import { number } from './schema-options.js'
 import type { Photos } from './training-photos.js'
 
 /** What is given to train blocks of the encoder too. */
@@ -27,9 +28,13 @@ export function addFineTuningOptions(command: Command, others: readonly string[]
     .option(
       '--fine-tune-encoder <n>',
       "train the encoder's last n blocks too, on photos in place of features",
-      Number,
+      number('--fine-tune-encoder'),
     )
-    .option('--encoder-learning-rate <n>', "learning rate of those blocks; the decoder's when absent", Number)
+    .option(
+      '--encoder-learning-rate <n>',
+      "learning rate of those blocks; the decoder's when absent",
+      number('--encoder-learning-rate'),
+    )
     .addOption(
       new Option(
         '--images <style=folder...>',

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -47,6 +47,15 @@ it('writes its files aside and renames them', async () => {
   for (const ending of ['svg', 'md']) await writeFile(join(out, `gradient-flow.${ending}.part`), 'half')
   await gradientFlow()
   expect((await readdir(out)).sort()).toEqual(['gradient-flow.md', 'gradient-flow.svg'])
+})
+
+it('says in the table what is not as before training, and the one in docs/ says the same', async () => {
+  measured.mockReturnValue({ hidden: [[1, 1]], cell: [[1, 1]] })
+  await gradientFlow()
+  const beginning = async (file: string | URL) => (await readFile(file, 'utf8')).split('## ')[0]!
+  const said = await beginning(join(out, 'gradient-flow.md'))
+  expect(said).toContain('Peepholes are ±ρ, where training starts them at 0.')
+  expect(await beginning(new URL('../docs/pictures/gradient-flow.md', import.meta.url))).toBe(said)
 })
 
 it.each(['abc', '1.5'])('has no seed %s', async (seed) => {

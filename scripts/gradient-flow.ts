@@ -194,9 +194,10 @@ function tables(questions: readonly Question[], charts: readonly Chart[], seed: 
   return `# Gradient flow
 
 Made by \`showtell gradient-flow --seed ${seed}\`: every number is of a backward pass through cells as they are before
-training, 64 units, random inputs, mean of 8 sequences. L_T is the projection of the last hidden state on a random
-direction; ρ is the spectral radius of the recurrent matrices, each orthogonal times ρ. The factor, e to the slope of
-the logarithm, is what a step or a layer multiplies by: 1 keeps, less vanishes, more explodes.
+training but for what leads from state to state, 64 units, random inputs, mean of 8 sequences. L_T is the projection of
+the last hidden state on a random direction; ρ is the spectral radius of the recurrent matrices, each orthogonal times ρ.
+Peepholes are ±ρ, where training starts them at 0. The factor, e to the slope of the logarithm, is what a step or a layer
+multiplies by: 1 keeps, less vanishes, more explodes.
 
 ![Gradient flow](gradient-flow.svg)
 

@@ -44,3 +44,27 @@ it('the picture is well formed, a coloured place a character, a panel for what i
   const texts = [...document.getElementsByTagName('text')].map((text) => text.textContent)
   expect(texts).toEqual(['lines: unit cell 0, correlation 0.50', '</s', '&"'])
 })
+
+it('the picture folds a line that is longer than 100 characters, a token whole', () => {
+  const shownOf = (all: readonly string[]) => {
+    const values = new Float32Array(all.length)
+    const rankings = [{ name: 'it', followers: [{ unit: 0, correlation: 1 }] }]
+    const document = new DOMParser().parseFromString(
+      hiddenPicture({ title: '', tokens: all, units: [{ name: 'cell 0', values }], rankings }),
+      'image/svg+xml',
+    )
+    const [, ...lines] = [...document.getElementsByTagName('text')].map((text) => text.textContent!)
+    return { lines, width: Number(document.documentElement!.getAttribute('width')) }
+  }
+  const letters = Array.from({ length: 250 }, (_, i) => String.fromCharCode(97 + (i % 26)))
+  const { lines, width } = shownOf([...letters, '\n', 'z'])
+  expect(lines.map((line) => line.length)).toEqual([100, 100, 50, 1])
+  expect(lines.join('')).toBe(`${letters.join('')}z`)
+  expect(width).toBeLessThan(900)
+  // As wide as that it is one line still.
+  expect(shownOf(letters.slice(0, 100)).lines).toHaveLength(1)
+  const words = Array.from({ length: 20 }, () => 'elephants ')
+  expect(shownOf(['a', ...words]).lines.map((line) => line.length)).toEqual([91, 100, 10])
+  // A text without a break in it is no wider, and no longer than other texts.
+  expect(shownOf(Array.from({ length: 2000 }, () => 'a')).lines).toHaveLength(12)
+})

@@ -109,8 +109,8 @@ show(rankings.find(({ followers }) => followers.length > 0)?.followers[0][0] ?? 
 }
 
 const [CHARACTER, LINE, MARGIN] = [7.8, 19, 12]
-/** Lines shown of the text. */
-const LINES = 12
+/** Lines shown of the text, and characters of one: what is longer goes on in the next. */
+const [LINES, COLUMNS] = [12, 100]
 
 /** The unit that follows each thing best, over the first lines of the text, as an SVG that needs nothing else. */
 export function hiddenPicture({ title, tokens, units, rankings }: HiddenStates): string {
@@ -137,10 +137,20 @@ interface Placed {
 
 function linesOf(tokens: readonly string[]): Placed[][] {
   const lines: Placed[][] = [[]]
+  let column = 0
+  const begin = () => {
+    lines.push([])
+    column = 0
+  }
   for (const [at, token] of tokens.entries()) {
-    if (token === '\n' && at < tokens.length - 1) lines.push([])
+    if (token === '\n' && at < tokens.length - 1) begin()
     else if (token === '\n') break
-    else lines.at(-1)!.push({ token, at, width: Array.from(token).length })
+    else {
+      const width = Array.from(token).length
+      if (column > 0 && column + width > COLUMNS) begin()
+      lines.at(-1)!.push({ token, at, width })
+      column += width
+    }
   }
   return lines
 }

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import { type Bundle, type BundleContent, readBundle, rewriteBundle, writeBundle } from '../decoder/bundle.js'
+import { placeOf } from '../engine/folder.js'
 import { toFloat16 } from '../engine/safetensors.js'
+import { bundleFolder } from '../engine/shipped.js'
+import { ShowtellError } from '../errors.js'
 
 /**
  * Writes a bundle, and says so. What calibrate and card have put into one of the same weights, words and shape stays
@@ -23,6 +26,23 @@ export async function writeKept(path: string, content: BundleContent, whose: str
     await rewriteBundle(place, { terms: undefined, ...content.config })
   }
   process.stderr.write(`wrote ${path}\n`)
+}
+
+/**
+ * Refuses to write into a bundle that comes with the package: its name alone means the one that everybody uses. A path to
+ * it, as in a clone, is meant.
+ * @param place what `--bundle` is given
+ * @throws ShowtellError INVALID_ARGUMENT.
+ */
+export async function checkOwn(place: string): Promise<void> {
+  const folder = await bundleFolder(place)
+  if (folder === (await placeOf(place))) return
+  const where = '--bundle'
+  throw new ShowtellError(
+    'INVALID_ARGUMENT',
+    `Expected a bundle of your own for ${where} but received "${place}", which comes with the package; copy ${folder} first`,
+    { where },
+  )
 }
 
 function isModelOf({ config, ...content }: BundleContent, { weights, ...bundle }: Bundle): boolean {

@@ -1,9 +1,14 @@
-import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ROOT, run } from './fixtures/commands.js'
+import { drawPhotos } from './fixtures/photos.js'
 
 it('says which release it is', async () => {
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
@@ -27,3 +32,69 @@ it('says in a line what the system refused, and what is wrong of an option', asy
     /^error: unknown option '--no-such-option'/,
   )
 }, 60_000)
+
+describe('a command whose reader has gone', () => {
+  const PHOTOS = 3
+  let folder: string
+  const at = (name: string): string => join(folder, name)
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'unread-'))
+    await drawPhotos(at('photos'), PHOTOS)
+    await writeBundle(at('bundle'), tinyContent())
+    const lines = (more: (file: string) => object): string =>
+      [1, 2, 3].map((i) => JSON.stringify({ file: `${i}.jpg`, ...more(`${i}.jpg`) })).join('\n')
+    await writeFile(
+      at('references.jsonl'),
+      lines(() => ({ captions: ['a dog', 'a cat on a bed'] })),
+    )
+    await writeFile(
+      at('candidates.jsonl'),
+      lines(() => ({ caption: 'a dog on a bed', confidence: 0.5 })),
+    )
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  const COMMAND = ['--import', 'tsx', 'scripts/main.ts']
+  const caption = (output: string): string[] => [
+    ...['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1'],
+    ...['--output', output],
+  ]
+  const evaluate = (...more: string[]): string[] => [
+    ...['evaluate', '--references', at('references.jsonl'), '--candidates', at('candidates.jsonl')],
+    ...['--samples', '40', ...more],
+  ]
+  /** Into a pipe. @returns what it says on the error stream, at its end with code 0. */
+  const piped = async (args: string[], into: string): Promise<string> => {
+    const script = ['-c', `set -o pipefail; "$0" "$@" | ${into}`, process.execPath, ...COMMAND, ...args]
+    return (await promisify(execFile)('bash', script, { cwd: ROOT })).stderr
+  }
+
+  it('has written the files that it was to write: evaluate', async () => {
+    const files = ['json', 'html', 'extremes', 'reliability', 'save-document-frequencies']
+    expect(await piped(evaluate(...files.flatMap((name) => [`--${name}`, at(name)])), 'true')).toBe('')
+    for (const name of files) expect(await readFile(at(name), 'utf8')).not.toBe('')
+  }, 60_000)
+
+  it('ends quietly where it writes to /dev/stdout', async () => {
+    expect(await piped(caption('/dev/stdout'), 'head -n 0')).not.toContain('EPIPE')
+  }, 60_000)
+
+  it('goes on when what nobody sees is its progress', async () => {
+    const args = [...COMMAND, ...caption(at('captions.jsonl'))]
+    const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
+    child.stderr.destroy()
+    expect(await once(child, 'exit')).toEqual([0, null])
+    expect((await readFile(at('captions.jsonl'), 'utf8')).match(/"caption"/g)).toHaveLength(PHOTOS)
+  }, 60_000)
+
+  it('shows scores though a file cannot be written, and says so', async () => {
+    await mkdir(at('scores.json.part'))
+    const args = [...COMMAND, ...evaluate('--json', at('scores.json'))]
+    const failed = promisify(execFile)(process.execPath, args, { cwd: ROOT })
+    await expect(failed).rejects.toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining('CIDEr'),
+      stderr: expect.stringMatching(/^EISDIR: [^\n]*\n$/),
+    })
+  }, 60_000)
+})

@@ -27,9 +27,10 @@ const program = new Command('showtell').description('Captions photos').version(R
 const asked = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2])
 for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (await load()).register(program)
 
+// What is said may go unheard, and the work goes on: a training outlives whoever watched its progress.
+process.stderr.on('error', () => {})
 process.stdout.on('error', (error) => {
-  // Whoever reads has had enough, as `head` has.
-  if ('code' in error && error.code === 'EPIPE') process.exit()
+  endUnread(error)
   process.stderr.write(`${lineOf(error) ?? error.message}\n`)
   process.exit(1)
 })
@@ -37,10 +38,16 @@ process.stdout.on('error', (error) => {
 try {
   await program.parseAsync()
 } catch (error) {
+  endUnread(error)
   const line = lineOf(error)
   if (line === undefined) throw error
   process.stderr.write(`${line}\n`)
   process.exitCode = error instanceof ShowtellError && error.code === 'ABORTED' ? INTERRUPTED : 1
+}
+
+/** Ends the command in silence where whoever reads has had enough, as `head` has. */
+function endUnread(error: unknown): void {
+  if (error instanceof Error && 'code' in error && error.code === 'EPIPE') process.exit()
 }
 
 /** What is said of an error that is no fault of the program: one of ours, or what the system refused. */

@@ -1,5 +1,7 @@
+import { Command } from 'commander'
 import { expect, it } from 'vitest'
-import { natural, positive } from './schema-options.js'
+import { recipeSchema } from '../language/training.js'
+import { addSchemaOptions, natural, number, positive } from './schema-options.js'
 
 it('reads a seed as the schemas do, and names the option that has none', () => {
   for (const value of [0, 1, 2 ** 40]) expect(natural('--seed')(String(value))).toBe(value)
@@ -16,4 +18,30 @@ it('reads a number of things, of which there is one at least', () => {
   expect(positive('--limit')('3')).toBe(3)
   for (const text of ['0', '', 'many'])
     expect(() => positive('--limit')(text)).toThrow('a positive integer for --limit')
+})
+
+it('reads a number, and takes no text for 0', () => {
+  for (const [text, value] of [
+    ['0', 0],
+    ['-1.5', -1.5],
+    [' 3e-4 ', 3e-4],
+  ] as const)
+    expect(number('--rate')(text)).toBe(value)
+  for (const text of ['', ' ', 'many', '1,5'])
+    expect(() => number('--rate')(text)).toThrow(
+      `Expected a number for --rate but received ${JSON.stringify(text)}`,
+    )
+})
+
+it('refuses an option of a schema that is given without a number', () => {
+  const command = addSchemaOptions(new Command(), recipeSchema)
+  const given = (...args: string[]) => command.parse(args, { from: 'user' }).opts()
+  expect(given('--warm-up-steps', '0', '--dropout', '.5')).toMatchObject({ warmUpSteps: 0, dropout: 0.5 })
+  for (const text of ['', ' ', 'x'])
+    expect(() => given('--warm-up-steps', text)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_ARGUMENT',
+        message: `Expected a number for --warm-up-steps but received ${JSON.stringify(text)}`,
+      }),
+    )
 })

@@ -12,10 +12,19 @@ export function addSchemaOptions(command: Command, schema: z.ZodObject, presets:
     if (preset === undefined) continue
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
     const option = new Option(`${flag} <${typeof preset === 'number' ? 'n' : 'name'}>`, wanted.description)
-    if (typeof preset === 'number') option.argParser(Number)
+    if (typeof preset === 'number') option.argParser(number(flag))
     command.addOption(option.default(preset))
   }
   return command
+}
+
+/** Reads a number, whose range is a matter of the schema. @throws ShowtellError INVALID_ARGUMENT naming the option. */
+export function number(option: string): (text: string) => number {
+  return (text) => {
+    const value = numberOf(text)
+    if (Number.isNaN(value)) throw expected('a number', option, text)
+    return value
+  }
 }
 
 /** Reads a number of things. @throws ShowtellError INVALID_ARGUMENT naming the option. */
@@ -30,11 +39,15 @@ export function natural(option: string): (text: string) => number {
 
 function integerFrom(least: number, what: string, option: string): (text: string) => number {
   return (text) => {
-    // Of an empty text Number makes 0.
-    const value = text.trim() === '' ? Number.NaN : Number(text)
+    const value = numberOf(text)
     if (!Number.isSafeInteger(value) || value < least) throw expected(what, option, text)
     return value
   }
+}
+
+/** Of an empty text Number makes 0. */
+function numberOf(text: string): number {
+  return text.trim() === '' ? Number.NaN : Number(text)
 }
 
 /** What the options say of a schema's fields, with what they do not say. @throws ShowtellError INVALID_ARGUMENT. */

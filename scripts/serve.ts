@@ -13,7 +13,9 @@ export function register(program: Command): void {
       option.argParser((value, before?: string) => (before === undefined ? value : `${before},${value}`))
     command.addOption(option)
   }
-  command.action((flags: Record<string, string | true>) =>
-    serve(readConfig(flags, process.env), unknownVariables(process.env)),
-  )
+  command.action((flags: Record<string, string | true>) => {
+    // Other commands end with whoever reads what they write; a service goes on without its log.
+    process.stdout.removeAllListeners('error')
+    return serve(readConfig(flags, process.env), unknownVariables(process.env))
+  })
 }

@@ -7,7 +7,7 @@ import { ATTENTIONS } from '../rnn/attention.js'
 import { CELLS } from '../rnn/cells.js'
 import { CONNECTIONS } from '../rnn/connections.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
-import { addSchemaOptions } from './schema-options.js'
+import { addSchemaOptions, number } from './schema-options.js'
 
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
 export interface TrainingOptions extends GraphOptions {
@@ -30,15 +30,20 @@ export function addTrainingOptions(command: Command, recipe: z.ZodObject = train
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
     .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
     .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
-    .option('--layers <n>', 'layers of cells', Number, 1)
+    .option('--layers <n>', 'layers of cells', number('--layers'), 1)
     .option('--connection <name>', `how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`, 'plain')
     .option('--attention <name>', `none, ${Object.keys(ATTENTIONS).join(', ')}`, 'additive')
-    .option('--units <n>', 'units of the cell', Number, 512)
-    .option('--embedding-size <n>', 'size of the word vectors', Number, 256)
-    .option('--region-size <n>', 'size each region is projected to', Number, 512)
-    .option('--attention-units <n>', 'units of the attention', Number, 256)
+    .option('--units <n>', 'units of the cell', number('--units'), 512)
+    .option('--embedding-size <n>', 'size of the word vectors', number('--embedding-size'), 256)
+    .option('--region-size <n>', 'size each region is projected to', number('--region-size'), 512)
+    .option('--attention-units <n>', 'units of the attention', number('--attention-units'), 256)
     .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
-    .option('--minimum-count <n>', 'how often a word must occur to be in the vocabulary', Number, 4)
+    .option(
+      '--minimum-count <n>',
+      'how often a word must occur to be in the vocabulary',
+      number('--minimum-count'),
+      4,
+    )
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addGraphOptions(command, ['encoderWeights'])
   return addSchemaOptions(command, recipe)

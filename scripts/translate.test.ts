@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { isHeldOut } from '../data/splits.js'
 import { killAtWork, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
@@ -42,12 +43,20 @@ it(
     await writeFile(at('pairs.tsv'), pairs)
     await run(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
     const drawn = ['--picture', at('new/place/looks.svg'), '--engine', 'cpu']
-    await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', ...drawn])
+    expect(await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', '?é', ...drawn])).toContain(
+      'characters that the model has not learnt: "?", "é"\n',
+    )
     expect((await readFile(at('new/place/looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
       expect.stringContaining('Alignments'),
       expect.stringMatching(/^<title>abc → /),
       expect.stringMatching(/^<title>d\? → /),
+      expect.stringMatching(/^<title>\?é → /),
     ])
+    // What only held-out pairs have is in the alphabet, and yet nothing is learnt of it.
+    const unseen = Array.from({ length: 99 }, (_, n) => 'z'.repeat(n + 1)).find((id) => isHeldOut({ id }))!
+    await writeFile(at('unseen.tsv'), `${pairs}${unseen}\tA\n`)
+    const seen = ['translate', 'train', at('unseen.tsv'), '--out', at('unseen'), ...small, '--steps', '2']
+    expect(await run(seen)).toContain('characters that the model has not learnt: "z"\n')
   },
   2 * MINUTES,
 )

@@ -28,7 +28,7 @@ import { type Alignment, alignmentPicture, alignmentText } from './alignment.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
+import { addSchemaOptions, fromOptions, number, positive } from './schema-options.js'
 import { makePlace, writeWhole } from './whole-file.js'
 import { withWeights } from './with-weights.js'
 
@@ -71,7 +71,7 @@ function withSearch(command: Command, name: string, description: string): Comman
     .command(name)
     .description(description)
     .argument('<bundle>', 'folder of a translator')
-    .option('--beam-size <n>', 'hypotheses kept a character', Number, 3)
+    .option('--beam-size <n>', 'hypotheses kept a character', number('--beam-size'), 3)
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
 }
 
@@ -86,6 +86,7 @@ async function trainTranslator(
   const lessons =
     pairs === undefined ? dateLessons(batchSize, recipe.seed) : pairLessons(pairs, batchSize, recipe.seed)
   const { alphabets, maxLength } = alphabetsOf(pairs ?? datesSeen(lessons))
+  tellHeldOut(pairs ?? [], lessons)
   const model = new Translator(
     fromOptions(translatorConfigSchema, options, {
       sources: alphabets.source.size,
@@ -127,6 +128,23 @@ function alphabetsOf(pairs: readonly Pair[]): { alphabets: Alphabets; maxLength:
   }
 }
 
+/** Tells of characters that only sources held out have: nothing is learnt of them. */
+function tellHeldOut(pairs: readonly Pair[], { validation }: Lessons): void {
+  const held = new Set(validation)
+  const learnt = Characters.of(pairs.flatMap((pair) => (held.has(pair) ? [] : [pair.source])))
+  tellUnknown(
+    learnt,
+    pairs.map(({ source }) => source),
+  )
+}
+
+/** Says which characters of some sources are not among those learnt: the model knows nothing of what they mean. */
+function tellUnknown(learnt: Characters, sources: readonly string[]): void {
+  const unknown = learnt.unknownOf(sources).map((character) => JSON.stringify(character))
+  if (unknown.length > 0)
+    process.stderr.write(`characters that the model has not learnt: ${unknown.join(', ')}\n`)
+}
+
 interface Search {
   beamSize: number
   engine: Backend | 'auto'
@@ -142,6 +160,7 @@ async function translated(
   signal: AbortSignal,
 ): Promise<Translation[]> {
   const { model, alphabets, maxLength } = bundle
+  tellUnknown(alphabets.source, texts)
   return withWeights(bundle, engine, async (ops, weights) => {
     const bar = progressBar('translate', texts.length)
     const done: Translation[] = []

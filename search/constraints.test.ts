@@ -59,6 +59,28 @@ test('end does not follow a token flagged as no last word, and no such token tak
   expect(forbiddenAfter({ notLast, maxLength: 3, minLength: 3 }, 2, 4)).toEqual([END, START, 2, 3])
 })
 
+test('words said before are walked through only where a rule asks for them', () => {
+  const said = words(2, 4, 3)
+  let walks = 0
+  const watched: Words = {
+    ...said,
+    get before() {
+      walks++
+      return said.before
+    },
+  }
+  const asked = (options: Partial<ConstraintOptions>) => {
+    walks = 0
+    new Constraints({ ...open, ...options }).forbidden(watched)(5)
+    return walks > 0
+  }
+  expect(asked({})).toBe(false)
+  expect(asked({ notLast: Uint8Array.of(0, 0, 1, 0, 1, 0, 0, 0) })).toBe(false)
+  expect(asked({ notLast: Uint8Array.of(0, 0, 0, 1, 0, 0, 0, 0) })).toBe(true)
+  expect(asked({ noRepeatNgram: 3 })).toBe(true)
+  expect(asked({ exclusive: new Int32Array(8) })).toBe(true)
+})
+
 const afterEven = ([, before = 1]: readonly number[]): boolean => before % 2 === 0
 
 const anyOptions = fc

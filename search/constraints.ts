@@ -110,9 +110,10 @@ export class Constraints {
   forbidden(words: Words): (token: number) => boolean {
     const { end, exclusive, notLast } = this
     const bias = this.bias(words.length)
-    const said: number[] = []
-    for (let word = words; word.before !== undefined; word = word.before) said.push(word.token)
-    const endBanned = notLast?.[said[0] ?? -1] === 1 && (this.unfinished?.(said) ?? true)
+    const isNotLast = notLast?.[words.token] === 1 && words.before !== undefined
+    // Not unless a rule asks for it: a walk back at every word makes a long text a matter of its square.
+    const said = isNotLast || this.noRepeatNgram > 0 || exclusive !== undefined ? saidIn(words) : []
+    const endBanned = isNotLast && (this.unfinished?.(said) ?? true)
     const repeating = completions(said, this.noRepeatNgram)
     const used =
       exclusive === undefined ? [] : said.map((token) => exclusive[token]!).filter((group) => group !== 0)
@@ -124,6 +125,13 @@ export class Constraints {
       return group !== 0 && used.includes(group)
     }
   }
+}
+
+/** The tokens of the words, last one first. */
+function saidIn(words: Words): number[] {
+  const said: number[] = []
+  for (let word = words; word.before !== undefined; word = word.before) said.push(word.token)
+  return said
 }
 
 /** Tokens that would complete a sequence of `n` tokens a second time; `said` has the last token first. */

@@ -106,11 +106,17 @@ function hypothesis({ path, logProb, score }: Entry, finished: boolean): Hypothe
   const alignment: Float32Array[] = []
   const wordLogProbs: number[] = []
   for (let word = path; word.before !== undefined; word = word.before) {
-    wordLogProbs.unshift(word.logProb - word.before.logProb)
-    if (word.before.looked !== undefined) alignment.unshift(word.before.looked)
+    wordLogProbs.push(word.logProb - word.before.logProb)
+    if (word.before.looked !== undefined) alignment.push(word.before.looked)
   }
-  const found = { tokens: tokensOf(path), logProb, wordLogProbs, score, finished }
-  return path.looked === undefined ? found : { ...found, alignment }
+  const found = {
+    tokens: tokensOf(path),
+    logProb,
+    wordLogProbs: wordLogProbs.reverse(),
+    score,
+    finished,
+  }
+  return path.looked === undefined ? found : { ...found, alignment: alignment.reverse() }
 }
 
 function tokensOf(path: Path): Int32Array {

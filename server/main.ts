@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
+import { isatty } from 'node:tty'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
@@ -9,6 +10,7 @@ import { blockOtherLoaders, keepNothing } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { type AppSettings, createApp } from './app.js'
 import type { ServeConfig } from './config.js'
+import { logTo } from './log-output.js'
 import { ReplaceableCaptioner, warmUp } from './reload.js'
 import { Restarts } from './restarts.js'
 
@@ -23,6 +25,9 @@ const KEEP_ALIVE = 75_000
 /** Time within which a request that was sent has been read, ms. */
 const IDLE = 250
 const CHECKING_INTERVAL = 1_000
+
+/** Time in which the last lines of the log are read, ms. */
+const LAST_LINES = 1_000
 
 /** A service that answers requests. */
 export interface RunningService {
@@ -100,16 +105,20 @@ export async function startService(
 
 /**
  * `showtell serve`: runs until SIGTERM or SIGINT and then finishes what it has; a second signal ends it at once. SIGHUP
- * loads the bundle again.
+ * loads the bundle again; with a terminal, which sends it when it is closed, it is as SIGTERM.
  * @param unknown variables that look like settings and are none, to be named in the log.
  * @throws ShowtellError when the captioner cannot be loaded or the address not be had.
  */
 export async function serve(config: ServeConfig, unknown: readonly string[] = []): Promise<void> {
   blockOtherLoaders()
   keepNothing()
+  const hasTerminal = isatty(0) || isatty(1)
   // Heard from the first moment: as the first process of a container it would never get one that it does not listen for.
-  const signalled = nextSignal()
-  const logger = pino({ level: config.logLevel })
+  const signalled = nextSignal(hasTerminal)
+  const logger = pino(
+    { level: config.logLevel },
+    logTo(process.stdout, (loss) => process.stderr.write(`${loss}\n`)),
+  )
   if (unknown.length > 0) logger.warn({ variables: unknown }, 'no setting has these variables')
   const restarts = new Restarts(logger)
   const load = (): Promise<Captioner> =>
@@ -126,7 +135,7 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
     isWanted = true
   }
   const hangUp = (): void => onHangUp()
-  process.on('SIGHUP', hangUp)
+  if (!hasTerminal) process.on('SIGHUP', hangUp)
   const captioner = new ReplaceableCaptioner(await load(), load, config.batchSize)
   const reload = async (): ReturnType<ReplaceableCaptioner['reload']> => {
     const before = captioner.model
@@ -162,10 +171,15 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
   } finally {
     process.off('SIGHUP', hangUp)
     await captioner.close()
+    // Lines that a reader of the log does not take would keep the process.
+    if (process.stdout.writableLength > 0) setTimeout(() => process.exit(), LAST_LINES).unref()
   }
+  // By the signal itself: at an end of its own Node.js aborts where it cannot set back a terminal, as one that is gone.
+  if ((await signalled) === 'SIGHUP') process.removeAllListeners('SIGHUP').kill(process.pid, 'SIGHUP')
 }
 
-function nextSignal(): Promise<NodeJS.Signals> {
+/** @param hasTerminal whether SIGHUP counts as one that ends. */
+function nextSignal(hasTerminal: boolean): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const onSignal = (signal: NodeJS.Signals): void => {
       // What nobody hears ends the process: a second signal does, be it the other one.
@@ -173,5 +187,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
       resolve(signal)
     }
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+    // Heard on: the terminal and its shell may each send one, which asks for no haste.
+    if (hasTerminal) process.on('SIGHUP', onSignal)
   })
 }
