@@ -12,6 +12,7 @@ import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected, ShowtellError } from '../errors.js'
 import { Random } from '../random.js'
 import { part, prefixed } from '../rnn/cell.js'
+import type { Teachers } from './distillation.js'
 import type { Draw, Photo, PhotoFeatures, PhotoInput } from './photo-features.js'
 
 /** Cuts that an epoch draws from. */
@@ -25,6 +26,8 @@ export interface FineTuning {
   /** What runs the other blocks where onnxruntime does not load. */
   readonly backend: Backend
   readonly onFallback: (reason: string) => void
+  /** Who sees the photos that are trained on too. */
+  readonly teachers?: Teachers | undefined
   /** Hears of each photo that cannot be read; it is left out. */
   readonly onProblem: (problem: ShowtellError) => void
 }
@@ -81,13 +84,19 @@ export class TunedFeatures implements PhotoFeatures {
 
   async input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput> {
     const { imageSize } = this.encoder
-    const decoded = await Promise.all(photos.map((photo) => this.decode(photo, draw)))
+    const decoded = await this.squares(photos, imageSize, draw)
     const read = [...decoded.keys()].filter((image) => decoded[image] !== undefined)
-    const good = decoded.filter((image) => image !== undefined)
-    const pixels = joined(Uint8Array, good)
-    if (this.frozen === undefined || read.length === 0)
-      return { read, shape: [read.length, imageSize, imageSize, 3], data: pixels }
-    return { read, ...(await this.frozen.run(pixels, read.length)) }
+    const pixels = joined(Uint8Array, decoded.filter(isRead))
+    if (read.length === 0) return { read, shape: [0, imageSize, imageSize, 3], data: pixels }
+    const start =
+      this.frozen === undefined
+        ? { shape: [read.length, imageSize, imageSize, 3], data: pixels }
+        : await this.frozen.run(pixels, read.length)
+    if (this.teachers === undefined || draw === undefined) return { read, ...start }
+    const known = read.map((image) => photos[image]!)
+    const pixelsAt = async (side: number): Promise<Uint8Array> =>
+      side === imageSize ? pixels : joined(Uint8Array, (await this.squares(known, side, draw)).filter(isRead))
+    return { read, ...start, taught: await this.teachers.see(pixelsAt, read.length) }
   }
 
   of(ops: TensorFlowOps, weights: Weights<Tensor>, input: Tensor): Tensor {
@@ -105,13 +114,27 @@ export class TunedFeatures implements PhotoFeatures {
 
   async close(): Promise<void> {
     await this.frozen?.dispose()
+    await this.teachers?.close()
   }
 
-  private async decode({ key, style }: Photo, draw?: Draw): Promise<Uint8Array | undefined> {
+  get teachers(): Teachers | undefined {
+    return this.options.teachers
+  }
+
+  /** Undefined where a photo cannot be read. */
+  private squares(
+    photos: readonly Photo[],
+    side: number,
+    draw?: Draw,
+  ): Promise<readonly (Uint8Array | undefined)[]> {
+    return Promise.all(photos.map((photo) => this.decode(photo, side, draw)))
+  }
+
+  private async decode({ key, style }: Photo, side: number, draw?: Draw): Promise<Uint8Array | undefined> {
     const file = join(this.options.folders[style]!, key)
     const view = draw === undefined ? undefined : drawnView(key, draw)
     try {
-      return await decodeImage(file, this.encoder.imageSize, undefined, undefined, view)
+      return await decodeImage(file, side, undefined, undefined, view)
     } catch (error) {
       if (!(error instanceof ShowtellError)) throw error
       if (!this.unreadable.has(file)) this.options.onProblem(error)
@@ -119,6 +142,10 @@ export class TunedFeatures implements PhotoFeatures {
       return undefined
     }
   }
+}
+
+function isRead(square: Uint8Array | undefined): square is Uint8Array {
+  return square !== undefined
 }
 
 /** Half of the views are the whole photo, as it is or mirrored, half are cut. */

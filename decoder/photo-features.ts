@@ -4,6 +4,7 @@ import { viewKey } from '../encoder/view.js'
 import type { Parameter, Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
+import type { Teachers } from './distillation.js'
 
 export type Photo = Pick<Example, 'key' | 'style' | 'views'>
 
@@ -19,6 +20,8 @@ export interface PhotoInput {
   readonly read: readonly number[]
   readonly shape: readonly number[]
   readonly data: Float32Array | Uint8Array
+  /** What each teacher sees of them, see `Teachers`; where there are any, and the photos are to train on. */
+  readonly taught?: readonly Float32Array[]
 }
 
 /** Where the features of a batch come from. */
@@ -32,6 +35,8 @@ export interface PhotoFeatures {
   /** What is trained beside the decoder, under names that begin with `encoder.`, and where it begins. */
   readonly parameters: readonly Parameter[]
   readonly initial: Readonly<Record<string, Float32Array>>
+  /** Who sees the photos too. */
+  readonly teachers?: Teachers | undefined
   /** Without a draw the photos as they are. May be asked for the next photos while the last are used. */
   input(photos: readonly Photo[], draw?: Draw): Promise<PhotoInput>
   /** What `input` gave as a tensor → [images, regions, channels], differentiable by the weights; a tensor of its own. */

@@ -47,6 +47,12 @@ export const trainingConfigSchema = z.strictObject({
     .min(0)
     .default(0)
     .describe('weight of the probability of saying a word of content again'),
+  distillationWeight: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.7)
+    .describe('with teachers: share of the loss that is what they hold likely in place of what people wrote'),
   /** How many of the encoder's last blocks are trained too; none when absent. */
   fineTuneEncoder: z.int().min(1).optional(),
   /** Highest learning rate of those; the decoder's when absent. */
@@ -55,10 +61,9 @@ export const trainingConfigSchema = z.strictObject({
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
 
-/** A recipe without what its objective does not look at, for people. */
-export function statedRecipe(recipe: TrainingConfig): Partial<TrainingConfig> {
-  const { labelSmoothing, samplesPerImage, crossEntropyWeight, ...shared } = recipe
-  return shared.objective === 'cider'
-    ? { ...shared, samplesPerImage, crossEntropyWeight }
-    : { ...shared, labelSmoothing }
+/** A recipe without what a training does not look at, for people. */
+export function statedRecipe(recipe: TrainingConfig, isTaught: boolean): Partial<TrainingConfig> {
+  const { labelSmoothing, samplesPerImage, crossEntropyWeight, distillationWeight, ...shared } = recipe
+  if (shared.objective === 'cider') return { ...shared, samplesPerImage, crossEntropyWeight }
+  return { ...shared, labelSmoothing, ...(isTaught ? { distillationWeight } : {}) }
 }

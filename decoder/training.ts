@@ -104,10 +104,15 @@ export class Training {
       )
     for (const part of ['train', 'validation'] as const)
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
+    const { teachers } = data.features
+    teachers?.checkVocabulary(vocabulary)
+    if (teachers !== undefined && config.objective === 'cider')
+      throw expected('cross-entropy, to learn from teachers,', 'objective', config.objective)
     this.checkpoint = new Checkpoint(join(folder, STATES), {
       ...config,
       decoder: decoder.config,
       encoder: data.features.weightsSum,
+      ...(teachers === undefined ? {} : { teachers: teachers.sum }),
       ...setting,
     })
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
@@ -177,7 +182,11 @@ export class Training {
   }
 
   /** One step of the optimiser. */
-  private async advance({ epoch, indices, input: { data, shape } }: StepPhotos): Promise<TrainingEvent> {
+  private async advance({
+    epoch,
+    indices,
+    input: { data, shape, taught },
+  }: StepPhotos): Promise<TrainingEvent> {
     const { config, step, ops } = this
     const { features } = this.data
     const input = ops.tensor(data, shape)
@@ -189,15 +198,23 @@ export class Training {
       labelSmoothing: shares === undefined ? config.labelSmoothing : 0,
       step,
     }
+    const { distillationWeight: weight } = config
+    const distillation =
+      taught === undefined ? undefined : { weight, taught: features.teachers!.probabilities(batch, taught) }
     const { loss, gradients } = ops.gradients(weights, (watched) => {
       const seen = features.of(ops, watched, input)
       return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
         regularisation,
         ...(shares === undefined ? {} : { shares }),
+        ...(distillation === undefined ? {} : { distillation }),
         ...this.termsOf(indices),
       })
     })
-    ops.dispose([...Object.values(weights), input])
+    ops.dispose([
+      ...Object.values(weights),
+      input,
+      ...(distillation === undefined ? [] : [distillation.taught]),
+    ])
     const gradientNorm = this.optimiser.update(gradients)
     return {
       step: this.step,

@@ -244,3 +244,26 @@ describe('--image-size', () => {
     await expect(readBundle(at('broken'))).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
   })
 })
+
+describe('--teachers', () => {
+  it('teach a training, whose bundle says so and has their terms too', async () => {
+    const images = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--from', base()]
+    await train('master', 'plain', ...images, '--image-size', '64', '--terms', 'As the master says.')
+    const taught = [...images, '--teachers', base(), at('master/bundle')]
+    await train('taught', 'plain', ...taught, '--distillation-weight', '0.5')
+    const { terms, training } = (await bundleOf('taught')).config
+    expect(terms).toBe('As the master says.')
+    expect(training).toMatchObject({ 'taught by': ['base', 'master'], distillationWeight: 0.5 })
+    expect((await bundleOf('master')).config.training).not.toHaveProperty('distillationWeight')
+    // Going on under others would be another training.
+    await expect(
+      train('taught', 'plain', ...images, '--teachers', base(), '--distillation-weight', '0.5'),
+    ).rejects.toThrow('teachers')
+    await expect(train('refused', 'plain', ...taught, '--objective', 'cider')).rejects.toThrow(
+      'Expected cross-entropy, to learn from teachers, for objective but received "cider"',
+    )
+    await expect(
+      train('refused', 'mine', ...taught.map((option) => option.replace('plain=', 'mine='))),
+    ).rejects.toThrow('words of this training')
+  }, 240_000)
+})

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { PhotoFolder } from '../data/photo-files.js'
 import { namedPath } from '../data/splits.js'
 import { type Bundle, type BundleConfig, isGraph, weightsOf } from '../decoder/bundle.js'
+import { Teachers } from '../decoder/distillation.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/recipe.js'
 import type { Array32, Encoder } from '../encoder/encoder.js'
@@ -20,6 +21,7 @@ export interface FineTuningOptions {
   encoder: string
   imageSize?: number
   encoderWeights?: string
+  teachers?: string[]
 }
 
 /** Adds the options of fine-tuning; `others` are those that photos in place of features do not go with. */
@@ -47,6 +49,12 @@ export function addFineTuningOptions(command: Command, others: readonly string[]
       'efficientnet-lite2',
     )
     .addOption(imageSizeOption(others))
+    .addOption(
+      new Option(
+        '--teachers <bundles...>',
+        'with --images: captioners of the same words to learn from beside what people wrote',
+      ).conflicts([...others]),
+    )
 }
 
 /** The photos of each style, from `style=folder`. */
@@ -88,6 +96,7 @@ export async function openTunedFeatures(
   options: FineTuningOptions,
   { fineTuneEncoder: blocks, seed }: TrainingConfig,
   backend: Backend,
+  teachers: readonly Bundle[],
   from?: Bundle,
 ): Promise<{ features: TunedFeatures; encoder: BundleConfig['encoder'] }> {
   if (blocks === undefined) throw expected('--fine-tune-encoder', '--images', blocks)
@@ -99,13 +108,15 @@ export async function openTunedFeatures(
       ? encoderByName(options.encoder, imageSize)
       : encoderByName(from.encoder.name, imageSize ?? from.encoder.imageSize)
   const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
+  const onFallback = (reason: string): void => {
+    process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)
+  }
   const features = await TunedFeatures.open(encoder, weights, {
     blocks,
     folders: Object.fromEntries(Object.entries(folders).map(([style, { path }]) => [style, path])),
     backend,
-    onFallback: (reason) => {
-      process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)
-    },
+    onFallback,
+    teachers: teachers.length === 0 ? undefined : await Teachers.open(teachers, backend, onFallback),
     onProblem: ({ message }) => {
       process.stderr.write(`\nleft out: ${message}\n`)
     },

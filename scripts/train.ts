@@ -10,6 +10,7 @@ import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { checkStyle, LONGEST_STYLE } from '../decoder/options.js'
 import { type PhotoFeatures, StoredFeatures } from '../decoder/photo-features.js'
 import { statedRecipe, type TrainingConfig, trainingConfigSchema } from '../decoder/recipe.js'
+import { termsOfAll } from '../decoder/several.js'
 import { Training } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
@@ -73,12 +74,20 @@ async function train(options: Options): Promise<void> {
   const engine = await useBackend(options.engine)
   const config = validate(trainingConfigSchema, recipeOf(options))
   const from = options.from === undefined ? undefined : await readBundle(options.from)
-  const source = await openSource(options, config, engine, from)
+  const teachers = await Promise.all((options.teachers ?? []).map(readBundle))
+  const bundles = { from, teachers }
+  const source = await openSource(options, config, engine, bundles)
   try {
-    await learn(options, config, source, from)
+    await learn(options, config, source, bundles)
   } finally {
     await source.close()
   }
+}
+
+/** Captioners that a training goes on from or learns from. */
+interface Bundles {
+  readonly from: Bundle | undefined
+  readonly teachers: readonly Bundle[]
 }
 
 /** What a training learns, in words and for people. */
@@ -98,8 +107,9 @@ async function learn(
   options: Options,
   config: TrainingConfig,
   source: Source,
-  from: Bundle | undefined,
+  bundles: Bundles,
 ): Promise<void> {
+  const { from, teachers } = bundles
   const signal = interruptible()
   const sets = await readSets(options.data, source.photos)
   const { styles } = sets
@@ -121,10 +131,10 @@ async function learn(
   checkStyle(vocabulary.styles, defaultStyle, '--default-style')
   const stated = validate(statedSchema, {
     name: options.name ?? basename(resolve(options.out)),
-    terms: options.terms ?? from?.config.terms,
+    terms: options.terms ?? termsOfAll(from === undefined ? teachers : [from, ...teachers]).terms,
   })
   const lessons = { sets, captions, vocabulary, defaultStyle, stated }
-  await whileLocked(options.out, () => learnIn(options, config, source, from, lessons, signal))
+  await whileLocked(options.out, () => learnIn(options, config, source, bundles, lessons, signal))
 }
 
 /** In the folder `--out`, which nobody else writes meanwhile. */
@@ -132,7 +142,7 @@ async function learnIn(
   options: Options,
   config: TrainingConfig,
   source: Source,
-  from: Bundle | undefined,
+  { from, teachers }: Bundles,
   { sets, captions, vocabulary, defaultStyle, stated }: Lessons,
   signal: AbortSignal,
 ): Promise<void> {
@@ -185,7 +195,8 @@ async function learnIn(
         data: summary,
         captions: captions.length,
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
-        ...statedRecipe(config),
+        ...(teachers.length === 0 ? {} : { 'taught by': teachers.map(({ config }) => config.name) }),
+        ...statedRecipe(config, teachers.length > 0),
         'best step': best.step,
         'CIDEr-D on validation': Number(best.cider.toFixed(4)),
       },
@@ -214,11 +225,11 @@ async function openSource(
   options: Options,
   config: TrainingConfig,
   engine: Backend,
-  from: Bundle | undefined,
+  { from, teachers }: Bundles,
 ): Promise<Source> {
   if (options.images !== undefined) {
     const photos = new PhotoFolders(options.images)
-    const { features, encoder } = await openTunedFeatures(photos, options, config, engine, from)
+    const { features, encoder } = await openTunedFeatures(photos, options, config, engine, teachers, from)
     return {
       engine,
       photos,

@@ -103,7 +103,7 @@ export async function runTrial(
         encoder: setup.encoder.config,
         decoder: decoder.config,
         defaultStyle: setup.style,
-        training: { data: setup.summary, ...statedRecipe(recipe), steps },
+        training: { data: setup.summary, ...statedRecipe(recipe, false), steps },
       },
       vocabulary: setup.vocabulary,
       ...setup.encoder.content,
