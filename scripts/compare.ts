@@ -39,7 +39,12 @@ interface Options extends TrainingOptions {
 const budgetSchema = z.strictObject({ steps: z.int().min(1), validations: z.int().min(1) })
 
 /** What of the recipe one gives. The budget says how long; an encoder that is trained too needs photos. */
-const RECIPE = trainingConfigSchema.omit({ epochs: true, fineTuneEncoder: true, encoderLearningRate: true })
+const RECIPE = trainingConfigSchema.omit({
+  epochs: true,
+  fineTuneEncoder: true,
+  encoderLearningRate: true,
+  distillationWeight: true,
+})
 /** The whole training is one pass over the lessons. */
 const EPOCHS = 1
 
