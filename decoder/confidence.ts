@@ -56,7 +56,7 @@ export function confidenceOf(confidence: Confidence | undefined, said: Said): nu
 /**
  * Fits the logistic by the likelihood of whole captions being right, not of single objects, which are right and wrong
  * together: Fisher scoring (iteratively reweighted least squares). What an object adds is held to be drawn from a
- * normal distribution of variance ½ around 0, so that one that was named twice adds little.
+ * standard normal distribution, so that one that was named twice adds little.
  */
 export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Confidence, 'calibration'> {
   const captions = examples
@@ -72,7 +72,7 @@ export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Conf
       [columnOf.get(object)!, 1] as const,
     ]),
   }))
-  const ridge = [...Array<number>(4).fill(RIDGE), ...objects.map(() => OWN_RIDGE)]
+  const ridge = [...Array<number>(4).fill(RIDGE), ...objects.map(() => 1)]
   const fitted = ridge.map(() => 0)
   for (let iteration = 0; iteration < 50; iteration++) {
     const gradient = fitted.map((weight, i) => -ridge[i]! * weight)
@@ -107,8 +107,6 @@ export function isRight({ tokens, references }: Pick<ConfidenceExample, 'tokens'
 }
 
 const RIDGE = 1e-3
-/** Of what an object adds: the variance's inverse, by the likelihood of validation captions that were not fitted to. */
-const OWN_RIDGE = 2
 /** Doubt that is always left, so that nothing is divided by 0. */
 const LEAST = 1e-9
 
