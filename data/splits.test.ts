@@ -2,7 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { isHeldOut, readTrainingSet } from './splits.js'
+import { isHeldOut, readParts } from './splits.js'
 
 it('holds out the photos whose number divides by 13', () => {
   const ids = ['13', '14', '000000000026', '12', '130000000000000000000', '0']
@@ -29,8 +29,7 @@ it('takes the splits of a file that has them', async () => {
     { file: 'c.jpg', caption: 'a cow', split: 'test' },
     { file: 'd.jpg', caption: 'a hen', split: 'restval' },
   ])
-  const set = await readTrainingSet(`mine=${path}`, ignore)
-  expect(set.style).toBe('mine')
+  const set = await readParts(path, ignore)
   expect(set.train.map((image) => image.file)).toEqual(['a.jpg', 'd.jpg'])
   expect(set.validation.map((image) => image.file)).toEqual(['b.jpg'])
   expect(set.test.map((image) => image.file)).toEqual(['c.jpg'])
@@ -42,7 +41,7 @@ it.each(['val', 'dev', 'test'])('does not train on %s where only that is marked'
     { file: 'b.jpg', caption: 'a cat', split },
     { file: '13.jpg', caption: 'a cow' },
   ])
-  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const { train, validation } = await readParts(path, ignore)
   const names = [train, validation].map((images) => images.map((image) => image.file))
   expect(names).toEqual(split === 'test' ? [['a.jpg'], ['13.jpg']] : [['a.jpg', '13.jpg'], ['b.jpg']])
 })
@@ -54,14 +53,14 @@ it('tells of a line that cannot be used once', async () => {
     { file: 'c.jpg', caption: '', split: 'dev' },
   ])
   const problems: string[] = []
-  const { validation } = await readTrainingSet(`mine=${path}`, ({ message }) => problems.push(message))
+  const { validation } = await readParts(path, ({ message }) => problems.push(message))
   expect(validation.map((image) => image.file)).toEqual(['b.jpg'])
   expect(problems).toHaveLength(1)
 })
 
 it('holds photos out of a file without splits, each photo on one side', async () => {
   const path = await file(Array.from({ length: 60 }, (_, i) => ({ file: `p${i}.jpg`, caption: 'a dog' })))
-  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const { train, validation } = await readParts(path, ignore)
   expect(validation.length).toBeGreaterThan(0)
   expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(60)
   expect(train.length + validation.length).toBe(60)
@@ -74,7 +73,7 @@ it('holds photos out of those marked train where none are marked for validation'
     { file: '26.jpg', caption: 'a cow', split: 'test' },
     { file: '39.jpg', caption: 'a hen' },
   ])
-  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const { train, validation } = await readParts(path, ignore)
   const names = [train, validation].map((images) => images.map((image) => image.file))
   expect(names).toEqual([['14.jpg'], ['13.jpg']])
 })
@@ -84,7 +83,7 @@ it('takes validation for val, and refuses a split that it does not know', async 
     { file: 'a.jpg', caption: 'a dog', split: 'train' },
     { file: 'b.jpg', caption: 'a cat', split: 'validation' },
   ]
-  const { train, validation } = await readTrainingSet(`mine=${await file(lines)}`, ignore)
+  const { train, validation } = await readParts(await file(lines), ignore)
   expect([train, validation].map((images) => images.map((image) => image.file))).toEqual([
     ['a.jpg'],
     ['b.jpg'],
@@ -94,7 +93,7 @@ it('takes validation for val, and refuses a split that it does not know', async 
     ...['c.jpg', 'd.jpg'].map((name) => ({ file: name, caption: 'a cow', split: 'Train' })),
     { file: 'e.jpg', caption: 'a hen', split: 'eval' },
   ])
-  await expect(readTrainingSet(`mine=${path}`, ignore)).rejects.toMatchObject({
+  await expect(readParts(path, ignore)).rejects.toMatchObject({
     code: 'INVALID_DATA',
     message: `Expected photos of train, restval, val, validation, dev, test or no split for ${path} but received "2 of Train, 1 of eval"`,
   })
@@ -108,7 +107,7 @@ it('validates with the photos of val, validation and dev together', async () => 
       split,
     })),
   )
-  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const { train, validation } = await readParts(path, ignore)
   expect(train.map((image) => image.file)).toEqual(['1.jpg', '4.jpg'])
   expect(validation.map((image) => image.file).sort()).toEqual(['0.jpg', '2.jpg', '3.jpg', '5.jpg'])
 })
@@ -117,7 +116,7 @@ it('has each photo on one side where its captions stand on lines with ids of the
   const path = await file(
     Array.from({ length: 500 }, (_, i) => ({ id: i, image: `p${Math.floor(i / 5)}.jpg`, caption: 'a dog' })),
   )
-  const { train, validation } = await readTrainingSet(`mine=${path}`, ignore)
+  const { train, validation } = await readParts(path, ignore)
   expect([...train, ...validation].every(({ captions }) => captions.length === 5)).toBe(true)
   expect(validation.length).toBeGreaterThan(0)
   expect(new Set([...train, ...validation].map((image) => image.file)).size).toBe(100)
@@ -132,7 +131,7 @@ it('tells how many photos of no split are left out beside those to train on', as
       { file: '13.jpg', caption: 'a cow' },
     ])
     const problems: string[] = []
-    await readTrainingSet(`mine=${path}`, ({ message }) => problems.push(message.replace(path, 'FILE')))
+    await readParts(path, ({ message }) => problems.push(message.replace(path, 'FILE')))
     return problems
   }
   expect(await told('train')).toEqual([
@@ -140,10 +139,4 @@ it('tells how many photos of no split are left out beside those to train on', as
   ])
   expect(await told('val')).toEqual([])
   expect(await told('test')).toEqual([])
-})
-
-it('says what an option without a style should have been', async () => {
-  await expect(readTrainingSet('captions.json', ignore)).rejects.toThrow(
-    'Expected style=file for --data but received "captions.json"',
-  )
 })

@@ -8,11 +8,6 @@ export interface Parts<T> {
   readonly test: readonly T[]
 }
 
-/** Photos of one style. */
-export interface TrainingSet extends Parts<CaptionedImage> {
-  readonly style: string
-}
-
 /** The splits that `partsOf` knows. Karpathy's COCO calls restval what of the photos of val is to be trained on. */
 export const SPLITS = ['train', 'restval', 'val', 'validation', 'dev', 'test'] as const
 
@@ -51,20 +46,19 @@ export function tellUnmarked<T extends { readonly split?: string | undefined }>(
 }
 
 /**
- * Reads `style=captions`, parted as `partsOf` does.
+ * Reads the captions of a file, parted as `partsOf` does.
  * @param onProblem hears of what cannot be used, also of how many photos of no split stand beside photos to train on.
  * @throws ShowtellError INVALID_DATA naming the splits that are not known, and as `readCaptions` does.
  */
-export async function readTrainingSet(
-  option: string,
+export async function readParts(
+  path: string,
   onProblem: (problem: ShowtellError) => void,
-): Promise<TrainingSet> {
-  const [style, path] = namedPath(option, 'style=file', '--data')
+): Promise<Parts<CaptionedImage>> {
   const all = await readCaptions(path, { onProblem })
   checkSplits(all, path)
   const parts = partsOf(all)
   tellUnmarked(all, parts, 'photo', path, onProblem)
-  return { style, ...parts }
+  return parts
 }
 
 function checkSplits(images: readonly CaptionedImage[], path: string): void {
@@ -75,13 +69,6 @@ function checkSplits(images: readonly CaptionedImage[], path: string): void {
   if (photos.size === 0) return
   const unknown = [...photos].map(([split, count]) => `${count} of ${split}`).join(', ')
   throw expected(`photos of ${SPLITS.join(', ')} or no split`, path, unknown, 'INVALID_DATA')
-}
-
-/** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */
-export function namedPath(given: string, form: string, option: string): [name: string, path: string] {
-  const [, name, path] = /^([^=]+)=(.+)$/.exec(given) ?? []
-  if (name === undefined || path === undefined) throw expected(form, option, given)
-  return [name, path]
 }
 
 /**

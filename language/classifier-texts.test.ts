@@ -136,10 +136,10 @@ describe('labelled texts', () => {
     const tell = ({ message }: Error) => problems.push(message)
     const { train } = await readLabelled(at('long.jsonl'), tell)
     expect(train.map(({ words }) => words.length)).toEqual([MOST_WORDS, MOST_WORDS, 1, MOST_WORDS])
-    await readLabelledCaptions([`long=${at('long.txt')}`], tell)
+    await readLabelledCaptions([['long', at('long.txt')]], tell)
     expect(problems).toEqual([
       `Expected 60 words a text at most for ${at('long.jsonl')} but received "2 texts with more, read as far as that"`,
-      `Expected 60 words a text at most for long=${at('long.txt')} but received "1 text with more, read as far as that"`,
+      `Expected 60 words a text at most for ${at('long.txt')} but received "1 text with more, read as far as that"`,
     ])
   })
 })
@@ -155,7 +155,10 @@ it('captions have the label of their file, and all of a photo are on one side', 
   await writeFile(at('two.jsonl'), jsonl(lines))
   const problems: unknown[] = []
   const { train, held, judged } = await readLabelledCaptions(
-    [`numbers=${at('one.txt')}`, `hats=${at('two.jsonl')}`],
+    [
+      ['numbers', at('one.txt')],
+      ['hats', at('two.jsonl')],
+    ],
     (problem) => problems.push(problem),
   )
   expect(problems).toEqual([])
@@ -171,7 +174,7 @@ it('captions have the label of their file, and all of a photo are on one side', 
 it('a caption that the tokenizer leaves nothing of is left out, and told', async () => {
   await writeFile(at('odd.txt'), ['14.jpg#0\tA cat', '14.jpg#1\tⅧ', '15.jpg#0\tⅧ'].join('\n'))
   const problems: string[] = []
-  const { train } = await readLabelledCaptions([`odd=${at('odd.txt')}`], ({ message }) =>
+  const { train } = await readLabelledCaptions([['odd', at('odd.txt')]], ({ message }) =>
     problems.push(message),
   )
   expect(train).toEqual([{ words: ['a', 'cat'], label: 'odd' }])

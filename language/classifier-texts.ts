@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { numberedLines } from '../data/readers/reader.js'
-import { type Parts, partsOf, readTrainingSet, SPLITS, tellUnmarked } from '../data/splits.js'
+import { type Parts, partsOf, readParts, SPLITS, tellUnmarked } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { expected, ShowtellError } from '../errors.js'
@@ -108,24 +108,25 @@ function parsed(line: string, where: string): z.infer<typeof lineSchema> {
 }
 
 /**
- * Captions of files given as `label=captions`, to be told apart by the file they are from. Photos are parted as `showtell
+ * Captions of files, to be told apart by the file they are from, each with its label. Photos are parted as `showtell
  * train` does, with all their captions.
  * @param onProblem hears of what cannot be used, and reading goes on without it.
- * @throws ShowtellError as `readTrainingSet` does.
+ * @throws ShowtellError as `readParts` does.
  */
 export async function readLabelledCaptions(
-  files: readonly string[],
+  files: readonly (readonly [label: string, path: string])[],
   onProblem: (problem: ShowtellError) => void,
 ): Promise<LabelledTexts> {
-  const sets = await Promise.all(files.map((file) => readTrainingSet(file, onProblem)))
+  const sets = await Promise.all(files.map(([, path]) => readParts(path, onProblem)))
   const labelled = sets.map((set, i) => {
+    const [label, path] = files[i]!
     let cut = 0
     const texts = labelledOf(set, ({ id, captions }) =>
       captions.flatMap((caption) =>
-        withWords({ text: caption, label: set.style }, `${set.style} image ${id}`, () => cut++, onProblem),
+        withWords({ text: caption, label }, `${label} image ${id}`, () => cut++, onProblem),
       ),
     )
-    tellCut(cut, files[i]!, onProblem)
+    tellCut(cut, path, onProblem)
     return texts
   })
   const of = (part: keyof LabelledTexts): LabelledText[] => labelled.flatMap((texts) => texts[part])

@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import type { CaptionedImage } from '../data/captions.js'
 import { checkApart } from '../data/photo-files.js'
-import { readTrainingSet } from '../data/splits.js'
 import { tokenize } from '../data/tokenizer.js'
 import { rewriteConfidence } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
@@ -14,6 +13,7 @@ import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
 import { checkOwn } from './kept-bundle.js'
 import { leftOut } from './left-out.js'
+import { readTrainingSet } from './named-path.js'
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
 export function register(program: Command): void {
@@ -47,9 +47,10 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
   await checkOwn(options.bundle)
   const signal = interruptible()
   const folders = new PhotoFolders(options.images)
-  const sets = (await Promise.all(options.data.map((option) => readTrainingSet(option, leftOut)))).map(
-    ({ style, validation }) => ({ style, validation: wellDescribed(validation, style) }),
-  )
+  const sets = (await Promise.all(options.data.map(readTrainingSet))).map(({ style, validation }) => ({
+    style,
+    validation: wellDescribed(validation, style),
+  }))
   if (sets.every(({ validation }) => validation.length === 0))
     throw expected('validation photos', '--data', 'none', 'INVALID_DATA')
   for (const { style, validation } of sets)

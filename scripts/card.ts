@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
-import { namedPath } from '../data/splits.js'
 import { rewriteBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
 import { checkOwn } from './kept-bundle.js'
+import { namedPath } from './named-path.js'
 
 /** `showtell card`: writes the model card of a bundle anew, with scores. */
 export function register(program: Command): void {

@@ -24,6 +24,7 @@ import { recipeDropping, Training } from '../language/training.js'
 import { confusionTable } from './confusion-table.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
+import { namedPath } from './named-path.js'
 import { runTraining } from './run-training.js'
 import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
 import { withWeights } from './with-weights.js'
@@ -100,7 +101,13 @@ async function textsOf(
       path === undefined ? path : data,
     )
   if (path !== undefined) return [await readLabelled(path, leftOut), path]
-  return [await readLabelledCaptions(data!, leftOut), data!.join(' ')]
+  return [
+    await readLabelledCaptions(
+      data!.map((option) => namedPath(option, 'label=captions', '--data')),
+      leftOut,
+    ),
+    data!.join(' '),
+  ]
 }
 
 interface TrainOptions extends Source {

@@ -1,6 +1,6 @@
 import type { CaptionedImage } from '../data/captions.js'
 import type { PhotoFolder } from '../data/photo-files.js'
-import { readTrainingSet } from '../data/splits.js'
+import { readParts } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { messageOf, ShowtellError } from '../errors.js'
@@ -18,9 +18,7 @@ export async function trainingCaptions(
   files: readonly string[],
   warn: (warning: string) => void,
 ): Promise<string[]> {
-  const sets = await Promise.all(
-    files.map((file) => readTrainingSet(`training=${file}`, (problem) => warn(problem.message))),
-  )
+  const sets = await Promise.all(files.map((file) => readParts(file, (problem) => warn(problem.message))))
   return sets.flatMap(({ train }) => train.flatMap(({ captions }) => captions))
 }
 

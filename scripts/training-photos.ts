@@ -5,13 +5,13 @@ import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import { checkApart, type PhotoFolder } from '../data/photo-files.js'
 import { nameFinder } from '../data/photo-names.js'
-import { readTrainingSet, type TrainingSet } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { viewKey } from '../encoder/view.js'
 import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
 import { leftOut } from './left-out.js'
+import { readTrainingSet, type TrainingSet } from './named-path.js'
 import { writeWhole } from './whole-file.js'
 
 /** Photos of all styles to train on and to validate with. */
@@ -57,7 +57,7 @@ type FoundSet = TrainingSet & { readonly keys: ReadonlyMap<string, string | unde
  *   none is to train on or to validate with, and as `readTrainingSet` does.
  */
 export async function readSets(data: readonly string[], photos: Photos): Promise<TrainingSets> {
-  const read = await Promise.all(data.map((set) => readTrainingSet(set, leftOut)))
+  const read = await Promise.all(data.map(readTrainingSet))
   const found = read.map((set): FoundSet => {
     const files = [...set.train, ...set.validation, ...set.test].map(({ file }) => file)
     return { ...set, keys: new Map(files.map((file) => [file, photos.keyOf(file, set.style)])) }
