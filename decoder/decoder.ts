@@ -8,19 +8,24 @@ import { Stack } from '../rnn/stack.js'
 
 /** The shape of a decoder; what a bundle's `config.json` holds under `decoder`. */
 export const decoderConfigSchema = z.strictObject({
-  cell: z.enum(Object.keys(CELLS) as [string, ...string[]]),
-  /** Layers of cells above each other, and how each is joined with its input. */
-  layers: z.int().min(1).default(1),
-  connection: z.enum(Object.keys(CONNECTIONS) as [string, ...string[]]).default('plain'),
-  attention: z.enum(['none', ...Object.keys(ATTENTIONS)]),
+  cell: z
+    .enum(Object.keys(CELLS) as [string, ...string[]])
+    .describe(`recurrent cell, one of ${Object.keys(CELLS).join(', ')}`),
+  layers: z.int().min(1).default(1).describe('layers of cells'),
+  connection: z
+    .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
+    .default('plain')
+    .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
+  attention: z
+    .enum(['none', ...Object.keys(ATTENTIONS)])
+    .describe(`none, ${Object.keys(ATTENTIONS).join(', ')}`),
   vocabularySize: z.int().min(4),
   regions: z.int().min(1),
   channels: z.int().min(1),
-  embeddingSize: z.int().min(1),
-  units: z.int().min(1),
-  /** Size that each region is projected to. */
-  regionSize: z.int().min(1),
-  attentionUnits: z.int().min(1),
+  embeddingSize: z.int().min(1).describe('size of the word vectors'),
+  units: z.int().min(1).describe('units of the cell'),
+  regionSize: z.int().min(1).describe('size each region is projected to'),
+  attentionUnits: z.int().min(1).describe('units of the attention'),
   /** Whether the words said so far are held against the next one. */
   wordMemory: z.boolean().default(false),
 })

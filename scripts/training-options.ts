@@ -1,11 +1,8 @@
 import type { Command } from 'commander'
 import type { z } from 'zod'
-import type { decoderConfigSchema } from '../decoder/decoder.js'
+import { decoderConfigSchema } from '../decoder/decoder.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
-import { ATTENTIONS } from '../rnn/attention.js'
-import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
 import { addSchemaOptions, number } from './schema-options.js'
 
@@ -18,25 +15,28 @@ export interface TrainingOptions extends GraphOptions {
   [shapeOrRecipe: string]: unknown
 }
 
+/** The decoder that is trained where nothing is said of it. */
+const USUAL = {
+  cell: 'lstm',
+  layers: 1,
+  connection: 'plain',
+  attention: 'additive',
+  embeddingSize: 256,
+  units: 512,
+  regionSize: 512,
+  attentionUnits: 256,
+} satisfies Partial<z.input<typeof decoderConfigSchema>>
+
 /** What the options say of a decoder; the vocabulary and the features say the rest. */
-export const SHAPE = [
-  ...(['cell', 'layers', 'connection', 'attention'] as const),
-  ...(['units', 'embeddingSize', 'regionSize', 'attentionUnits', 'wordMemory'] as const),
-] satisfies (keyof z.input<typeof decoderConfigSchema>)[]
+export const SHAPE = [...Object.keys(USUAL), 'wordMemory']
 
 /** Adds the options of `TrainingOptions`. @param recipe what of the recipe is asked for. */
 export function addTrainingOptions(command: Command, recipe: z.ZodObject = trainingConfigSchema): Command {
   command
     .requiredOption('--data <style=captions...>', 'caption files, each with the name of its style')
     .option('--encoder-weights <file>', 'the weights that prepare was given; they go into the bundle')
-    .option('--cell <name>', `recurrent cell, one of ${Object.keys(CELLS).join(', ')}`, 'lstm')
-    .option('--layers <n>', 'layers of cells', number('--layers'), 1)
-    .option('--connection <name>', `how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`, 'plain')
-    .option('--attention <name>', `none, ${Object.keys(ATTENTIONS).join(', ')}`, 'additive')
-    .option('--units <n>', 'units of the cell', number('--units'), 512)
-    .option('--embedding-size <n>', 'size of the word vectors', number('--embedding-size'), 256)
-    .option('--region-size <n>', 'size each region is projected to', number('--region-size'), 512)
-    .option('--attention-units <n>', 'units of the attention', number('--attention-units'), 256)
+  addSchemaOptions(command, decoderConfigSchema.omit({ wordMemory: true }), USUAL)
+  command
     .option('--no-word-memory', 'a decoder that does not hold the words said so far against the next one')
     .option(
       '--minimum-count <n>',
