@@ -2,20 +2,14 @@ import { z } from 'zod'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
-import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
+import { cellSchema, connectionSchema } from '../rnn/schema.js'
 import { Stack } from '../rnn/stack.js'
 
 /** The shape of a decoder; what a bundle's `config.json` holds under `decoder`. */
 export const decoderConfigSchema = z.strictObject({
-  cell: z
-    .enum(Object.keys(CELLS) as [string, ...string[]])
-    .describe(`recurrent cell, one of ${Object.keys(CELLS).join(', ')}`),
+  cell: cellSchema,
   layers: z.int().min(1).default(1).describe('layers of cells'),
-  connection: z
-    .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
-    .default('plain')
-    .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
+  connection: connectionSchema,
   attention: z
     .enum(['none', ...Object.keys(ATTENTIONS)])
     .describe(`none, ${Object.keys(ATTENTIONS).join(', ')}`),

@@ -3,7 +3,7 @@ import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { expected } from '../errors.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
 import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
+import { connectionSchema } from '../rnn/schema.js'
 import { Stack, type Stepped } from '../rnn/stack.js'
 import type { StateValues } from '../rnn/truncated.js'
 import { Window } from './window.js'
@@ -21,10 +21,7 @@ export const characterConfigSchema = z.strictObject({
     .default('lstm')
     .describe(`what reads: ${MODELS.join(', ')}`),
   layers: z.int().min(1).default(2).describe('layers above each other'),
-  connection: z
-    .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
-    .default('plain')
-    .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
+  connection: connectionSchema,
   units: z.int().min(1).default(384).describe('units of a layer'),
   embeddingSize: z.int().min(1).default(64).describe('size of the vector of a character'),
   vocabularySize: z.int().min(1),

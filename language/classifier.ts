@@ -2,23 +2,16 @@ import { z } from 'zod'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { Bidirectional } from '../rnn/bidirectional.js'
 import { affine, part, prefixed } from '../rnn/cell.js'
-import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
+import { cellSchema, connectionSchema } from '../rnn/schema.js'
 import { Stack } from '../rnn/stack.js'
 import { unroll } from '../rnn/unroll.js'
 
 /** The shape of a classifier; what its bundle's `config.json` holds, with the words. */
 export const classifierConfigSchema = z.strictObject({
-  cell: z
-    .enum(Object.keys(CELLS) as [string, ...string[]])
-    .default('gru')
-    .describe(`recurrent cell: ${Object.keys(CELLS).join(', ')}`),
+  cell: cellSchema.default('gru'),
   direction: z.enum(['forward', 'both']).default('both').describe('how a text is read: forward, both'),
   layers: z.int().min(1).default(1).describe('layers above each other'),
-  connection: z
-    .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
-    .default('plain')
-    .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
+  connection: connectionSchema,
   units: z.int().min(1).default(128).describe('units of a layer'),
   embeddingSize: z.int().min(1).default(64).describe('size of the vector of a word'),
   vocabularySize: z.int().min(1),

@@ -3,21 +3,14 @@ import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { Bidirectional } from '../rnn/bidirectional.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
-import { CELLS } from '../rnn/cells.js'
-import { CONNECTIONS } from '../rnn/connections.js'
+import { cellSchema, connectionSchema } from '../rnn/schema.js'
 import { Stack } from '../rnn/stack.js'
 
 /** The shape of a translator; what its bundle's `config.json` holds, with the characters. */
 export const translatorConfigSchema = z.strictObject({
-  cell: z
-    .enum(Object.keys(CELLS) as [string, ...string[]])
-    .default('gru')
-    .describe(`recurrent cell: ${Object.keys(CELLS).join(', ')}`),
+  cell: cellSchema.default('gru'),
   layers: z.int().min(1).default(1).describe('layers above each other, of encoder and decoder'),
-  connection: z
-    .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
-    .default('plain')
-    .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`),
+  connection: connectionSchema,
   attention: z
     .enum(['none', ...Object.keys(ATTENTIONS)])
     .default('additive')
