@@ -1,7 +1,7 @@
 import { parametersOf, regionsOf } from '../encoder/encoder.js'
-import { encoderByName, statedSize } from '../encoder/encoders.js'
+import { statedSize } from '../encoder/encoders.js'
 import { expected } from '../errors.js'
-import { type Bundle, type BundleContent, isGraph } from './bundle.js'
+import { type Bundle, type BundleContent, encoderAt } from './bundle.js'
 import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
 
 /** What has to be the same of bundles whose weights are averaged. */
@@ -26,9 +26,8 @@ export function averageOf(bundles: readonly Bundle[], name: string, imageSize?: 
   if (first === undefined || bundles.length < 2)
     throw expected('two bundles or more', 'bundles', bundles.length)
   const { decoder, vocabulary } = first
-  if (isGraph(first.encoder)) throw expected('an encoder with weights', first.path, first.encoder.name)
+  const encoder = encoderAt(first, imageSize)
   checkSame(bundles, imageSize === undefined ? { ...SAME, ...SAME_SIZE } : SAME)
-  const encoder = encoderByName(first.encoder.name, imageSize ?? first.encoder.imageSize)
   const meanOf = (part: 'encoder' | 'decoder', weight: string): Float32Array =>
     mean(bundles.map((bundle) => bundle.weights.float32(`${part}.${weight}`).data))
   const sources = [...new Set(bundles.map(({ config }) => config.encoder.source))].join(' + ')

@@ -156,6 +156,15 @@ function encoderOf({ encoder }: Pick<BundleConfig, 'encoder'>): Encoder | GraphS
   return 'inputRange' in encoder ? graphShape(encoder) : encoderByName(encoder.name, encoder.imageSize)
 }
 
+/**
+ * The encoder of a bundle to compute with, for photos of another size where one is given.
+ * @throws ShowtellError INVALID_ARGUMENT where it is a graph, or does not take that size.
+ */
+export function encoderAt({ path, encoder }: Bundle, imageSize?: number): Encoder {
+  if (isGraph(encoder)) throw expected('an encoder with weights', path, encoder.name)
+  return imageSize === undefined ? encoder : encoderByName(encoder.name, imageSize)
+}
+
 /** Gives a bundle another calibration; what was measured of the one before is forgotten. */
 export async function rewriteConfidence(place: string, confidence: Confidence): Promise<void> {
   const { scores } = (await readBundle(place)).config

@@ -7,7 +7,7 @@ import type { Weights } from '../engine/ops.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
 import { expected } from '../errors.js'
-import { type Bundle, isGraph, weightsOf } from './bundle.js'
+import { type Bundle, encoderAt, weightsOf } from './bundle.js'
 import { vocabularyOf } from './several.js'
 import { wordLogits } from './word-logits.js'
 
@@ -21,9 +21,10 @@ interface Teacher {
 
 /** Captioners that a training learns from beside what people wrote. */
 export class Teachers {
-  private readonly ops = new TensorFlowOps()
-
-  private constructor(private readonly teachers: readonly Teacher[]) {}
+  private constructor(
+    private readonly ops: TensorFlowOps,
+    private readonly teachers: readonly Teacher[],
+  ) {}
 
   /** @throws ShowtellError INVALID_ARGUMENT for a bundle whose encoder is a graph. */
   static async open(
@@ -31,10 +32,10 @@ export class Teachers {
     backend: Backend,
     onFallback: (reason: string) => void,
   ): Promise<Teachers> {
+    const ops = new TensorFlowOps()
     const teachers: Teacher[] = []
     for (const bundle of bundles) {
-      const { encoder, decoder, path } = bundle
-      if (isGraph(encoder)) throw expected('an encoder with weights', path, encoder.name)
+      const encoder = encoderAt(bundle)
       const values = weightsOf(bundle.weights, 'decoder')
       const extractor = await openExtractor(
         encoder,
@@ -42,10 +43,10 @@ export class Teachers {
         onFallback,
         backend,
       )
-      const weights = new TensorFlowOps().tensors(decoder.parameters, (name) => values[name]!.data)
+      const weights = ops.tensors(bundle.decoder.parameters, (name) => values[name]!.data)
       teachers.push({ bundle, encoder, extractor, weights })
     }
-    return new Teachers(teachers)
+    return new Teachers(ops, teachers)
   }
 
   /** What a training that goes on has to agree with. */

@@ -13,7 +13,7 @@ import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
 import { checkOwn } from './kept-bundle.js'
 import { leftOut } from './left-out.js'
-import { readTrainingSet } from './named-path.js'
+import { readTrainingSet } from './training-photos.js'
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
 export function register(program: Command): void {

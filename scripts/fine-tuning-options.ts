@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { PhotoFolder } from '../data/photo-files.js'
-import { type Bundle, type BundleConfig, isGraph, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, type BundleConfig, encoderAt, weightsOf } from '../decoder/bundle.js'
 import { Teachers } from '../decoder/distillation.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/recipe.js'
@@ -100,13 +100,8 @@ export async function openTunedFeatures(
   from?: Bundle,
 ): Promise<{ features: TunedFeatures; encoder: BundleConfig['encoder'] }> {
   if (blocks === undefined) throw expected('--fine-tune-encoder', '--images', blocks)
-  if (from !== undefined && isGraph(from.encoder))
-    throw expected('an encoder that can be trained', from.path, from.encoder.name)
   const { imageSize } = options
-  const encoder =
-    from === undefined
-      ? encoderByName(options.encoder, imageSize)
-      : encoderByName(from.encoder.name, imageSize ?? from.encoder.imageSize)
+  const encoder = from === undefined ? encoderByName(options.encoder, imageSize) : encoderAt(from, imageSize)
   const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
   const onFallback = (reason: string): void => {
     process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)

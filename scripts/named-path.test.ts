@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { namedPath, readTrainingSet } from './named-path.js'
+import { namedPath } from './named-path.js'
+import { readTrainingSet } from './training-photos.js'
 
 it('takes what a path may have, another = too', () => {
   expect(namedPath('plain=a=b/c.json', 'style=file', '--data')).toEqual(['plain', 'a=b/c.json'])

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
 import { photosIn } from '../data/photo-walk.js'
-import { type Bundle, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, encoderAt, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName, statedSize } from '../encoder/encoders.js'
@@ -119,16 +119,11 @@ async function openEncoder(options: Options): Promise<OpenEncoder> {
   return { encoder, sums, extractor: await openExtractor(encoder, weights, tellFallback) }
 }
 
-async function ofBundle(
-  { path, encoder: its, weights: file }: Bundle,
-  imageSize: number | undefined,
-): Promise<OpenEncoder> {
-  if (isGraph(its)) {
-    if (imageSize !== undefined) throw expected('an encoder with weights', '--image-size', its.name)
-    return ofGraph(join(path, GRAPH), its.inputRange)
-  }
-  const encoder = encoderByName(its.name, imageSize ?? its.imageSize)
-  const weights = weightsOf(file, 'encoder')
+async function ofBundle(bundle: Bundle, imageSize: number | undefined): Promise<OpenEncoder> {
+  if (isGraph(bundle.encoder) && imageSize === undefined)
+    return ofGraph(join(bundle.path, GRAPH), bundle.encoder.inputRange)
+  const encoder = encoderAt(bundle, imageSize)
+  const weights = weightsOf(bundle.weights, 'encoder')
   return {
     encoder,
     sums: [sumOf(weights)],

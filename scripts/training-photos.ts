@@ -5,14 +5,26 @@ import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import { checkApart, type PhotoFolder } from '../data/photo-files.js'
 import { nameFinder } from '../data/photo-names.js'
+import { type Parts, readParts } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { viewKey } from '../encoder/view.js'
 import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
 import { leftOut } from './left-out.js'
-import { readTrainingSet, type TrainingSet } from './named-path.js'
+import { namedPath } from './named-path.js'
 import { writeWhole } from './whole-file.js'
+
+/** Photos of one style. */
+export interface TrainingSet extends Parts<CaptionedImage> {
+  readonly style: string
+}
+
+/** Reads what `--data style=file` names; what cannot be used is told. @throws ShowtellError as `readParts` does. */
+export async function readTrainingSet(option: string): Promise<TrainingSet> {
+  const [style, path] = namedPath(option, 'style=file', '--data')
+  return { style, ...(await readParts(path, leftOut)) }
+}
 
 /** Photos of all styles to train on and to validate with. */
 export interface TrainingSets {
