@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 // biome-ignore lint/style/noRestrictedImports: the bench measures the package as it is compiled
 import type { Captioner } from 'showtell'
+import { median } from './median.js'
 import type { Photos } from './photos.js'
 
 /** Milliseconds a photo, medians. */
@@ -107,9 +108,4 @@ function captionCommand(bundle: string, path: string): Promise<{ duration: numbe
       else reject(new Error(`Expected showtell caption ${path} to succeed but it ended with ${code}`))
     })
   })
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return (sorted[(sorted.length - 1) >> 1]! + sorted[sorted.length >> 1]!) / 2
 }

@@ -4,34 +4,25 @@
  */
 import { readFileSync, writeSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { mostResident, residentOf } from '../dist/resident.js'
 
 const isLinux = process.platform === 'linux'
 /** Peaks of other processes by their number, for as long as they could be looked at. @type {Map<string, number>} */
 const others = new Map()
 
-/** @param {string} pid @returns {number} */
-function peakOf(pid) {
-  const [, kilobytes] = readFileSync(`/proc/${pid}/status`, 'utf8').match(/^VmHWM:\s*(\d+) kB$/m) ?? []
-  if (kilobytes === undefined) throw new Error(`Expected process ${pid} to run`)
-  return Number(kilobytes) * 1024
-}
-
 function look() {
   const pids = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').split(' ').filter(Boolean)
-  for (const pid of pids)
-    try {
-      others.set(pid, peakOf(pid))
-    } catch {
-      // It has just ended.
-    }
+  for (const pid of pids) {
+    const peak = residentOf(pid, 'VmHWM')
+    // Nothing is told of one that has just ended.
+    if (peak !== undefined) others.set(pid, peak)
+  }
 }
 
 /** @returns {number} */
 function peakBytes() {
-  // On Linux the largest size that getrusage tells includes that of the process this one was forked from.
-  if (!isLinux) return process.resourceUsage().maxRSS * 1024
-  look()
-  return [...others.values()].reduce((sum, peak) => sum + peak, peakOf('self'))
+  if (isLinux) look()
+  return [...others.values()].reduce((sum, peak) => sum + peak, mostResident())
 }
 
 // Workers are preloaded too; their memory is the process's.

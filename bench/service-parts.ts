@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { median } from './median.js'
 import { Crowd, closedLoop, drip, type Kind, type Outcome, openLoop } from './service-clients.js'
 import { soakKinds } from './service-soak.js'
 import { type Cores, ROOT, Subject } from './service-subject.js'
@@ -248,10 +249,6 @@ function byStatus(outcomes: readonly Outcome[]): string {
     return [status, times.length, median(times), Math.max(...times)]
   })
   return table([['status', 'requests', 'median ms', 'longest ms'], ...rows])
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1]!
 }
 
 function percent(share: number): string {

@@ -1,5 +1,6 @@
 /** The service that is measured, and what its processes use. Linux only: it reads /proc. */
 import { readFileSync } from 'node:fs'
+import { residentOf } from '../resident.js'
 // biome-ignore lint/style/noRestrictedImports: the bench starts the service as its tests do
 import { ROOT, ServiceProcess } from '../server/fixtures/process.js'
 
@@ -78,10 +79,9 @@ export class Subject {
 }
 
 function resident(pid: number): Resident {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-  const bytes = (name: string): number =>
-    1024 * Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, 'm').exec(status)?.[1])
-  return { now: bytes('VmRSS'), most: bytes('VmHWM') }
+  const [now, most] = [residentOf(pid, 'VmRSS'), residentOf(pid, 'VmHWM')]
+  if (now === undefined || most === undefined) throw new Error(`Expected process ${pid} to run`)
+  return { now, most }
 }
 
 /** Seconds of processor time that a process has used. */

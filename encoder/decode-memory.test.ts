@@ -94,11 +94,11 @@ describe('decodeBytes', () => {
 async function memoryFor(path: string): Promise<number> {
   const code = `
     const { decodeImage } = await import('./encoder/image.ts')
-    const largest = () => 1024 * process.resourceUsage().maxRSS
+    const { mostResident } = await import('./resident.ts')
     await decodeImage('examples/cat.jpg', ${SIZE})
-    const before = largest()
+    const before = mostResident()
     await decodeImage(process.argv[1], ${SIZE})
-    process.stdout.write(String(largest() - before))`
+    process.stdout.write(String(mostResident() - before))`
   const args = ['--import', 'tsx', '--input-type=module', '--eval', code, path]
   const cwd = fileURLToPath(new URL('..', import.meta.url))
   return Number((await promisify(execFile)(process.execPath, args, { cwd })).stdout)

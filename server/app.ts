@@ -29,7 +29,7 @@ export interface AppSettings {
   readonly options: ServiceOptions
   readonly logger?: Logger
   readonly isReady?: Service['isReady']
-  readonly reload?: Service['reload']
+  readonly reload: Service['reload']
   readonly restarts?: Restarts['counts']
   /** Sees each request first, when it is its turn. */
   readonly watch?: RequestHandler

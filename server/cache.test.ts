@@ -16,8 +16,8 @@ const caption = (text: string) => ({
 
 describe('fingerprints', () => {
   it('are equal for equal content, options and model only', async () => {
-    const of = async (text: string, options = OPTIONS, model = 'm') =>
-      (await fingerprintsOf(photos(text), options, model)).photos[0]
+    const of = async (text: string, options = OPTIONS, version = 'm') =>
+      (await fingerprintsOf(photos(text), options, { version })).photos[0]
     const seen = [
       await of('cat'),
       await of('dog'),
@@ -29,10 +29,11 @@ describe('fingerprints', () => {
   })
 
   it('make a tag that depends on the order, and none where a photo is bad', async () => {
-    const tag = async (...texts: string[]) => tagOf(await fingerprintsOf(photos(...texts), OPTIONS, 'm'))
+    const model = { version: 'm' }
+    const tag = async (...texts: string[]) => tagOf(await fingerprintsOf(photos(...texts), OPTIONS, model))
     expect(await tag('a', 'b')).not.toBe(await tag('b', 'a'))
     expect(await tag('a', 'b')).toBe(await tag('a', 'b'))
-    expect(tagOf({ model: 'm', photos: ['x', undefined] })).toBeUndefined()
+    expect(tagOf({ model, photos: ['x', undefined] })).toBeUndefined()
   })
 })
 
@@ -101,20 +102,33 @@ describe('answers that come again', () => {
     expect(captioner.calls).toHaveLength(2)
   })
 
-  it('have the version of the model, but neither that nor a tag where another took its place meanwhile', async () => {
-    const { post, captioner } = await listen()
-    const { version } = captioner.model
-    expect(await (await post(form({ 'a.jpg': 'cat' }))).json()).toMatchObject({ model: 'fake', version })
-    const { shut, open } = gate()
-    captioner.gate = shut
-    const asked = post(form({ 'a.jpg': 'dog' }))
-    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
-    Object.assign(captioner.model, { version: `${version}, another` })
-    open()
-    const answer = await asked
-    expect(answer.headers.get('etag')).toBeNull()
-    expect(await answer.json()).toEqual(expect.not.objectContaining({ version: expect.anything() }))
-  })
+  it.each([
+    ['another took its place meanwhile', 'v2'],
+    ['it was loaded again after another that may have answered', 'v1'],
+  ])(
+    'have the version of the model, but neither that nor a tag where %s, and are not kept',
+    async (_how, version) => {
+      const { post, captioner } = await listen()
+      const first = await post(form({ 'a.jpg': 'cat' }))
+      expect(await first.json()).toMatchObject({ model: 'fake', version: 'v1' })
+      const { shut, open } = gate()
+      captioner.gate = shut
+      const asked = post(form({ 'a.jpg': 'dog' }))
+      await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+      const before = captioner.model
+      captioner.model = { ...before, version }
+      open()
+      const answer = await asked
+      expect(answer.headers.get('etag')).toBeNull()
+      expect(await answer.json()).toEqual(expect.not.objectContaining({ version: expect.anything() }))
+      // Of neither model.
+      for (const model of [captioner.model, before]) {
+        captioner.model = model
+        await (await post(form({ 'a.jpg': 'dog' }))).json()
+      }
+      expect(captioner.calls.length).toBe(version === 'v1' ? 3 : 4)
+    },
+  )
 
   it('have no tag where a photo failed', async () => {
     const { post } = await listen()

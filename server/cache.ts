@@ -1,7 +1,7 @@
 import { createHash, webcrypto } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { CaptionOptions } from '../decoder/options.js'
-import type { Caption } from '../decoder/types.js'
+import type { Caption, ModelDescription } from '../decoder/types.js'
 import type { UploadedPhoto } from './body.js'
 
 /** What an entry costs beside its text: the key, and what the cache keeps of it. */
@@ -9,8 +9,8 @@ const ENTRY_BYTES = 256
 
 /** What stands for the photos of a request: equal where content, options and model are, and so the captions. */
 export interface Fingerprints {
-  /** Version of the model. */
-  readonly model: string
+  /** The model itself: another that was loaded since may have the same version. */
+  readonly model: Pick<ModelDescription, 'version'>
   /** One a photo; none for a photo that is known to be bad. */
   readonly photos: readonly (string | undefined)[]
 }
@@ -19,10 +19,10 @@ export interface Fingerprints {
 export async function fingerprintsOf(
   photos: readonly UploadedPhoto[],
   options: CaptionOptions,
-  model: string,
+  model: Fingerprints['model'],
 ): Promise<Fingerprints> {
   // Validated options have every name, in one order.
-  const request = JSON.stringify([model, options])
+  const request = JSON.stringify([model.version, options])
   const hashed = photos.map(async ({ content }) => {
     if (!(content instanceof Uint8Array)) return undefined
     const digest = await webcrypto.subtle.digest('SHA-256', content)

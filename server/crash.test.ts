@@ -1,15 +1,14 @@
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pino } from 'pino'
 import { expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { forked } from '../decoder/fixtures/forked.js'
 import type { ErrorAnswer } from './answer.js'
-import { freePort, SOON } from './fixtures/service.js'
-import { readConfig, serve, startService } from './main.js'
+import { freePort, SOON, start } from './fixtures/service.js'
+import { readConfig, serve } from './main.js'
 
 vi.mock('node:child_process', async (importOriginal) => {
   const { notingForks } = await import('../decoder/fixtures/forked.js')
@@ -23,8 +22,7 @@ it('answers all but what the model was at when its process was killed', { timeou
   const bundle = join(folder, 'bundle')
   await writeBundle(bundle, tinyContent())
   const captioner = await loadCaptioner(bundle, { engine: 'onnx', threads: 1 })
-  const config = readConfig({ port: '0', batchSize: String(BATCH), cacheBytes: '0', drainDelay: '0' }, {})
-  const service = await startService(captioner, config, pino({ level: 'silent' }))
+  const service = await start(captioner, { batchSize: String(BATCH), cacheBytes: '0', drainDelay: '0' })
   const body = await readFile(new URL('../examples/cat.jpg', import.meta.url))
   const answers: { status: number; body: unknown }[] = []
   let asking = true

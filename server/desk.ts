@@ -62,9 +62,14 @@ export class Desk {
     return body
   }
 
-  /** Of the model that is served now. */
-  fingerprints(photos: readonly UploadedPhoto[], options: CaptionOptions): Promise<Fingerprints> {
-    return fingerprintsOf(photos, options, this.captioner.model.version)
+  /** Of the model that is served now. The deadline counts from here at the latest: hashing takes a while, too. */
+  fingerprints(
+    res: Response,
+    photos: readonly UploadedPhoto[],
+    options: CaptionOptions,
+  ): Promise<Fingerprints> {
+    patienceOf(res, this.limits.deadline)
+    return fingerprintsOf(photos, options, this.captioner.model)
   }
 
   /**
@@ -79,7 +84,7 @@ export class Desk {
     fingerprints?: Fingerprints,
   ): Promise<readonly Result[]> {
     const signal = patienceOf(res, this.limits.deadline)
-    const prints = fingerprints ?? (await this.fingerprints(photos, options))
+    const prints = fingerprints ?? (await this.fingerprints(res, photos, options))
     const outcomes = await this.outcomes(res, photos, prints, options, signal).catch((error) => {
       this.metrics.onFailure(asFailure(error).code, photos.length)
       throw error
@@ -113,8 +118,8 @@ export class Desk {
     for (const [i, outcome] of captioned.entries()) {
       const { place } = unknown[i]!
       outcomes[place] = outcome
-      // While a model is replaced, either may have answered.
-      if (!(outcome instanceof Error) && this.captioner.model.version === fingerprints.model)
+      // While a model is replaced, either may have answered; replaced twice, one between them of another version.
+      if (!(outcome instanceof Error) && this.captioner.model === fingerprints.model)
         this.cache.set(fingerprints.photos[place]!, outcome.captions)
     }
     return outcomes.map((outcome) => outcome!)

@@ -1,12 +1,10 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { pino } from 'pino'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fromPlain, toPlain } from '../errors.js'
 import { asFailure } from './failure.js'
-import { FakeCaptioner, failure, listen } from './fixtures/service.js'
-import { readConfig, startService } from './main.js'
+import { FakeCaptioner, failure, listen, start } from './fixtures/service.js'
 
 describe('asFailure', () => {
   it('keeps from strangers what went wrong unexpectedly in the process of the model', () => {
@@ -32,22 +30,26 @@ describe('a connection whose request is refused', () => {
   const LARGE = 2 * 2 ** 20
 
   /** A connection to a service that keeps idle ones for longer than a test takes. */
-  async function connection() {
-    const config = readConfig({ port: '0', drainDelay: '0', maxBodyBytes: '1000', drainTimeout: '0' }, {})
-    const service = await startService(new FakeCaptioner(), config, pino({ level: 'silent' }))
+  async function connection(drain = { drainDelay: '0', drainTimeout: '0' }) {
+    const service = await start(new FakeCaptioner(), { maxBodyBytes: '1000', ...drain })
     const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    let stopped: Promise<void> | undefined
+    const stop = (): Promise<void> => {
+      stopped ??= service.stop()
+      return stopped
+    }
     onTestFinished(async () => {
       socket.destroy()
-      await service.stop()
+      await stop()
     })
-    return socket
+    return { socket, stop }
   }
 
   it.each([
     ['asks for its end', 'HTTP/1.1\r\nHost: x\r\nConnection: close'],
     ['speaks HTTP/1.0', 'HTTP/1.0'],
   ])('ends once the body has come, where the client %s', async (_how, head) => {
-    const socket = await connection()
+    const { socket } = await connection()
     const all = text(socket)
     socket.write(`POST /v1/captions ${head}\r\nContent-Length: ${LARGE}\r\n\r\n`)
     const [first] = await once(socket, 'data')
@@ -57,14 +59,35 @@ describe('a connection whose request is refused', () => {
     expect(await all).toMatch(/"code":"IMAGE_TOO_LARGE".*\}$/s)
   })
 
+  it.each(['before', 'after'])('ends once the body has come, where it began %s the drain', async (when) => {
+    const { socket, stop } = await connection({ drainDelay: '1000', drainTimeout: '20000' })
+    const all = text(socket)
+    const begin = async (): Promise<void> => {
+      const head = 'HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked'
+      socket.write(`POST /v1/captions ${head}\r\n\r\n`)
+      expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 100 /)
+    }
+    if (when === 'before') await begin()
+    void stop()
+    if (when === 'after') await begin()
+    const size = LARGE.toString(16)
+    socket.write(`${size}\r\n${'x'.repeat(2000)}`)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 413 /)
+    const rest = `${'x'.repeat(LARGE - 2000)}\r\n0\r\n\r\n`
+    await new Promise<void>((resolve, reject) =>
+      socket.write(rest, (error) => (error ? reject(error) : resolve())),
+    )
+    expect(await all).toMatch(/"code":"IMAGE_TOO_LARGE".*\}$/s)
+  })
+
   it('ends at once where no body comes', async () => {
-    const socket = await connection()
+    const { socket } = await connection()
     socket.write('POST /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
     expect(await text(socket)).toMatch(/^HTTP\/1.1 405 .*\r\nConnection: close\r\n/s)
   })
 
   it('stays where the client asks for nothing else', async () => {
-    const socket = await connection()
+    const { socket } = await connection()
     for (const body of [Buffer.alloc(LARGE), Buffer.alloc(LARGE)]) {
       socket.write(`POST /v1/captions HTTP/1.1\r\nHost: x\r\nContent-Length: ${LARGE}\r\n\r\n`)
       expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 413 /)

@@ -44,7 +44,7 @@ function answerFailure(res: Response, failure: ShowtellError, status = STATUS[fa
   if (failure.code === 'OVERLOADED') res.set('Retry-After', String(RETRY_AFTER))
   // A client that is still sending its body sees the answer only if the connection stays until it has done.
   if (!req.complete && hasBody(req) && !res.hasHeader('Connection')) {
-    // By this header Node forgets that the client asked for an end, or speaks HTTP/1.0.
+    // By this header Node forgets that the client asked for an end, or speaks HTTP/1.0, and that the service drains.
     if (!res.shouldKeepAlive) endAfter(res)
     res.set('Connection', 'keep-alive')
   }

@@ -102,7 +102,12 @@ describe('photos in JSON', () => {
     const images = Array(3).fill({ url: 'http://example.org/cat.jpg' })
     const response = await post(JSON.stringify({ images }), '/v1/captions', TYPE)
     const cat = { captions: [{ text: 'A cat.' }] }
-    expect((await response.json()).results).toMatchObject([cat, cat, { error: { code: 'IMAGE_TOO_LARGE' } }])
+    // Of all of them; the last one by itself is not too large.
+    const error = {
+      code: 'IMAGE_TOO_LARGE',
+      message: 'Expected at most 1000 bytes for the photos fetched but received more',
+    }
+    expect((await response.json()).results).toMatchObject([cat, cat, { error }])
   })
 
   it('are not fetched where too many wait to be', async () => {
@@ -117,6 +122,9 @@ describe('photos in JSON', () => {
     const many = send(300)
     await expect.poll(() => vi.mocked(fetchUrl).mock.calls.length, SOON).toBeGreaterThanOrEqual(32)
     expect(await failure(await send(1))).toMatchObject({ status: 503, code: 'OVERLOADED' })
+    // Which is nothing to those that are there.
+    const whole = await post(JSON.stringify({ image: btoa('dog') }), '/v1/captions', TYPE)
+    expect(await whole.json()).toMatchObject({ results: [{ captions: [{ text: 'A dog.' }] }] })
     open()
     expect((await many).status).toBe(200)
     expect((await send(1)).status).toBe(200)

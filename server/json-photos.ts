@@ -54,13 +54,17 @@ export async function readJson(
   const given = images.map((photo) => (typeof photo === 'string' ? { base64: photo } : photo))
   const addresses = given.filter((photo) => 'url' in photo).length
   // One request alone may be larger, or it could never be taken.
-  if (fetches.pendingCount > 0 && fetches.pendingCount + addresses > MOST_WAITING)
+  if (addresses > 0 && fetches.pendingCount > 0 && fetches.pendingCount + addresses > MOST_WAITING)
     throw expected('fewer', 'photos to fetch', fetches.pendingCount + addresses, 'OVERLOADED')
   const turn = inTurns()
   let fetchedBytes = 0
   const take = (bytes: number): void => {
     fetchedBytes += bytes
-    if (fetchedBytes > limits.maxBodyBytes) throw tooLarge(limits.maxBodyBytes, 'the photos fetched', 'more')
+    if (fetchedBytes > limits.maxBodyBytes) {
+      const { code, message } = tooLarge(limits.maxBodyBytes, 'the photos fetched', 'more')
+      // Without a `where`, which would be told as the name of the photo that came last: no photo is too large by itself.
+      throw new ShowtellError(code, message)
+    }
     hold(res, bytes)
   }
   const signal = patienceOf(res, limits.deadline)

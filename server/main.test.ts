@@ -6,16 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import { pino } from 'pino'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
 import { ServiceProcess } from './fixtures/process.js'
-import { FakeCaptioner, freePort, gate, SOON } from './fixtures/service.js'
-import { readConfig, startService } from './main.js'
+import { FakeCaptioner, freePort, gate, SOON, start } from './fixtures/service.js'
 
-const logger = pino({ level: 'silent' })
 const photo = { method: 'POST', body: Buffer.from('cat') }
 
 describe('startService', () => {
@@ -24,7 +21,7 @@ describe('startService', () => {
     const [first, second] = [gate(), gate()]
     captioner.gate = first.shut
     const port = await freePort()
-    const starting = startService(captioner, readConfig({ port: String(port), drainDelay: '0' }, {}), logger)
+    const starting = start(captioner, { port: String(port), drainDelay: '0' })
     const get = (path: string) => fetch(`http://127.0.0.1:${port}${path}`)
     await expect.poll(() => captioner.calls.length, SOON).toBe(1)
     expect((await get('/readyz')).status).toBe(503)
@@ -56,7 +53,7 @@ describe('startService', () => {
 
   it('while it drains goes on answering whoever has not heard of it, and lets them go', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '1500' }, {}), logger)
+    const service = await start(captioner, { drainDelay: '1500' })
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ask = (path: string, method = 'GET') =>
       new Promise<{ status: number | undefined; connection: string | undefined }>((resolve, reject) => {
@@ -84,7 +81,7 @@ describe('startService', () => {
 
   it('does not cut an answer that its client is slow to take', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '0' }, {}), logger)
+    const service = await start(captioner, { drainDelay: '0' })
     // More than what the buffers of a connection take.
     const body = Buffer.alloc(8 * 2 ** 20, 'x')
     const asked = request(`${service.url}/v1/captions`, { method: 'POST' })
@@ -101,8 +98,7 @@ describe('startService', () => {
 
   it('ends a connection whose client does not take its answer', async () => {
     const captioner = new FakeCaptioner()
-    const config = readConfig({ port: '0', drainDelay: '0', downloadTimeout: '300' }, {})
-    const service = await startService(captioner, config, logger)
+    const service = await start(captioner, { drainDelay: '0', downloadTimeout: '300' })
     const asked = request(`${service.url}/v1/captions`, { method: 'POST' })
     asked.end(Buffer.alloc(8 * 2 ** 20, 'x'))
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
@@ -122,11 +118,7 @@ describe('startService', () => {
 
   it('waits for nobody who went away before the answer', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(
-      captioner,
-      readConfig({ port: '0', drainDelay: '0', downloadTimeout: '54321' }, {}),
-      logger,
-    )
+    const service = await start(captioner, { drainDelay: '0', downloadTimeout: '54321' })
     const { shut, open } = gate()
     captioner.gate = shut
     const gone = new AbortController()
@@ -145,8 +137,7 @@ describe('startService', () => {
 
   it('waits for nothing that a client which went away had sent behind another request', async () => {
     const captioner = new FakeCaptioner()
-    const config = readConfig({ port: '0', drainDelay: '0', drainTimeout: '3600000' }, {})
-    const service = await startService(captioner, config, logger)
+    const service = await start(captioner, { drainDelay: '0', drainTimeout: '3600000' })
     const { shut, open } = gate()
     captioner.gate = shut
     const socket = connect(Number(new URL(service.url).port))
@@ -163,7 +154,7 @@ describe('startService', () => {
 
   it('is not ready while the model is not there', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(captioner, readConfig({ port: '0', drainDelay: '0' }, {}), logger)
+    const service = await start(captioner, { drainDelay: '0' })
     const status = async () => (await fetch(`${service.url}/readyz`)).status
     expect(await status()).toBe(200)
     captioner.isOpen = false
@@ -173,11 +164,7 @@ describe('startService', () => {
 
   it('ends what takes longer than the drain timeout', async () => {
     const captioner = new FakeCaptioner()
-    const service = await startService(
-      captioner,
-      readConfig({ port: '0', drainDelay: '0', drainTimeout: '30' }, {}),
-      logger,
-    )
+    const service = await start(captioner, { drainDelay: '0', drainTimeout: '30' })
     captioner.gate = gate().shut
     const failed = expect(fetch(`${service.url}/v1/captions`, photo)).rejects.toThrow()
     await expect.poll(() => captioner.calls.length, SOON).toBe(2)
@@ -188,7 +175,7 @@ describe('startService', () => {
   it('does not start when the first caption fails', async () => {
     const captioner = new FakeCaptioner()
     captioner.gate = Promise.reject(new ShowtellError('INTERNAL', 'no weights'))
-    await expect(startService(captioner, readConfig({ port: '0' }, {}), logger)).rejects.toThrow('no weights')
+    await expect(start(captioner)).rejects.toThrow('no weights')
   })
 })
 

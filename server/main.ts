@@ -44,7 +44,7 @@ export async function startService(
   captioner: Captioner,
   config: ServeConfig,
   logger: Logger,
-  settings: Pick<AppSettings, 'reload' | 'restarts'> = {},
+  settings: Pick<AppSettings, 'reload' | 'restarts'>,
 ): Promise<RunningService> {
   let ready = false
   let stopping = false
@@ -56,7 +56,8 @@ export async function startService(
     ...settings,
     isReady: () => ready && captioner.isOpen,
     watch: (_req, res, next) => {
-      if (stopping) res.setHeader('Connection', 'close')
+      // By no header: a refusal that goes out while its body still comes has one of its own.
+      if (stopping) res.shouldKeepAlive = false
       open.add(res)
       res.once('close', () => open.delete(res))
       next()
@@ -77,7 +78,7 @@ export async function startService(
   const stop = async (): Promise<void> => {
     ready = false
     stopping = true
-    for (const res of open) if (!res.headersSent) res.setHeader('Connection', 'close')
+    for (const res of open) res.shouldKeepAlive = false
     if (config.drainDelay > 0) await wait(config.drainDelay)
     const closed = once(server, 'close')
     // http's own close would also end connections whose request has been sent and not yet been read.

@@ -2,6 +2,7 @@ import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { type ErrorRequestHandler, type RequestHandler, Router } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../errors.js'
+import { mostResident } from '../resident.js'
 import type { PhotoResult } from './answer.js'
 import type { BatchObserver } from './batcher.js'
 import type { Restarts } from './restarts.js'
@@ -55,7 +56,7 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
   gauge(
     'showtell_peak_memory_bytes',
     'Most bytes that this process ever had resident; the model has a process of its own',
-    () => process.resourceUsage().maxRSS * 1024,
+    mostResident,
   )
   const delay = exportDelay(registers)
   const seconds = new Histogram({

@@ -39,7 +39,8 @@ function routes(): string[] {
             .filter((method) => method === 'get' || method === 'post')
             .flatMap((method) => spelled(route.path).map((path) => `${method} ${path}`)),
     )
-  return walk(createApp({ captioner: new FakeCaptioner(), options }).router.stack as unknown as Layer[])
+  const app = createApp({ captioner: new FakeCaptioner(), options, reload: async () => model })
+  return walk(app.router.stack as unknown as Layer[])
 }
 
 /** With and without the part in braces; `:model` is `{model}`. */
@@ -90,6 +91,14 @@ describe('the specification', () => {
   it.each(['/v1/models/reload', '/v2/repository/index'])('says that a body for %s may be refused', (path) => {
     const { responses } = document.paths[path]!.post!
     expect(Object.keys(responses)).toEqual(expect.arrayContaining(['413', '415', '503']))
+  })
+
+  it('names what a bundle that is loaded again may be refused for', () => {
+    const responses = document.paths['/v1/models/reload']!.post!.responses as Record<string, object>
+    expect(responses).not.toHaveProperty('404')
+    expect(responses['500']).toMatchObject({
+      description: 'INVALID_BUNDLE, ENGINE_UNAVAILABLE, NUMERIC, INTERNAL',
+    })
   })
 
   it('takes a photo by the types of photos, or as bytes', async () => {

@@ -128,7 +128,10 @@ function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: S
           'Wants a key. The model before goes on until the new one has captioned, and if it does not.',
         tags,
         security: [{ bearer: [] }, { key: [] }],
-        responses: { ...ok('Model'), ...errors(['NOT_FOUND', 'INVALID_BUNDLE', ...UNREAD, ...GUARD]) },
+        responses: {
+          ...ok('Model'),
+          ...errors(['INVALID_BUNDLE', 'ENGINE_UNAVAILABLE', 'NUMERIC', ...UNREAD, ...GUARD]),
+        },
       },
     },
   }

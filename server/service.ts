@@ -11,6 +11,6 @@ export interface Service {
   readonly options: ServiceOptions
   /** Whether to be sent requests: not before a first batch, and not while shutting down. */
   readonly isReady: () => boolean
-  /** Loads the bundle again; absent where it cannot be. */
-  readonly reload?: (() => Promise<ModelDescription>) | undefined
+  /** Loads the bundle again. @throws ShowtellError why it cannot be served */
+  readonly reload: () => Promise<ModelDescription>
 }

@@ -163,7 +163,9 @@ export class Card {
         this.chosen = i
         this.#light.classList.remove('on')
         this.#showCaptions(captions, model)
-        this.#told.querySelector<HTMLElement>('.caption button')?.focus()
+        // Captions without light have no words to go to.
+        const next = this.#told.querySelector<HTMLElement>('.caption button') ?? this.element
+        next.focus()
       })
       const item = make('li', {})
       item.append(button, ...sure(model, 'span', ` ${percent(confidence)}`, sureness(confidence)))
@@ -176,6 +178,8 @@ export class Card {
 /** One stop of the tab key for all the words; arrows, Home and End go from one to the next. */
 function moveByArrows(toolbar: HTMLElement, buttons: readonly HTMLButtonElement[]): void {
   toolbar.addEventListener('keydown', (event) => {
+    // With these a key is the browser's: back, or to the top of the page.
+    if (event.altKey || event.ctrlKey || event.metaKey) return
     const at = buttons.indexOf(event.target as HTMLButtonElement)
     const steps: Record<string, number> = {
       ArrowRight: at + 1,

@@ -29,8 +29,8 @@ class Element {
   }
 
   /** Something happens to it. */
-  happen(type: string): void {
-    this.#listeners.get(type)!({ preventDefault: () => {} })
+  happen(type: string, event: object = {}): void {
+    this.#listeners.get(type)!({ preventDefault: () => {}, ...event })
   }
 
   append(...children: (Element | string)[]): void {
@@ -54,6 +54,21 @@ class Element {
       if (found !== undefined) return found
     }
     return undefined
+  }
+
+  /** The caption in it, with the words that may be pointed at. */
+  get caption(): Element | undefined {
+    if (this.className === 'caption') return this
+    for (const child of this.children) {
+      const found = child instanceof Element ? child.caption : undefined
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** The first of those words, which is all that is looked for so. */
+  querySelector(): Element | undefined {
+    return this.caption?.children.find((child) => child instanceof Element)
   }
 
   focus(): void {
@@ -136,7 +151,8 @@ beforeEach(async () => {
         calibrated,
       })
     const caption = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1, attention: [[1], [1]] }
-    return Response.json({ version: 'v1', results: [{ captions: [caption] }] })
+    const other = { ...caption, text: 'A dog.', tokens: ['a', 'dog'] }
+    return Response.json({ version: 'v1', results: [{ captions: [caption, other] }] })
   })
 })
 afterEach(() => {
@@ -233,6 +249,40 @@ it('shows captions without the light where the model cannot be asked for its gri
   const [, lit] = [await addPhoto(), (at('album').children as Element[])[1]!]
   await expect.poll(() => lit.button('cat'), SOON).toBeDefined()
 })
+
+it.each([
+  ['its first word', undefined],
+  ['its photo where no word can be pointed at', 'v1/model'],
+])('leaves the focus with a caption that is taken instead: %s', async (_which, path) => {
+  lost = path
+  await load()
+  const card = await addPhoto()
+  give(KEY)
+  await expect.poll(() => card.textContent, SOON).toContain('A cat.')
+  const other = card.button('A dog.')!
+  other.focus()
+  other.happen('click')
+  expect(card.caption!.textContent).toBe('A dog.')
+  expect(page.activeElement).toBe(path === undefined ? card.button('A') : card)
+})
+
+it.each(['altKey', 'ctrlKey', 'metaKey'])(
+  'goes from word to word, but leaves a key with %s to the browser',
+  async (modifier) => {
+    await load()
+    give(KEY)
+    await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+    const card = await addPhoto()
+    const [first, second] = [card.button('A')!, card.button('cat')!]
+    first.focus()
+    const press = (event: object): void =>
+      card.caption!.happen('keydown', { key: 'ArrowRight', target: first, ...event })
+    press({ [modifier]: true, preventDefault: () => expect.unreachable() })
+    expect(page.activeElement).toBe(first)
+    press({})
+    expect(page.activeElement).toBe(second)
+  },
+)
 
 it('says how sure the model is only where that means something', async () => {
   await load()

@@ -17,18 +17,18 @@ export function captions({ captioner, desk, options }: Service): Router {
       desk.checkEach(valuesOf(captionOptionsSchema, req.query as Texts), 'the query')
       const upload = await desk.receive(() => readUpload(req, res, options))
       const request = desk.accept(upload.options)
-      const fingerprints = await desk.fingerprints(upload.photos, request)
+      const fingerprints = await desk.fingerprints(res, upload.photos, request)
       const tag = tagOf(fingerprints)
       // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.
       if (tag !== undefined && matches(req.get('If-None-Match') ?? '', tag))
         return void res.status(304).set('ETag', tag).end()
       const results = await desk.caption(res, upload.photos, request, fingerprints)
-      const { name, version } = captioner.model
+      const { model } = captioner
       // While a model is replaced another may have answered than the one that was asked.
-      const isSame = version === fingerprints.model
+      const isSame = model === fingerprints.model
       const answer: CaptionsAnswer = {
-        model: name,
-        ...(isSame ? { version } : {}),
+        model: model.name,
+        ...(isSame ? { version: model.version } : {}),
         requestId: String(req.id),
         results: results.map((result) => result.answer),
       }
