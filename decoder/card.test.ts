@@ -48,6 +48,7 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
     for (const text of [
       '| One set, 3 photos |',
       '| people on the same photos, against 1 references |',
+      '| One set: people, against one reference fewer |',
       '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
       '![Reliability of Another](reliability-another.svg)',
       '| One set, 3 | a cat | cat | 0.60 |',

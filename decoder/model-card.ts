@@ -99,7 +99,14 @@ function factSection(scores: readonly CardScores[]): string {
     { name: all.set, ...all },
     ...(all.people === undefined
       ? []
-      : [{ name: `${all.set}: people`, ...all.people, images: all.images, subjects: undefined }]),
+      : [
+          {
+            name: `${all.set}: people, against one reference fewer`,
+            ...all.people,
+            images: all.images,
+            subjects: undefined,
+          },
+        ]),
   ])
   type Column = (typeof columns)[number]
   const row = (name: string, of: (column: Column) => number | undefined, told = percent): string[][] => {

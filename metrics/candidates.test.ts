@@ -88,6 +88,25 @@ test('names meet whether their accents are one character with their letters or a
   }
 })
 
+test('an id that looks as if it had an ending is no other photo of its beginning', () => {
+  const images = ['shot 10.20.30', '0042'].map((id) => ({ id, file: `${id}.png`, captions: ['x'] }))
+  const warnings: string[] = []
+  const scoredOf = (...names: string[]) =>
+    joinReferences(
+      names.map((image) => ({ image, caption: `of ${image}` })),
+      images,
+      'r',
+      (warning) => warnings.push(warning),
+    ).map(({ id, candidate }) => [id, candidate])
+  expect(scoredOf('shot 10.20.45', '42')).toEqual([['0042', 'of 42']])
+  expect(warnings).toEqual([
+    'r: not scored, no references: shot 10.20.45',
+    'r: not scored, no caption: shot 10.20.30',
+  ])
+  for (const name of ['shot 10.20.30', 'shot 10.20.30.png', 'shot 10.20.30.webp', 'x/shot 10.20.30.jpg'])
+    expect(scoredOf(name)).toEqual([['shot 10.20.30', `of ${name}`]])
+})
+
 test('a confidence goes along; one that is no probability is refused', () => {
   const scoredOf = (text: string) =>
     joinReferences(

@@ -155,7 +155,8 @@ function imageFinder(
   const byId = imagesBy(images, ({ id }) => [id.normalize()])
   const byFile = imagesBy(images, ({ file }) => [file])
   const filesOf = namesFinder(byFile.keys())
-  const named = imagesBy(images, ({ file, id }) => [plainName(file), plainName(id)])
+  // An id has no ending, though it may look like one: less that of `shot 10.20.30`, `shot 10.20.45` would be it.
+  const named = imagesBy(images, ({ file, id }) => [plainName(file), plainId(id)])
   return (name) => {
     const [file = '', ...others] = filesOf(name)
     const ofFile = others.length > 0 ? 'several' : byFile.get(file)
@@ -173,8 +174,12 @@ function imagesBy(
   return found
 }
 
-function plainName(name: string): string {
-  return nameWithoutEnding(name.normalize()).replace(/^0+(?=\d+$)/, '')
+function plainName(file: string): string {
+  return plainId(nameWithoutEnding(file))
+}
+
+function plainId(id: string): string {
+  return id.normalize().replace(/^0+(?=\d+$)/, '')
 }
 
 function list(ids: readonly string[]): string {

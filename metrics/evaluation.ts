@@ -40,7 +40,10 @@ export interface Evaluation {
   readonly subjects?: SubjectScores
   /** What other captions score on the same images less what these do. */
   readonly comparison?: Readonly<Record<string, Comparison>>
-  /** Beside the scores, what can be said of the first reference of each image, against the others. */
+  /**
+   * Beside the scores, what can be said of the first reference of each image, against the others: one fewer than the
+   * captions go against, so that fewer support an object, and of an even number half are already most.
+   */
   readonly people?: HumanScores & {
     readonly diversity: DiversityScores
     readonly objects: Omit<ObjectScores, 'perImage'>

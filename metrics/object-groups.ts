@@ -167,19 +167,22 @@ wagon cart carriage
 export type ObjectGroups = ReadonlyMap<string, string | null>
 
 /**
- * Reads groups in the form above, in small letters as captions are compared; what `#` begins is a remark.
+ * Reads groups in the form above, in small letters as captions are compared. What `#` begins is a remark; a line that
+ * holds nothing else does not part the group around it.
+ * @param where their file, for messages
  * @throws ShowtellError INVALID_DATA naming a name of more than two words.
  */
-export function parseGroups(text: string): ObjectGroups {
+export function parseGroups(text: string, where = 'groups'): ObjectGroups {
   const lines = text
     .toLowerCase()
+    .replaceAll(/^[^\S\n]*#[^\n]*\n/gm, '')
     .replaceAll(/#.*/g, '')
     .trim()
     .replaceAll('\n ', ' ')
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
   const long = lines.flat().find((name) => name.split('_').length > 2)
-  if (long !== undefined) throw expected('one or two words', 'a name of a group', long, 'INVALID_DATA')
+  if (long !== undefined) throw expected('names of one or two words', where, long, 'INVALID_DATA')
   return new Map(
     lines.flatMap((names) => {
       const group = names[0]!.startsWith('=') ? null : names[0]!.replace('_', ' ')
@@ -191,8 +194,12 @@ export function parseGroups(text: string): ObjectGroups {
   )
 }
 
+/** Of any other name -es makes another word: `skies` of ski, `cubes` of cub, `tubes` of tub. */
+const PLURAL_IN_ES = /(?:[sxzo]|ch|sh)$/
+
 function plurals(name: string): string[] {
-  return name.endsWith('y') ? [`${name}s`, `${name.slice(0, -1)}ies`] : [`${name}s`, `${name}es`]
+  if (name.endsWith('y')) return [`${name}s`, `${name.slice(0, -1)}ies`]
+  return PLURAL_IN_ES.test(name) ? [`${name}s`, `${name}es`] : [`${name}s`]
 }
 
 export const OBJECT_GROUPS = parseGroups(GROUPS)

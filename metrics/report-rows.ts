@@ -45,7 +45,7 @@ export function factRows({ images, objects, diversity, gender, people }: Evaluat
   const share = (count: number): number => count / Math.max(1, images)
   const same = people?.diversity
   return [
-    ['', 'captions', ...(people === undefined ? [] : ['people'])],
+    ['', 'captions', ...(people === undefined ? [] : ['people, 1 ref fewer'])],
     ...row('objects that no reference names', objects.unsupportedObjects, people?.objects.unsupportedObjects),
     ...row('captions with such an object', objects.unsupportedCaptions, people?.objects.unsupportedCaptions),
     ...row('objects most references name, found', objects.found, people?.objects.found),
@@ -84,7 +84,10 @@ export function calibrationRows({ calibration }: Evaluation): string[][] {
   ]
 }
 
-/** Subjects as a table: a head, then a row a subject, and one for all; empty where none were asked for. */
+/**
+ * Subjects as a table: a head, then a row a subject, and one for all, in which a photo of several subjects counts once
+ * for each; empty where none were asked for.
+ */
 export function subjectRows({ subjects }: Evaluation): string[][] {
   if (subjects === undefined) return []
   const row = (name: string, all: readonly SubjectScore[]): string[] => {
@@ -96,7 +99,7 @@ export function subjectRows({ subjects }: Evaluation): string[][] {
   return [
     [`subject, by ${MENTIONS} references`, 'photos', 'named', 'share'],
     ...Object.entries(subjects).map(([name, score]) => row(name, [score])),
-    row('all', Object.values(subjects)),
+    row('all, a photo once a subject', Object.values(subjects)),
   ]
 }
 

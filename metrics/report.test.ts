@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { evaluate } from './evaluation.js'
 import { parseGroups } from './object-groups.js'
 import { extremes, htmlReport } from './report.js'
-import { factRows, scoreRows } from './report-rows.js'
+import { factRows, scoreRows, subjectRows } from './report-rows.js'
 
 const images = [
   {
@@ -59,12 +59,25 @@ test('the tables have a column a head, and people beside the captions', () => {
     expect(rows.length).toBeGreaterThan(4)
     for (const row of rows) expect(row).toHaveLength(head.length)
   }
+  // Where people have fewer references than the captions, the head says so.
+  expect(scoreRows(evaluation)[0]).toContain('with 1 refs')
+  expect(factRows(evaluation)[0]).toEqual(['', 'captions', 'people, 1 ref fewer'])
   const facts = Object.fromEntries(factRows(evaluation).map(([name, ...values]) => [name, values]))
   expect(facts['captions copied from the training set']).toEqual(['33.3 %', ''])
   // One caption names a man where the references name a woman; the first of them names her against no other.
   expect(facts['of these, against the references']).toEqual(['100.0 %', '0.0 %'])
   expect(facts['of these, where no reference says']).toEqual(['0.0 %', '100.0 %'])
   expect(facts['photos whose references name women']).toEqual(['33.3 %', ''])
+})
+
+test('the row of all subjects says that a photo of two counts twice', async () => {
+  const photo = { id: '1', file: '1.jpg', candidate: 'a dog', references: Array(3).fill('a dog and a cat') }
+  const both = await evaluate([photo], { subjects: parseGroups('dog\ncat'), samples: 9 })
+  expect(subjectRows(both).slice(1)).toEqual([
+    ['dog', '1', '1', '100.0 %'],
+    ['cat', '1', '0', '0.0 %'],
+    ['all, a photo once a subject', '2', '1', '50.0 %'],
+  ])
 })
 
 test('best and worst photos, none in both', () => {

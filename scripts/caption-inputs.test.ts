@@ -86,8 +86,22 @@ it('goes on past a folder that a glob matches and the system does not list', asy
   await fs.rmdir(at('locked'))
 })
 
-it.each(['none', 'none*', 'text', 'text/*'])('refuses %s, without a photo', async (input) => {
-  await expect(photosOf([at(input)], () => {})).rejects.toThrow(
-    `Expected at least one photo for ${at(input)} but received "none"`,
-  )
+it('does not say that nothing is there of what the system does not look at', async () => {
+  await fs.symlink('round', at('round'))
+  onTestFinished(() => fs.unlink(at('round')))
+  for (const input of ['round', 'round/1.jpg'])
+    await expect(photosOf([at(input)], () => {})).rejects.toMatchObject({
+      code: 'ELOOP',
+      message: expect.stringContaining(at(input)),
+    })
 })
+
+const LONG = 'n'.repeat(300)
+it.each(['none', 'none*', 'text', 'text/*', '1.jpg/none', LONG])(
+  'refuses %s, without a photo',
+  async (input) => {
+    await expect(photosOf([at(input)], () => {})).rejects.toThrow(
+      `Expected at least one photo for ${at(input)} but received "none"`,
+    )
+  },
+)

@@ -1,3 +1,4 @@
+import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join, normalize, resolve } from 'node:path'
 import { glob } from 'tinyglobby'
@@ -14,12 +15,13 @@ const ASKED_ENDING = /\.(\w+|\{[\w,]+\})$/
 /**
  * Folders become the photos in them, at any depth, and globs what they match; sorted, each once under one name (`./photos`
  * is `photos`).
- * @throws ShowtellError NOT_FOUND for an input without a photo, and what the system says of a folder that it does not list.
+ * @throws ShowtellError NOT_FOUND for an input without a photo, and what the system says of one that it does not look at, or
+ *   of a folder that it does not list.
  */
 export async function photosOf(inputs: readonly string[], tell: Tell): Promise<string[]> {
   const found = new Map<string, string>()
   for (const input of inputs) {
-    const kind = await stat(input).catch(() => undefined)
+    const kind = await kindOf(input)
     const photos = kind?.isFile()
       ? [input]
       : kind?.isDirectory()
@@ -32,6 +34,17 @@ export async function photosOf(inputs: readonly string[], tell: Tell): Promise<s
     }
   }
   return [...found.values()]
+}
+
+/** What the system says of a name that is none of a file, as a glob is none. */
+const NO_FILE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL']
+
+/** Undefined where there is nothing of that name. What may not be looked at, or links to itself, may well be there. */
+function kindOf(input: string): Promise<Stats | undefined> {
+  return stat(input).catch((error: NodeJS.ErrnoException) => {
+    if (NO_FILE.includes(error.code)) return undefined
+    throw error
+  })
 }
 
 function inFolder(folder: string, tell: Tell): string[] {

@@ -100,6 +100,30 @@ describe('the alt text of a photo', () => {
     ])
   })
 
+  it.each([
+    [
+      'beside another language',
+      '<rdf:li xml:lang="x-default">A cat.</rdf:li>\n<rdf:li xml:lang="de">Katze</rdf:li>',
+    ],
+    [
+      'after another language',
+      '<rdf:li xml:lang="de">Katze</rdf:li><rdf:li xml:lang="x-default">A cat.</rdf:li>',
+    ],
+    [
+      'as the first where none is the default',
+      '<rdf:li xml:lang="en">A cat.</rdf:li><rdf:li xml:lang="de">Katze</rdf:li>',
+    ],
+  ])('is there already %s, and not written again', async (_, items) => {
+    const before = described(
+      `<iptc:AltTextAccessibility><rdf:Alt>${items}</rdf:Alt></iptc:AltTextAccessibility>`,
+    )
+    await existing(before)
+    for (const replace of [false, true]) expect(await writeAltText(photo, 'A cat.', replace)).toBe(true)
+    expect(await sidecar()).toBe(before)
+    // What another language says is not what it says, but it is something.
+    expect(await writeAltText(photo, 'Katze', false)).toBe(false)
+  })
+
   it('is not written again where it is there already', async () => {
     await writeAltText(photo, 'A cat.', false)
     const before = (await sidecar()).replace('</x:xmpmeta>', '</x:xmpmeta ><!-- later -->')

@@ -42,9 +42,8 @@ export async function writeAltText(photo: string, text: string, replace: boolean
   const rdf = first(xmp, RDF, 'RDF')
   if (rdf === undefined)
     throw expected('an rdf:RDF element', file, xmp.documentElement?.tagName, 'INVALID_DATA')
-  const said = altTextOf(rdf)
-  if (said === text) return true
-  if (said !== '' && !replace) return false
+  if (defaultTextOf(rdf) === text) return true
+  if (altTextOf(rdf) !== '' && !replace) return false
   setAltText(rdf, text)
   await writeWhole(file, new XMLSerializer().serializeToString(xmp))
   return true
@@ -80,10 +79,30 @@ function shorthandOf(rdf: Element): Element | undefined {
   return descriptions.find((element) => element.hasAttributeNS(IPTC_CORE, ALT_TEXT))
 }
 
+function shorthandTextOf(rdf: Element): string | null | undefined {
+  return shorthandOf(rdf)?.getAttributeNS(IPTC_CORE, ALT_TEXT)
+}
+
 /** What is said, in every language; empty where there is no alt text. */
 function altTextOf(rdf: Element): string {
-  const shorthand = shorthandOf(rdf)?.getAttributeNS(IPTC_CORE, ALT_TEXT)
-  return (shorthand ?? first(rdf, IPTC_CORE, ALT_TEXT)?.textContent ?? '').trim()
+  return (shorthandTextOf(rdf) ?? first(rdf, IPTC_CORE, ALT_TEXT)?.textContent ?? '').trim()
+}
+
+/** What is said to whoever asks for no language: the default, or the first where none is marked as such. */
+function defaultTextOf(rdf: Element): string {
+  const property = first(rdf, IPTC_CORE, ALT_TEXT)
+  const items = property === undefined ? [] : itemsOf(property)
+  // What has no items is plain text.
+  const said = items.find(isDefault) ?? items[0] ?? property
+  return (shorthandTextOf(rdf) ?? said?.textContent ?? '').trim()
+}
+
+function itemsOf(parent: Element): Element[] {
+  return [...parent.getElementsByTagNameNS(RDF, 'li')]
+}
+
+function isDefault(item: Element): boolean {
+  return item.getAttributeNS(XML, 'lang') === DEFAULT_LANGUAGE
 }
 
 function setAltText(rdf: Element, text: string): void {
@@ -95,8 +114,7 @@ function setAltText(rdf: Element, text: string): void {
     property.textContent = ''
     alternatives = add(property, RDF, 'rdf:Alt')
   }
-  const items = [...alternatives.getElementsByTagNameNS(RDF, 'li')]
-  let item = items.find((element) => element.getAttributeNS(XML, 'lang') === DEFAULT_LANGUAGE)
+  let item = itemsOf(alternatives).find(isDefault)
   if (item === undefined) {
     // XMP wants the default first.
     item = add(alternatives, RDF, 'rdf:li', alternatives.firstChild)

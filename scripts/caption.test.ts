@@ -69,6 +69,25 @@ it(
 )
 
 it(
+  'gives every caption to an output that nothing goes on with, whatever may not be written beside the photos',
+  async () => {
+    await drawPhotos(at('walled'), 2)
+    await mkdir(at('walled/1.jpg.xmp'))
+    const command = ['caption', at('walled'), ...caption().slice(2), '--xmp']
+    for (const more of [[], ['--output', '/dev/stdout', '--format', 'csv']]) {
+      const script = '"$0" --import tsx scripts/main.ts "$@" | cat; echo "ended with $PIPESTATUS"'
+      const args = ['-c', script, process.execPath, ...command, ...more]
+      const { stdout, stderr } = await promisify(execFile)('bash', args, { cwd: ROOT })
+      expect(stderr).toContain(`nothing beside ${at('walled/1.jpg')}: EISDIR`)
+      expect(stderr).not.toContain('are left')
+      expect(stdout.match(/walled\/\d\.jpg/g)).toEqual(['walled/1.jpg', 'walled/2.jpg'])
+      expect(stdout).toMatch(/ended with 1\n$/)
+    }
+  },
+  TIMEOUT,
+)
+
+it(
   'passes over nothing in silence: a place without a photo, a photo that was replaced, two photos of one id',
   async () => {
     await drawPhotos(at('album/2019'), 2)
@@ -167,6 +186,7 @@ it(
       'Expected a number for --threads but received "all"',
     )
     expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
+    expect(await run(caption('--overwrite'), [1])).toContain('Expected --output for --overwrite')
     const table = ['--output', 'never-made.csv', '--format', 'csv', '--count', '2']
     expect(await run(caption(...table), [1])).toContain('Expected --count 1, or --format jsonl')
   },

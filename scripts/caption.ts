@@ -63,6 +63,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   const all = validate(captionOptionsSchema, request)
   if (options.format !== undefined && options.output === undefined)
     throw expected('--output', `--format ${options.format}`, undefined)
+  if (options.overwrite && options.output === undefined) throw expected('--output', '--overwrite', undefined)
   if (all.count > 1 && options.format !== undefined && options.format !== 'jsonl')
     throw expected('--count 1, or --format jsonl', `--format ${options.format}`, all.count)
   if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
@@ -133,8 +134,9 @@ async function captionTo(
           await writeBeside(file, result, options, captioner.model.grid)
         } catch (error) {
           complain(`nothing beside ${file}: ${messageOf(error)}`)
-          // What the system refuses now it may allow later; a sidecar that is no XMP stays one.
-          if (!(error instanceof ShowtellError)) {
+          // What the system refuses now it may allow later; a sidecar that is no XMP stays one. An output that no run
+          // goes on with gets the caption now or never.
+          if (output.isKept && !(error instanceof ShowtellError)) {
             undone++
             continue
           }

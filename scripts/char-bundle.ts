@@ -25,12 +25,12 @@ export async function withBundle<R>(
 export async function evaluateText(
   place: string,
   text: string,
-  { all = false, engine }: { all?: boolean; engine: Engine },
+  { all = false, engine, where }: { all?: boolean; engine: Engine; where?: string },
   signal: AbortSignal,
 ): Promise<{ nats: number; characters: number }> {
   return withBundle(place, engine, async ({ model, characters }, runtime) => {
-    const ids = characters.encode(text)
-    const read = all ? ids : splitText(ids).validation
+    const ids = characters.encode(text, undefined, where)
+    const read = all ? ids : splitText(ids, where).validation
     const bar = progressBar('read', read.length - 1)
     try {
       const nats = await natsOf(runtime, model, read, (count, sofar) => {

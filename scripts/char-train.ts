@@ -50,7 +50,7 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
   })
   if (!done) return false
   const { weights, loss, step } = training.result
-  await writeCharacterBundle(join(out, 'bundle'), {
+  await writeCharacterBundle(training.bundle, {
     model,
     characters,
     weights,
@@ -62,7 +62,7 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
       'nats a character on validation, in rows': Number(loss.toFixed(4)),
     },
   })
-  process.stderr.write(`wrote ${join(out, 'bundle')}\n`)
+  process.stderr.write(`wrote ${training.bundle}\n`)
   return true
 }
 

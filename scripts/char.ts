@@ -132,7 +132,7 @@ async function evaluate(place: string, path: string, options: { all?: boolean; e
   const { nats, characters } = await evaluateText(
     place,
     await readText(path, 'a text'),
-    options,
+    { ...options, where: path },
     interruptible(),
   )
   process.stdout.write(

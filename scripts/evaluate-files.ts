@@ -13,7 +13,7 @@ import { writeWhole } from './whole-file.js'
 /** Longer side of a picture in the report, pixels: twice what a column shows, for screens with two pixels in one. */
 const PICTURE_SIDE = 480
 
-/** What a captioner was trained on of these files, as `train` takes them. */
+/** What a captioner was trained on of these files, which `train` takes each with its style. */
 export async function trainingCaptions(
   files: readonly string[],
   warn: (warning: string) => void,
@@ -91,8 +91,8 @@ export function extremeCaptions(evaluation: Evaluation, images: readonly ScoredI
   const { best, worst } = extremes(evaluation, images)
   const lines = [...best, ...worst].map(({ id, candidate }) =>
     JSON.stringify({
-      // Past 2^53 a number would name another image.
-      image_id: String(Number(id)) === id ? Number(id) : id,
+      // Past 2^53 a number would name another image, and `2019.11` is a name: numbers of images are whole.
+      image_id: Number.isSafeInteger(Number(id)) && String(Number(id)) === id ? Number(id) : id,
       caption: candidate,
       CIDEr: Number(evaluation.perImage[id]!.CIDEr!.toFixed(4)),
     }),

@@ -210,6 +210,17 @@ test('confidences are measured and drawn, subjects counted, copies found, the ex
   ).rejects.toThrow('Expected captions with a confidence for --reliability')
 })
 
+test('the list of extremes names images as a file of candidates may, whatever their ids look like', async () => {
+  const photos = ['2019.11.jpg', '7.jpg'].map((file) => ({ file, captions: ['a dog', 'a cat'] }))
+  const refs = await write('refs.jsonl', photos.map((photo) => JSON.stringify(photo)).join('\n'))
+  const lines = photos.map(({ file }) => JSON.stringify({ file, caption: 'a dog' })).join('\n')
+  const [list, json] = [join(folder, 'list.json'), join(folder, 'out.json')]
+  const command = ['evaluate', '--references', refs, '--samples', '9', '--candidates']
+  await showtell(...command, await write('c.jsonl', lines), '--extremes', list)
+  await showtell(...command, list, '--only-ids', list, '--json', json)
+  expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage).sort()).toEqual(['2019.11', '7'])
+})
+
 test('people need two references an image; the one that has fewer is named', async () => {
   const refs = await write(
     'refs.jsonl',
@@ -241,6 +252,10 @@ test('missing files, no candidates and wrong numbers are named', async () => {
   await expect(showtell('evaluate', '--references', refs, '--candidates', 'none.json')).rejects.toThrow(
     'none.json',
   )
+  const subjects = await write('s.txt', 'big_red_dog')
+  await expect(
+    showtell('evaluate', '--references', refs, '--candidates', 'none.json', '--subjects', subjects),
+  ).rejects.toThrow(`Expected names of one or two words for ${subjects} but received "big_red_dog"`)
   await expect(showtell('evaluate', '--references', refs)).rejects.toThrow(
     'Expected --candidates, or --images',
   )

@@ -88,7 +88,10 @@ export function register(program: Command): void {
       '--compare <file>',
       'captions of another captioner for the same images: is the difference real (p below .05)?',
     )
-    .option('--training <files...>', 'caption files trained on, as for train: how many captions are copied?')
+    .option(
+      '--training <files...>',
+      'caption files trained on, as for train but without their styles: how many captions are copied?',
+    )
     .option(
       '--subjects <file>',
       'a line of words a subject: which captions name it, of the photos whose references do?',
@@ -156,7 +159,7 @@ async function run(options: Options, command: Command): Promise<void> {
     ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
     ...(options.subjects === undefined
       ? {}
-      : { subjects: parseGroups(await readText(options.subjects, 'subjects')) }),
+      : { subjects: parseGroups(await readText(options.subjects, 'subjects'), options.subjects) }),
     ...(options.documentFrequencies === undefined
       ? {}
       : { documentFrequencies: await frequencies(options.documentFrequencies) }),

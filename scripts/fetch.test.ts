@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { serve } from '../data/fetch/fixtures/server.js'
 import { SOURCES } from '../data/fetch/sources.js'
+import { inWholes } from './fetch.js'
 import { killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const { files, archives } = SOURCES['coco-subset']
@@ -53,6 +54,15 @@ test('says how to score photos of flickr8k that nothing was trained on', async (
   expect(await outputOf(['fetch', 'flickr8k', '--out', folder], '')).toBe(
     `showtell evaluate --references ${folder}/text/Flickr8k.token.txt --images ${folder}/photos --split test --style flickr8k\n`,
   )
+})
+
+test('the bar ends full, whatever part of a megabyte the last one is', () => {
+  for (const bytes of [252_872_794, 252_000_000, 2_340_801, 14])
+    expect(inWholes({ done: bytes / 1e6, total: bytes / 1e6 })).toEqual({
+      done: Math.ceil(bytes / 1e6),
+      total: Math.ceil(bytes / 1e6),
+    })
+  expect(inWholes({ done: 0, total: Number.NaN })).toEqual({ done: 0, total: 0 })
 })
 
 test('a data set that is not on the list is answered with the list', async () => {

@@ -23,6 +23,14 @@ export function register(program: Command): void {
     .action(run)
 }
 
+/** What the bar shows: both rounded one way, or it would never be full; 0 for a total that the server does not tell. */
+export function inWholes({ done, total }: Pick<FetchProgress, 'done' | 'total'>): {
+  done: number
+  total: number
+} {
+  return { done: Math.ceil(done), total: Math.ceil(total || 0) }
+}
+
 async function run(name: SourceName, options: { out?: string; mirror?: string }): Promise<void> {
   const { mirror } = options
   if (mirror !== undefined && !URL.canParse(mirror)) throw expected('an address', '--mirror', mirror)
@@ -34,13 +42,14 @@ async function run(name: SourceName, options: { out?: string; mirror?: string })
   say(`${name}: ${source.title}\n${source.terms}`)
   let bar: ReturnType<typeof progressBar> | undefined
   let shown = ''
-  const onProgress = ({ what, unit, done, total }: FetchProgress): void => {
+  const onProgress = ({ what, unit, ...counts }: FetchProgress): void => {
+    const { done, total } = inWholes(counts)
     if (what !== shown) {
       bar?.stop()
       shown = what
-      bar = progressBar(`${what}, ${unit}`, Math.ceil(total || 0), Math.floor(done))
+      bar = progressBar(`${what}, ${unit}`, total, done)
     }
-    bar?.update(Math.floor(done))
+    bar?.update(done)
   }
   try {
     const { failed, firstSeen } = await fetchSource(source, folder, {

@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { parseGroups } from './object-groups.js'
+import { objectsOf } from './objects.js'
+
+const named = (caption: string): string[] => objectsOf(caption.split(' '))
+
+test.each([
+  ['buses and boxes', ['bus', 'box']],
+  ['benches couches beaches churches sandwiches', ['bench', 'couch', 'beach', 'church', 'sandwich']],
+  ['toothbrushes fishes', ['toothbrush', 'fish']],
+  ['potatoes tomatoes flamingoes', ['potato', 'tomato', 'bird']],
+  ['skis kites planes', ['ski', 'kite', 'airplane']],
+  ['mattresses', ['bed']],
+  ['wine glasses', ['glass']],
+  ['dresses', ['dress']],
+  ['knives calves shelves geese oxen', ['knife', 'cow', 'shelf', 'bird']],
+  ['ponies ladies monkeys', ['horse', 'person', 'monkey']],
+])('plurals: %s', (caption, objects) => expect(named(caption)).toEqual(objects))
+
+test.each([
+  'cloudy skies',
+  'ice cubes',
+  'tubes',
+  'capes',
+  'vanes',
+  'who cares',
+  'manes',
+  // On the nose of whoever is in the photo.
+  'glasses',
+])('%s are no objects', (caption) => expect(named(caption)).toEqual([]))
+
+test('a remark parts no group, wherever its line stands', () => {
+  const animals = [
+    '# animals',
+    'dog puppy # not hot dogs',
+    '# young',
+    '  # and old',
+    ' hound',
+    '#',
+    'cat',
+    '# end',
+  ]
+  for (const between of ['\n', '\r\n']) {
+    const groups = parseGroups(animals.join(between))
+    expect(['dog', 'puppies', 'hound', 'cat'].map((name) => groups.get(name))).toEqual([
+      'dog',
+      'dog',
+      'dog',
+      'cat',
+    ])
+    expect([...new Set(groups.values())]).toEqual(['dog', 'cat'])
+  }
+})
+
+test('a name that no two words can be is refused, and its file named', () => {
+  const text = 'truck lorry\ndog\ncar fire_engine_truck'
+  expect(() => parseGroups(text, 's.txt')).toThrow(
+    'Expected names of one or two words for s.txt but received "fire_engine_truck"',
+  )
+  expect(() => parseGroups(text)).toThrow('Expected names of one or two words for groups but received')
+})
