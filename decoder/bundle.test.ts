@@ -220,6 +220,8 @@ describe('writeBundle', () => {
   const renamed: BundleContent = { ...content, config: { ...content.config, name: 'newer' } }
   const name = async (): Promise<string> => (await readBundle(path)).config.name
   const beside = () => readdir(join(path, '..'))
+  /** Where the old one stands while the new one takes its place. */
+  const displaced = () => join(path, '..', '.model.showtell-old')
 
   it('takes the place of a bundle', async () => {
     await writeFile(join(path, 'notes.txt'), 'of the old one')
@@ -261,7 +263,7 @@ describe('writeBundle', () => {
     await writeBundle(`${path}/`, renamed)
     expect(await name()).toBe('newer')
     expect(await beside()).toEqual(['model'])
-    await rename(path, `${path}.old`)
+    await rename(path, displaced())
     expect((await readBundle(`${path}/`)).config.name).toBe('newer')
   })
 
@@ -275,7 +277,7 @@ describe('writeBundle', () => {
   })
 
   it('opens as the old one after a kill between the two renames, and is written again', async () => {
-    await rename(path, `${path}.old`)
+    await rename(path, displaced())
     await cp(whole, `${path}.part`, { recursive: true })
     expect(await name()).toBe('tiny')
     await writeBundle(path, renamed)
@@ -284,8 +286,8 @@ describe('writeBundle', () => {
   })
 
   it('opens as the new one after a kill before the old one was deleted', async () => {
-    await cp(whole, `${path}.old`, { recursive: true })
-    await rm(join(`${path}.old`, 'config.json'))
+    await cp(whole, displaced(), { recursive: true })
+    await rm(join(displaced(), 'config.json'))
     expect(await name()).toBe('tiny')
     await writeBundle(path, renamed)
     expect(await name()).toBe('newer')

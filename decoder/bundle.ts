@@ -6,9 +6,9 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { type Array32, type Encoder, parametersOf, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { type GraphShape, graphShape, MOBILENET_GRAPH } from '../encoder/graph-shape.js'
-import { readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { CONFIG, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
-import { CONFIG, findBundle } from '../engine/shipped.js'
+import { findBundle } from '../engine/shipped.js'
 import { expected } from '../errors.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { prefixed } from '../rnn/cell.js'
@@ -101,7 +101,8 @@ export interface BundleContent {
  * Writes a bundle aside and renames it, so that `path` always opens: as what was there, or as the new one. Weights
  * become float16, each stored once: the ONNX graphs refer to them inside `model.safetensors`. An encoder that is a graph
  * goes along as it is, without ONNX graphs.
- * @throws ShowtellError INVALID_ARGUMENT naming what of the config is wrong, or, as NUMERIC, a weight that does not fit.
+ * @throws ShowtellError INVALID_ARGUMENT naming what of the config is wrong or what else is at `path`, or, as NUMERIC, a
+ * weight that does not fit.
  */
 export async function writeBundle(path: string, content: BundleContent): Promise<void> {
   await replaceFolder(path, (folder) => writeFiles(folder, content))

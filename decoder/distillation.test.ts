@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
+import { graphShape } from '../encoder/graph-shape.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
@@ -133,6 +134,19 @@ describe('teachers', () => {
       expect(row.reduce((sum, value) => sum + value, 0)).toBeCloseTo(1, 4)
     }
     expect(Math.max(...one.map((value, i) => Math.abs(value - other[i]!)))).toBeGreaterThan(0.02)
+  })
+
+  it('leave no tensor and no file where one of them has no weights to see with', async () => {
+    await mkdir(join(folder, 'temporary'))
+    vi.stubEnv('TMPDIR', join(folder, 'temporary'))
+    const before = tensorCount()
+    const graph = graphShape({ grid: [2, 2], channels: 3, inputRange: [0, 1] })
+    await expect(open([bundles[0]!, { ...bundles[1]!, encoder: graph }])).rejects.toThrow(
+      `Expected an encoder with weights for ${bundles[1]!.path} but received "mobilenet-graph"`,
+    )
+    vi.unstubAllEnvs()
+    expect(await readdir(join(folder, 'temporary'))).toEqual([])
+    expect(tensorCount()).toBe(before)
   })
 
   it('have the words of the training, in their order', async () => {

@@ -34,19 +34,25 @@ export class Teachers {
   ): Promise<Teachers> {
     const ops = new TensorFlowOps()
     const teachers: Teacher[] = []
-    for (const bundle of bundles) {
-      const encoder = encoderAt(bundle)
-      const values = weightsOf(bundle.weights, 'decoder')
-      const extractor = await openExtractor(
-        encoder,
-        weightsOf(bundle.weights, 'encoder'),
-        onFallback,
-        backend,
-      )
-      const weights = ops.tensors(bundle.decoder.parameters, (name) => values[name]!.data)
-      teachers.push({ bundle, encoder, extractor, weights })
+    const opened = new Teachers(ops, teachers)
+    try {
+      for (const bundle of bundles) {
+        const encoder = encoderAt(bundle)
+        const values = weightsOf(bundle.weights, 'decoder')
+        const extractor = await openExtractor(
+          encoder,
+          weightsOf(bundle.weights, 'encoder'),
+          onFallback,
+          backend,
+        )
+        const weights = ops.tensors(bundle.decoder.parameters, (name) => values[name]!.data)
+        teachers.push({ bundle, encoder, extractor, weights })
+      }
+    } catch (error) {
+      await opened.close()
+      throw error
     }
-    return new Teachers(ops, teachers)
+    return opened
   }
 
   /** What a training that goes on has to agree with. */

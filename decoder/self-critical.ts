@@ -48,9 +48,13 @@ export interface WeightedBatch {
 }
 
 /**
- * Samples and some true captions of photos as one batch, so that one pass gives both gradients: that of the expected
- * reward (Williams 1992, REINFORCE: a sample's words by its advantage), a mean over the samples' words, and
+ * Samples and some true captions of photos as one batch, so that one pass gives both gradients: an estimate of that of the
+ * expected reward (Williams 1992, REINFORCE: a sample's words by its advantage), a mean over the samples' words, and
  * `crossEntropy` times that of the mean negative log-likelihood of the true captions, which keeps them well formed.
+ *
+ * The estimate is biased: samples are drawn without dropout from the words that the search allows, while the likelihood
+ * that is differentiated is with dropout and over all words, and counts the end of a sample too where `maxLength` left it
+ * no other.
  * @param samples the words of the samples of each example, equally many
  * @param rewards of each
  * @param captions true captions a photo; of more, as many are drawn by `random`

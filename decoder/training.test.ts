@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { tensorCount } from '../engine/fixtures/backends.js'
+import { initialize } from '../engine/initialize.js'
 import { useBackend } from '../engine/use-backend.js'
 import {
   CONFIG,
@@ -217,5 +219,33 @@ it.each(['cpu', 'wasm'] as const)('training holds no tensor between its steps on
     counts.push(tensorCount())
   })
   expect(counts).toEqual(new Array(STEPS).fill(before))
+  expect(tensorCount()).toBe(before)
+})
+
+it.each([
+  ['cross-entropy', 'a finite loss'],
+  ['cider', 'log-probabilities'],
+] as const)('a step by %s that fails leaves no tensor', async (objective, what) => {
+  await useBackend('cpu')
+  const { decoder } = trainingIn('none')
+  const config = trainingConfigSchema.parse({ ...CONFIG, objective })
+  const data = { train: TRAIN, validation: VALIDATION, features: new StoredFeatures(trainings.features) }
+  const broken = initialize(decoder.parameters, 1)
+  for (const values of Object.values(broken)) values.fill(Number.NaN)
+  const training = new Training(decoder, VOCABULARY, data, config, join(trainings.folder, 'broken'), broken)
+  const before = tensorCount()
+  await expect(training.run(() => expect.unreachable())).rejects.toMatchObject({
+    code: 'NUMERIC',
+    message: expect.stringContaining(`Expected ${what}`),
+  })
+  expect(tensorCount()).toBe(before)
+})
+
+it('a validation that fails leaves no tensor', async () => {
+  await useBackend('cpu')
+  const training = trainingIn('wild')
+  const before = tensorCount()
+  for (const values of Object.values(training.weights)) values.fill(Number.NaN)
+  await expect(training.validate()).rejects.toMatchObject({ code: 'NUMERIC' })
   expect(tensorCount()).toBe(before)
 })

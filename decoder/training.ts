@@ -191,38 +191,35 @@ export class Training {
     const { features } = this.data
     const input = ops.tensor(data, shape)
     const weights = this.tensors(this.optimiser.weights)
-    const { batch, weights: shares, reward } = await this.lesson(weights, indices, input, epoch)
-    const { learningRate } = this.optimiser
-    const regularisation = {
-      ...config,
-      labelSmoothing: shares === undefined ? config.labelSmoothing : 0,
-      step,
-    }
-    const { distillationWeight: weight } = config
-    const distillation =
-      taught === undefined ? undefined : { weight, taught: features.teachers!.probabilities(batch, taught) }
-    const { loss, gradients } = ops.gradients(weights, (watched) => {
-      const seen = features.of(ops, watched, input)
-      return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
-        regularisation,
-        ...(shares === undefined ? {} : { shares }),
-        ...(distillation === undefined ? {} : { distillation }),
-        ...this.termsOf(indices),
+    const held = [input, ...Object.values(weights)]
+    try {
+      const { batch, weights: shares, reward } = await this.lesson(weights, indices, input, epoch)
+      const { learningRate } = this.optimiser
+      const labelSmoothing = shares === undefined ? config.labelSmoothing : 0
+      const { distillationWeight: weight } = config
+      const distillation =
+        taught === undefined ? undefined : { weight, taught: features.teachers!.probabilities(batch, taught) }
+      if (distillation !== undefined) held.push(distillation.taught)
+      const { loss, gradients } = ops.gradients(weights, (watched) => {
+        const seen = features.of(ops, watched, input)
+        return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
+          regularisation: { ...config, labelSmoothing, step },
+          ...(shares === undefined ? {} : { shares }),
+          ...(distillation === undefined ? {} : { distillation }),
+          ...this.termsOf(indices),
+        })
       })
-    })
-    ops.dispose([
-      ...Object.values(weights),
-      input,
-      ...(distillation === undefined ? [] : [distillation.taught]),
-    ])
-    const gradientNorm = this.optimiser.update(gradients)
-    return {
-      step: this.step,
-      totalSteps: this.totalSteps,
-      loss,
-      ...(reward === undefined ? {} : { reward }),
-      gradientNorm,
-      learningRate,
+      const gradientNorm = this.optimiser.update(gradients)
+      return {
+        step: this.step,
+        totalSteps: this.totalSteps,
+        loss,
+        ...(reward === undefined ? {} : { reward }),
+        gradientNorm,
+        learningRate,
+      }
+    } finally {
+      ops.dispose(held)
     }
   }
 
@@ -239,9 +236,11 @@ export class Training {
     const seen = ops.scope(() => features.of(ops, weights, input))
     const random = new Random(this.config.seed, 'samples', this.step)
     const examples = indices.map((index) => train[index]!)
-    const lesson = await sampler.lesson(weights, examples, seen, random)
-    ops.dispose([seen])
-    return lesson
+    try {
+      return await sampler.lesson(weights, examples, seen, random)
+    } finally {
+      ops.dispose([seen])
+    }
   }
 
   /** What else than captions the loss of these photos is made of. */

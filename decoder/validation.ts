@@ -49,14 +49,19 @@ export class Validation {
     for await (const { indices, input } of ahead(batches, (batch) => this.read(batch))) {
       if (indices.length === 0) continue
       const tensor = ops.tensor(input.data, input.shape)
-      const features = ops.scope(() => this.features.of(ops, weights, tensor))
-      const { loss, counted } = this.likelihood(weights, indices, features)
-      total += loss * counted
-      words += counted
-      const examples = indices.map((index) => this.examples[index]!)
-      seen.push(...examples)
-      said.push(...(await this.captions(weights, examples, features)))
-      ops.dispose([tensor, features])
+      const held = [tensor]
+      try {
+        const features = ops.scope(() => this.features.of(ops, weights, tensor))
+        held.push(features)
+        const { loss, counted } = this.likelihood(weights, indices, features)
+        total += loss * counted
+        words += counted
+        const examples = indices.map((index) => this.examples[index]!)
+        seen.push(...examples)
+        said.push(...(await this.captions(weights, examples, features)))
+      } finally {
+        ops.dispose(held)
+      }
     }
     if (seen.length === 0) throw expected('a photo that can be read', 'validation', 'none', 'INVALID_DATA')
     return { loss: total / words, cider: ciderByStyle(said, seen).corpus, said }

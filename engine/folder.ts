@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { createReadStream } from 'node:fs'
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
 
@@ -9,8 +10,16 @@ import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js
  * new one.
  */
 
-/** @param write fills the folder it is given; when it fails, `path` stays as it was. */
+/** What every one of them has. */
+export const CONFIG = 'config.json'
+
+/**
+ * Writes a folder and puts it where another model, or nothing, is.
+ * @param write fills the folder it is given; when it fails, `path` stays as it was.
+ * @throws ShowtellError as `checkReplaceable` does, before anything is written.
+ */
 export async function replaceFolder(path: string, write: (folder: string) => Promise<void>): Promise<void> {
+  await checkReplaceable(path)
   const folder = `${resolve(path)}.part`
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
@@ -20,23 +29,37 @@ export async function replaceFolder(path: string, write: (folder: string) => Pro
     await rm(folder, { recursive: true, force: true })
     throw error
   }
-  const old = oldOf(path)
+  const displaced = displacedOf(path)
   if (await exists(path)) {
-    await rm(old, { recursive: true, force: true })
-    await rename(path, old)
+    await rm(displaced, { recursive: true, force: true })
+    await rename(path, displaced)
   }
   await rename(folder, path)
-  await rm(old, { recursive: true, force: true })
+  await rm(displaced, { recursive: true, force: true })
+}
+
+/**
+ * What `replaceFolder` replaces is deleted: that may be a folder with a model, or an empty one, and nothing else. Who works
+ * for hours before it writes asks here first.
+ * @throws ShowtellError INVALID_ARGUMENT saying what is there.
+ */
+export async function checkReplaceable(path: string): Promise<void> {
+  if (!(await exists(path)) || (await exists(join(path, CONFIG)))) return
+  // A file cannot be listed, and says so.
+  const found = await readdir(path).catch(messageOf)
+  if (found.length > 0) throw expected(`a new or empty folder, or one with ${CONFIG},`, path, found)
 }
 
 /** Where a folder really is: a kill between the two renames leaves it beside its place. */
 export async function placeOf(path: string): Promise<string> {
-  return (await exists(path)) ? path : oldOf(path)
+  return (await exists(path)) ? path : displacedOf(path)
 }
 
-function oldOf(path: string): string {
+/** A name that nobody gives a folder by hand: what has it is opened and deleted. */
+function displacedOf(path: string): string {
   // Beside it, also where the path ends in a slash.
-  return `${resolve(path)}.old`
+  const place = resolve(path)
+  return join(dirname(place), `.${basename(place)}.showtell-old`)
 }
 
 export async function exists(path: string): Promise<boolean> {
@@ -77,9 +100,10 @@ export async function readJson<R>(
 /** sha256 of a file. @throws ShowtellError INVALID_BUNDLE when it cannot be read. */
 export async function fileSum(file: string): Promise<string> {
   try {
-    return createHash('sha256')
-      .update(await readFile(file))
-      .digest('hex')
+    const hash = createHash('sha256')
+    // Not `readFile`, which refuses files of 2 GiB.
+    for await (const bytes of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(bytes)
+    return hash.digest('hex')
   } catch (cause) {
     throw new ShowtellError('INVALID_BUNDLE', `Expected ${file} but ${messageOf(cause)}`, {
       where: file,

@@ -1,9 +1,9 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from './safetensors.js'
+import { fromFloat16, readSafetensors, readWhole, toFloat16, writeSafetensors } from './safetensors.js'
 
 let folder: string
 beforeAll(async () => {
@@ -99,6 +99,30 @@ describe('readSafetensors', () => {
     await expect(readSafetensors(join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'NOT_FOUND' })
     // What is there and cannot be read is not none.
     await expect(readSafetensors(folder)).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
+  })
+})
+
+describe('readWhole', () => {
+  const path = () => join(folder, 'whole')
+  const bytes = Uint8Array.from({ length: 1000 }, (_, i) => (i * 7) % 251)
+
+  it.each([1, 3, 250, 999, 1000, 1001])('reads a file by %i bytes at a time', async (most) => {
+    await writeFile(path(), bytes)
+    expect(await readWhole(path(), most)).toEqual(bytes)
+  })
+
+  it('reads a file without any', async () => {
+    await writeFile(path(), '')
+    expect(await readWhole(path())).toEqual(new Uint8Array(0))
+  })
+
+  it('ends where a file is cut off while it is read', async () => {
+    await writeFile(path(), bytes)
+    const reading = readWhole(path(), 1)
+    await truncate(path(), 0)
+    const read = await reading
+    expect(read).toEqual(bytes.subarray(0, read.length))
+    expect(read.length).toBeLessThan(bytes.length)
   })
 })
 

@@ -1,4 +1,4 @@
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises'
+import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { z } from 'zod'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import type { Parameter } from './ops.js'
@@ -76,9 +76,7 @@ export class SafetensorsFile {
 export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   let bytes: Uint8Array
   try {
-    const file = await readFile(path)
-    // A plain view: a Buffer's own slice would not copy.
-    bytes = new Uint8Array(file.buffer, file.byteOffset, file.byteLength)
+    bytes = await readWhole(path)
   } catch (cause) {
     // One that is there and cannot be read is not none: who writes where none is would write over it.
     const code = (cause as NodeJS.ErrnoException).code === 'ENOENT' ? 'NOT_FOUND' : 'INVALID_BUNDLE'
@@ -129,6 +127,28 @@ export async function readSafetensors(path: string): Promise<SafetensorsFile> {
   }
   if (filled !== bytes.length) throw broken(`${bytes.length - filled} bytes follow the last tensor`)
   return new SafetensorsFile(path, entries, metadata.data ?? {}, bytes)
+}
+
+/**
+ * A file in memory. Not by `readFile`, which refuses files of 2 GiB: the state of a large training has as much.
+ * @param most bytes a read asks for, of which it may give less; below 2 GiB.
+ */
+export async function readWhole(path: string, most = 2 ** 30): Promise<Uint8Array> {
+  const file = await open(path)
+  try {
+    // Not a Buffer, whose own slice would not copy.
+    const bytes = new Uint8Array((await file.stat()).size)
+    let done = 0
+    while (done < bytes.length) {
+      const { bytesRead } = await file.read(bytes, done, Math.min(most, bytes.length - done))
+      // It was cut off meanwhile.
+      if (bytesRead === 0) break
+      done += bytesRead
+    }
+    return bytes.subarray(0, done)
+  } finally {
+    await file.close()
+  }
 }
 
 function bytesOf(shape: readonly number[], type: SafetensorsType): number {

@@ -2,13 +2,10 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expected, ShowtellError } from '../errors.js'
-import { exists, placeOf, readJson } from './folder.js'
+import { CONFIG, exists, placeOf, readJson } from './folder.js'
 
 /** What captions where no other bundle is asked for. */
 export const DEFAULT_BUNDLE = 'showtell-base'
-
-/** What every bundle has. */
-export const CONFIG = 'config.json'
 
 /** The folder of a bundle that comes with the package. */
 export function shippedBundle(name = DEFAULT_BUNDLE): string {

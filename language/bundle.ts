@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
+import { CONFIG, readJson, replaceFolder, sumsOf, verifySums } from '../engine/folder.js'
 import type { Parameter } from '../engine/ops.js'
 import { inFloat16, readSafetensors, type SafetensorsFile, writeSafetensors } from '../engine/safetensors.js'
-import { CONFIG, findBundle } from '../engine/shipped.js'
+import { findBundle } from '../engine/shipped.js'
 import { expected } from '../errors.js'
 
 const WEIGHTS = 'model.safetensors'
@@ -40,7 +40,7 @@ export interface LanguageContent {
 
 /**
  * Writes a folder aside and renames it: `config.json`, `model.safetensors` (float16) and graphs.
- * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit.
+ * @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit, or what else is at `path`.
  */
 export async function writeLanguageBundle(path: string, content: LanguageContent): Promise<void> {
   const { kind, model, training, parameters, weights, graphs } = content

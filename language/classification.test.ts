@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -190,5 +190,41 @@ describe('training', () => {
     const weights = initialize(model.parameters, 1)
     await writeClassifierBundle(path, { model, vocabulary: fewer, weights, training: {} })
     await expect(readClassifierBundle(path)).rejects.toMatchObject({ code: 'INVALID_BUNDLE' })
+  })
+
+  it.each([
+    ['"words":["a","b","c","d"]', '"words":["a","b","c","a"]', 'every word once for vocabulary'],
+    ['"words":["a","b","c","d"]', '"words":3', 'vocabulary.words is wrong'],
+  ])('a bundle with %s turned into %s is refused by its file', async (from, to, message) => {
+    const model = tiny({})
+    const path = join(folder, 'damaged')
+    await writeClassifierBundle(path, {
+      model,
+      vocabulary,
+      weights: initialize(model.parameters, 1),
+      training: {},
+    })
+    const file = join(path, 'config.json')
+    const config = JSON.stringify(JSON.parse(await readFile(file, 'utf8')))
+    expect(config).toContain(from)
+    await writeFile(file, config.replace(from, to))
+    await expect(readClassifierBundle(path)).rejects.toMatchObject({
+      code: 'INVALID_BUNDLE',
+      where: file,
+      message: expect.stringContaining(message),
+    })
+  })
+
+  it('does not begin where something else has the place of its bundle', async () => {
+    const model = tiny({})
+    const recipe = recipeSchema.parse({ steps: 1, learningRate: 0.03 })
+    const task = new ClassificationTask(model, vocabulary, texts, texts, { ...recipe, batchSize: 16 })
+    await mkdir(join(folder, 'foreign/bundle'), { recursive: true })
+    await writeFile(join(folder, 'foreign/bundle/index.js'), '')
+    const training = new Training(task, recipe, join(folder, 'foreign'), {})
+    await expect(training.run(() => expect.unreachable())).rejects.toThrow(
+      `Expected a new or empty folder, or one with config.json, for ${training.bundle} but received ["index.js"]`,
+    )
+    expect(await readdir(join(folder, 'foreign'), { recursive: true })).toEqual(['bundle', 'bundle/index.js'])
   })
 })

@@ -5,7 +5,9 @@ import { type LanguageBundle, readLanguageBundle, writeLanguageBundle } from './
 import { Classifier, classifierConfigSchema } from './classifier.js'
 
 const KIND = 'classifier'
-const modelSchema = classifierConfigSchema.extend({ vocabulary: z.unknown() })
+const modelSchema = classifierConfigSchema.extend({
+  vocabulary: z.unknown().transform((value) => Vocabulary.fromJSON(value)),
+})
 
 /** A classifier on disk, verified. */
 export interface ClassifierBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
@@ -30,12 +32,11 @@ export async function writeClassifierBundle(
   })
 }
 
-/** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE, INVALID_DATA for a vocabulary that is none. */
+/** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
 export async function readClassifierBundle(place: string): Promise<ClassifierBundle> {
   const modelOf = ({ vocabulary: _, ...config }: z.infer<typeof modelSchema>) => new Classifier(config)
   const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
-  const vocabulary = Vocabulary.fromJSON(bundle.model.vocabulary)
-  const { vocabularySize } = bundle.model
+  const { vocabulary, vocabularySize } = bundle.model
   if (vocabulary.size !== vocabularySize)
     throw expected(`${vocabularySize} tokens`, bundle.path, vocabulary.size, 'INVALID_BUNDLE')
   return { ...bundle, model: modelOf(bundle.model), vocabulary }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import { checkReplaceable } from '../engine/folder.js'
 import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
 import { AdamW } from '../engine/optimiser.js'
@@ -60,6 +61,8 @@ export interface Event {
  * gives the same losses as one that never stopped.
  */
 export class Training {
+  /** Where the bundle goes that it becomes. */
+  readonly bundle: string
   private readonly ops = new TensorFlowOps()
   private readonly optimiser: AdamW
   private readonly file: string
@@ -76,6 +79,7 @@ export class Training {
   ) {
     const { parameters } = task
     const { learningRate, warmUpSteps, weightDecay, clipNorm, averageDecay, seed } = recipe
+    this.bundle = join(folder, 'bundle')
     this.file = join(folder, 'training', 'state.safetensors')
     const matrices = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
     this.optimiser = new AdamW(
@@ -116,12 +120,17 @@ export class Training {
     return true
   }
 
-  /** Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops. */
+  /**
+   * Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops.
+   * @throws ShowtellError INVALID_ARGUMENT where something else is in the place of the bundle.
+   */
   async run(
     report: (event: Event) => void | Promise<void>,
     signal?: AbortSignal,
     saveEvery = 200,
   ): Promise<void> {
+    // Before hours of work that would end there.
+    await checkReplaceable(this.bundle)
     const { steps, validations } = this.recipe
     const due = (step: number): number => Math.floor((step * validations) / steps)
     while (this.step < steps && !signal?.aborted) {

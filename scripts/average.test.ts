@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -74,12 +74,24 @@ it('forgets the calibration of other weights', async () => {
 it('replaces nothing but a bundle', async () => {
   await mkdir(at('run/bundle'), { recursive: true })
   await writeFile(at('notes.txt'), 'mine')
-  for (const taken of ['run', 'notes.txt'])
+  for (const [taken, found] of [
+    ['run', '["bundle"]'],
+    ['notes.txt', '"ENOTDIR: not a directory'],
+  ] as const)
     await expect(average(taken)).rejects.toThrow(
-      `Expected a new folder, or that of a bundle, for --out but received "${at(taken)}"`,
+      `Expected a new or empty folder, or one with config.json, for ${at(taken)} but received ${found}`,
     )
   expect(await readdir(at('run'))).toEqual(['bundle'])
   expect(await readFile(at('notes.txt'), 'utf8')).toBe('mine')
+})
+
+it('leaves alone what was called ….old by hand, and makes another', async () => {
+  await average('mean')
+  await rename(at('mean'), at('mean.old'))
+  await rewriteConfidence(at('mean.old'), CONFIDENCE)
+  await average('mean')
+  expect((await readBundle(at('mean'))).config).not.toHaveProperty('confidence')
+  expect((await readBundle(at('mean.old'))).config.confidence).toEqual(CONFIDENCE)
 })
 
 it('writes no bundle without a name', async () => {

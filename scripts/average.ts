@@ -1,10 +1,8 @@
-import { basename, join, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { averageOf } from '../decoder/average.js'
 import { readBundle } from '../decoder/bundle.js'
-import { exists } from '../engine/folder.js'
-import { CONFIG } from '../engine/shipped.js'
-import { expected } from '../errors.js'
+import { checkReplaceable } from '../engine/folder.js'
 import { imageSizeOption } from './encoder-options.js'
 import { writeKept } from './kept-bundle.js'
 
@@ -26,9 +24,7 @@ async function average(
   places: string[],
   { out, name, imageSize }: { out: string; name?: string; imageSize?: number },
 ): Promise<void> {
-  // What is there would be deleted.
-  if ((await exists(out)) && !(await exists(join(out, CONFIG))))
-    throw expected('a new folder, or that of a bundle,', '--out', out)
+  await checkReplaceable(out)
   const bundles = await Promise.all(places.map(readBundle))
   await writeKept(out, averageOf(bundles, name ?? basename(resolve(out)), imageSize), 'these bundles')
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { Vocabulary } from '../data/vocabulary.js'
@@ -139,14 +138,13 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
   if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'text' }, signal))) return
   const { weights, loss, step } = training.result
-  const bundle = join(out, 'bundle')
-  await writeClassifierBundle(bundle, {
+  await writeClassifierBundle(training.bundle, {
     model,
     vocabulary,
     weights,
     training: { texts: train.length, batchSize, ...recipe, 'best step': step, 'nats a text held out': loss },
   })
-  process.stderr.write(`wrote ${bundle}\n`)
+  process.stderr.write(`wrote ${training.bundle}\n`)
 }
 
 async function evaluate(

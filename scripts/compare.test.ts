@@ -183,6 +183,20 @@ describe('showtell compare', () => {
     expect(await readdir(at('unfit'))).toEqual(['vocabulary.json'])
   })
 
+  it('refuses a variant whose bundle would take the place of something else, before the first is trained', async () => {
+    await mkdir(at('foreign', 'other', 'bundle'), { recursive: true })
+    await writeFile(at('foreign', 'other', 'bundle', 'index.js'), '')
+    expect(await run(command('foreign'), [1])).toContain(
+      `INVALID_ARGUMENT: Expected a new or empty folder, or one with config.json, for ${at('foreign', 'other', 'bundle')} but`,
+    )
+    expect((await readdir(at('foreign'), { recursive: true })).sort()).toEqual([
+      'other',
+      'other/bundle',
+      'other/bundle/index.js',
+      'vocabulary.json',
+    ])
+  })
+
   it('tells when it is interrupted, and writes nothing yet', async () => {
     const stopped = command('stopped', '--steps', '500')
     const said = await interruptAtWork(stopped, at('stopped', 'first', 'log.jsonl'))

@@ -12,13 +12,13 @@ import { checkWordMemory } from '../decoder/photo-words.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
 import { validate } from '../decoder/validate.js'
 import { decodeImage } from '../encoder/image.js'
-import { fileSum } from '../engine/folder.js'
+import { checkReplaceable, fileSum } from '../engine/folder.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { ShowtellError } from '../errors.js'
 import { Random } from '../random.js'
 import { curves, markdown, rowsOf, type Tried } from './compare/report.js'
-import { type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
+import { bundleOf, type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
 import { VARIANTS, variantsOf } from './compare/variants.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { openEncoder } from './prepared-encoder.js'
@@ -113,6 +113,7 @@ async function compare(options: Options): Promise<void> {
     checkWordMemory(decoder, candidate.recipe, name)
     return candidate
   })
+  for (const { name } of candidates) await checkReplaceable(bundleOf(options.out, name))
   const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
   const setup: Setup = {
     ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary },

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Command } from 'commander'
@@ -7,9 +7,12 @@ import { FeatureStore } from '../data/feature-store.js'
 import { averageOf } from '../decoder/average.js'
 import { type Bundle, readBundle, weightsOf } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
+import { initialWeights } from '../decoder/class-directions.js'
 import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
 import type { TrainingEvent } from '../decoder/training.js'
+import { encoderByName } from '../encoder/encoders.js'
 import { writeSafetensors } from '../engine/safetensors.js'
+import { Random } from '../random.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
 import { register as registerPrepare } from './prepare.js'
 import { register as registerTrain } from './train.js'
@@ -197,6 +200,42 @@ describe('--fine-tune-encoder', () => {
       train('stale', 'plain', '--features', at('features'), '--from', at('tuned/bundle')),
     ).rejects.toThrow('of the feature store')
   }, 120_000)
+
+  it('begins with the classes that the weights of the encoder came with', async () => {
+    const encoder = 'vgg16-fc7-eighth'
+    const { channels } = encoderByName(encoder)
+    const random = new Random('classes')
+    const classifier = {
+      shape: [5, channels],
+      data: Float32Array.from({ length: 5 * channels }, () => random.normal()),
+    }
+    const named = [...RANDOM_ENCODERS[encoder]!().foreign, ['classifier.6.weight', classifier] as const]
+    await writeSafetensors(
+      at('classes.safetensors'),
+      named.map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data })),
+    )
+    const tuned = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--encoder', encoder]
+    const still = ['--epochs', '1', '--learning-rate', '1e-12', '--seed', '5']
+    await train('classes', 'plain', ...tuned, '--encoder-weights', at('classes.safetensors'), ...still)
+    const { decoder, weights } = await bundleOf('classes')
+    const trained = weightsOf(weights, 'decoder')['region.w']!.data
+    for (const [i, value] of initialWeights(decoder, 5, classifier)['region.w']!.entries())
+      expect(trained[i]).toBeCloseTo(value, 3)
+  }, 120_000)
+
+  it('or preparing, where it is refused, leaves no temporary files', async () => {
+    await mkdir(at('temporary'))
+    vi.stubEnv('TMPDIR', at('temporary'))
+    await expect(
+      showtell('prepare', at('photos'), '--bundle', base(), '--image-size', '64', '--out', at('features')),
+    ).rejects.toThrow(at('features'))
+    const images = ['--images', `plain=${at('photos')}`, '--from', base(), '--teachers', base()]
+    await expect(train('refused', 'plain', '--fine-tune-encoder', '14', ...images)).rejects.toThrow(
+      'Expected 1 to 13 blocks',
+    )
+    vi.unstubAllEnvs()
+    expect(await readdir(at('temporary'))).toEqual([])
+  })
 })
 
 describe('--image-size', () => {

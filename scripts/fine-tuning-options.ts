@@ -89,7 +89,7 @@ export class PhotoFolders implements Photos {
 /**
  * The encoder to fine-tune: that of a bundle, or the one that is named, with weights of a file or, where all of it is
  * trained, random ones.
- * @returns the features, and the encoder as it goes into a bundle.
+ * @returns the features, the encoder as it goes into a bundle, and the classifier that its weights came with, if any.
  */
 export async function openTunedFeatures(
   { folders }: PhotoFolders,
@@ -98,23 +98,32 @@ export async function openTunedFeatures(
   backend: Backend,
   teachers: readonly Bundle[],
   from?: Bundle,
-): Promise<{ features: TunedFeatures; encoder: BundleConfig['encoder'] }> {
+): Promise<{
+  features: TunedFeatures
+  encoder: BundleConfig['encoder']
+  classifier: Array32 | undefined
+}> {
   if (blocks === undefined) throw expected('--fine-tune-encoder', '--images', blocks)
   const { imageSize } = options
   const encoder = from === undefined ? encoderByName(options.encoder, imageSize) : encoderAt(from, imageSize)
-  const { weights, source } = await weightsToTune(encoder, blocks, options, seed, from)
+  const { weights, source, classifier } = await weightsToTune(encoder, blocks, options, seed, from)
   const onFallback = (reason: string): void => {
     process.stderr.write(`the blocks that are not trained run in TensorFlow.js, slower: ${reason}\n`)
   }
+  const opened = teachers.length === 0 ? undefined : await Teachers.open(teachers, backend, onFallback)
   const features = await TunedFeatures.open(encoder, weights, {
     blocks,
     folders: Object.fromEntries(Object.entries(folders).map(([style, { path }]) => [style, path])),
     backend,
     onFallback,
-    teachers: teachers.length === 0 ? undefined : await Teachers.open(teachers, backend, onFallback),
+    teachers: opened,
     onProblem: ({ message }) => {
       process.stderr.write(`\nleft out: ${message}\n`)
     },
+  }).catch(async (error) => {
+    // Nobody else would close them.
+    await opened?.close()
+    throw error
   })
   const tuned = `${blocks === encoder.blocks.length ? 'all' : `the last ${blocks}`} of ${encoder.blocks.length} blocks tuned`
   // Tuned once more it is no other.
@@ -125,6 +134,7 @@ export async function openTunedFeatures(
       source: source.endsWith(tuned) ? source : `${source}; ${tuned}`,
       ...statedSize(encoder),
     },
+    classifier,
   }
 }
 
@@ -134,10 +144,10 @@ async function weightsToTune(
   { encoderWeights }: FineTuningOptions,
   seed: number,
   from?: Bundle,
-): Promise<{ weights: Readonly<Record<string, Array32>>; source: string }> {
+): Promise<{ weights: Readonly<Record<string, Array32>>; source: string; classifier?: Array32 | undefined }> {
   if (encoderWeights !== undefined) {
-    const { weights } = await importEncoder(encoder, encoderWeights)
-    return { weights, source: basename(encoderWeights) }
+    const { weights, classifier } = await importEncoder(encoder, encoderWeights)
+    return { weights, source: basename(encoderWeights), classifier }
   }
   if (from !== undefined)
     return { weights: weightsOf(from.weights, 'encoder'), source: from.config.encoder.source }

@@ -52,6 +52,14 @@ export function register(program: Command): void {
   addGraphOptions(command, ['encoder', 'weights']).action(prepare)
 }
 
+/** What is to be prepared. */
+interface Given {
+  readonly folders: readonly { readonly folder: string; readonly files: readonly string[] }[]
+  /** Of all photos of all folders, in order: their names in their folders, and their paths. */
+  readonly names: readonly string[]
+  readonly photos: readonly string[]
+}
+
 async function prepare(paths: string[], options: Options): Promise<void> {
   const folders = paths.map((folder) => ({ folder, files: namesIn(folder) }))
   // The store knows a photo by its name in its folder alone.
@@ -60,7 +68,19 @@ async function prepare(paths: string[], options: Options): Promise<void> {
   // Twice, by a folder and by one in it, it would have two names, and what is held out under one is known by the other.
   checkNames(photos, (path) => resolve(path), 'one feature store', 'each photo once')
   checkNames(photos, (_, i) => names[i]!, 'one feature store')
-  const { encoder, sums, extractor } = await openEncoder(options)
+  const opened = await openEncoder(options)
+  try {
+    await fill(options, { folders, names, photos }, opened)
+  } finally {
+    await opened.extractor.dispose()
+  }
+}
+
+async function fill(
+  options: Options,
+  { folders, names, photos }: Given,
+  { encoder, sums, extractor }: OpenEncoder,
+): Promise<void> {
   const first = folders[0]!
   const begun = begunAt(options.out)
   const store = FeatureStore.create(options.out, {
@@ -98,7 +118,6 @@ async function prepare(paths: string[], options: Options): Promise<void> {
     }
   } finally {
     store.close()
-    await extractor.dispose()
   }
 }
 

@@ -50,6 +50,15 @@ it('is the only one that writes its folder', async () => {
   expect(existsSync(at('whole/lock'))).toBe(false)
 })
 
+it('does not begin where something else has the place of its bundle', async () => {
+  await mkdir(at('foreign/bundle'), { recursive: true })
+  await writeFile(at('foreign/bundle/index.js'), '')
+  expect(await run(train('foreign', '--epochs', '1'), [1])).toContain(
+    `INVALID_ARGUMENT: Expected a new or empty folder, or one with config.json, for ${at('foreign/bundle')} but received ["index.js"]`,
+  )
+  expect(await readdir(at('foreign'), { recursive: true })).toEqual(['bundle', 'bundle/index.js'])
+})
+
 it('does not go on with other captions, nor with another bundle to begin with', async () => {
   const captions = at('set/captions.jsonl')
   const before = await readFile(captions, 'utf8')

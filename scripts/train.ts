@@ -15,6 +15,7 @@ import { Training } from '../decoder/training.js'
 import { validate } from '../decoder/validate.js'
 import type { Array32 } from '../encoder/encoder.js'
 import type { Backend } from '../engine/backends.js'
+import { checkReplaceable } from '../engine/folder.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { expected } from '../errors.js'
@@ -71,6 +72,8 @@ export function register(program: Command): void {
 }
 
 async function train(options: Options): Promise<void> {
+  // Before hours of work that would end there.
+  await checkReplaceable(bundleOf(options))
   const engine = await useBackend(options.engine)
   const config = validate(trainingConfigSchema, recipeOf(options))
   const from = options.from === undefined ? undefined : await readBundle(options.from)
@@ -82,6 +85,10 @@ async function train(options: Options): Promise<void> {
   } finally {
     await source.close()
   }
+}
+
+function bundleOf({ out }: Options): string {
+  return join(out, 'bundle')
 }
 
 /** Captioners that a training goes on from or learns from. */
@@ -205,7 +212,7 @@ async function learnIn(
     ...source.content(best.weights),
     decoderWeights: best.weights,
   }
-  await writeKept(join(options.out, 'bundle'), content, 'this training')
+  await writeKept(bundleOf(options), content, 'this training')
 }
 
 /** Photos to train on, their features, and the encoder behind them as it goes into the bundle. */
@@ -229,11 +236,19 @@ async function openSource(
 ): Promise<Source> {
   if (options.images !== undefined) {
     const photos = new PhotoFolders(options.images)
-    const { features, encoder } = await openTunedFeatures(photos, options, config, engine, teachers, from)
+    const { features, encoder, classifier } = await openTunedFeatures(
+      photos,
+      options,
+      config,
+      engine,
+      teachers,
+      from,
+    )
     return {
       engine,
       photos,
       features,
+      classifier,
       config: encoder,
       content: (trained) => ({ encoderWeights: features.encoderWeights(trained) }),
       close: () => features.close(),

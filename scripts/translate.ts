@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Command } from 'commander'
 import { inBatches } from '../data/batches.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
@@ -100,7 +99,7 @@ async function trainTranslator(
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
   if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'character' }, signal))) return
   const { weights, loss, step } = training.result
-  await writeTranslatorBundle(join(out, 'bundle'), {
+  await writeTranslatorBundle(training.bundle, {
     model,
     alphabets,
     maxLength,
@@ -108,7 +107,7 @@ async function trainTranslator(
     weights,
     training: { batchSize, ...recipe, 'best step': step, 'nats a character on validation': loss },
   })
-  process.stderr.write(`wrote ${join(out, 'bundle')}\n`)
+  process.stderr.write(`wrote ${training.bundle}\n`)
 }
 
 /** So many that every form of every month has come. */

@@ -84,6 +84,7 @@ export async function runTrial(
 ): Promise<Trial | undefined> {
   const { name, decoder, recipe } = candidate
   const folder = join(setup.out, name)
+  const bundle = bundleOf(setup.out, name)
   await mkdir(folder, { recursive: true })
   const { steps, validateEvery, dataSum } = setup
   await sameSettings(join(folder, 'settings.json'), {
@@ -96,7 +97,6 @@ export async function runTrial(
     const training = await train(candidate, setup, folder, signal)
     if (training === undefined) return undefined
     const { said } = await training.validate()
-    const bundle = join(folder, 'bundle')
     await writeBundle(bundle, {
       config: {
         name,
@@ -119,9 +119,14 @@ export async function runTrial(
   await rm(join(folder, 'training'), { recursive: true, force: true })
   const found = await readJson(result, (value) => trialSchema.parse(value), 'INVALID_DATA')
   if (found.photo === setup.photo.sha256) return found
-  const trial: Trial = { ...found, ...(await captionOf(join(folder, 'bundle'), setup.photo)) }
+  const trial: Trial = { ...found, ...(await captionOf(bundle, setup.photo)) }
   await writeWhole(result, JSON.stringify(trial))
   return trial
+}
+
+/** Where the bundle of a variant goes. */
+export function bundleOf(out: string, name: string): string {
+  return join(out, name, 'bundle')
 }
 
 /** The steps of a trial that is done. */
