@@ -7,7 +7,7 @@ import { parseGroups } from '../metrics/object-groups.js'
 import { readBundle, rewriteBundle, rewriteConfidence, versionOf, writeBundle } from './bundle.js'
 import { cardScoresOf } from './card-scores.js'
 import { tinyContent } from './fixtures/captioners.js'
-import { diagramOf } from './model-card.js'
+import { diagramOf, modelCard } from './model-card.js'
 
 const path = join(tmpdir(), `card-${process.pid}`)
 
@@ -89,4 +89,20 @@ it('diagrams are named after their sets in letters of any script', () => {
     'reliability-हिन्दी.svg',
     'reliability-žluťoučký-kůň-2.svg',
   ])
+})
+
+it('a card tells what a captioner came of, a training a row', async () => {
+  const { config, vocabulary } = tinyContent()
+  const first = { data: 'photos | captions', epochs: 3 }
+  const second = { seed: 2, 'begun with': { name: 'one', ...first } }
+  const card = (training: Record<string, unknown>) =>
+    modelCard({ config: { ...config, training }, vocabulary })
+  expect(card(first)).toContain('| data | photos   captions |\n| epochs | 3 |')
+  expect(card({ 'mean of': [first, second] })).toContain(`
+|  | from | with |
+|---|---|---|
+| 1 |  | data photos   captions; epochs 3 |
+| 2 | 1 | seed 2 |
+| 3 | mean of 1, 2 |  |
+`)
 })

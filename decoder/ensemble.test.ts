@@ -139,6 +139,11 @@ describe('openEnsemble', () => {
       'terms',
       'For research. No sale.',
     )
+    // As a mean of both has them.
+    expect(await termsOf('No sale.', 'For research. No sale.')).toHaveProperty(
+      'terms',
+      'For research. No sale.',
+    )
     expect(await termsOf(undefined, undefined)).not.toHaveProperty('terms')
   })
 

@@ -2,11 +2,11 @@ import { expected } from '../errors.js'
 import { percent } from '../metrics/report-rows.js'
 import type { BundleContent } from './bundle.js'
 import type { CardScores } from './card-scores.js'
+import { trainingSteps } from './training-steps.js'
 
 /** The model card of a bundle, Markdown: what it is, what it learnt from, how well it does, where it fails. */
 export function modelCard({ config, vocabulary }: Pick<BundleContent, 'config' | 'vocabulary'>): string {
   const { encoder, decoder, training, scores = [] } = config
-  const rows = Object.entries(training).map(([name, value]) => `| ${name} | ${cell(value)} |`)
   return `# ${config.name}
 
 Captions photos in English. Made by showtell.
@@ -20,9 +20,7 @@ Captions photos in English. Made by showtell.
 
 ## Training
 
-| | |
-|---|---|
-${rows.join('\n')}
+${trainingSection(training)}
 
 ${scores.length === 0 ? '' : sections(scores)}## Terms
 
@@ -48,6 +46,24 @@ export function checkDiagrams(sets: readonly string[]): void {
     if (other !== undefined)
       throw expected(`a name that differs from ${other} in letters or numbers`, '--scores', set)
   }
+}
+
+/** What was stated of the training; a row each where it went on from others. */
+function trainingSection(training: BundleContent['config']['training']): string {
+  const steps = trainingSteps(training)
+  if (steps.length === 1)
+    return table(
+      ['', ''],
+      Object.entries(training).map(([name, value]) => [name, told(value)]),
+    )
+  const rows = steps.map(({ from, settings }, i) => [
+    String(i + 1),
+    from.length > 1 ? `mean of ${from.join(', ')}` : from.join(),
+    Object.entries(settings)
+      .map(([name, value]) => `${name} ${told(value)}`)
+      .join('; '),
+  ])
+  return table(['', 'from', 'with'], rows)
 }
 
 function sections(scores: readonly CardScores[]): string {
@@ -207,7 +223,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
 }
 
-function cell(value: unknown): string {
+function told(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number'
     ? String(value)
     : `\`${JSON.stringify(value)}\``

@@ -11,9 +11,13 @@ export function checkSame([first, ...others]: readonly Bundle[], same: Same): vo
       if (of(other) !== of(first!)) throw expected(`the ${what} of ${first!.path}`, other.path, 'another')
 }
 
-/** The terms of all, each once, as a part of a config; nothing where none states any. */
+/**
+ * The terms of all, each once, as a part of a config; nothing where none states any. Those of a bundle that came of others
+ * hold theirs already.
+ */
 export function termsOfAll(bundles: readonly Bundle[]): { readonly terms?: string } {
-  const terms = [...new Set(bundles.flatMap(({ config }) => config.terms ?? []))].join(' ')
+  const all = [...new Set(bundles.flatMap(({ config }) => config.terms ?? []))]
+  const terms = all.filter((one) => !all.some((other) => other !== one && other.includes(one))).join(' ')
   return terms === '' ? {} : { terms }
 }
 
