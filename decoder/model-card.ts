@@ -54,13 +54,13 @@ function trainingSection(training: BundleContent['config']['training']): string 
   if (steps.length === 1)
     return table(
       ['', ''],
-      Object.entries(training).map(([name, value]) => [name, told(value)]),
+      Object.entries(training).map(([name, value]) => [name, cell(value)]),
     )
   const rows = steps.map(({ from, settings }, i) => [
     String(i + 1),
     from.length > 1 ? `mean of ${from.join(', ')}` : from.join(),
     Object.entries(settings)
-      .map(([name, value]) => `${name} ${told(value)}`)
+      .map(([name, value]) => `${name} ${cell(value)}`)
       .join('; '),
   ])
   return table(['', 'from', 'with'], rows)
@@ -223,7 +223,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n')
 }
 
-function told(value: unknown): string {
+function cell(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number'
     ? String(value)
     : `\`${JSON.stringify(value)}\``

@@ -20,10 +20,11 @@ export function trainingSteps(training: Stated): TrainingStep[] {
     const { name: _, 'begun with': before, 'mean of': several, ...settings } = stated
     const parts = Array.isArray(several) ? several : before === undefined ? [] : [before]
     // What it is called is no part of it: the one that ships was called otherwise while it was made.
-    const key = JSON.stringify([parts.map(numberOf), settings])
+    const step = { from: parts.map(numberOf), settings }
+    const key = JSON.stringify(step)
     const number = known.get(key)
     if (number !== undefined) return number
-    steps.push({ from: parts.map(numberOf), settings })
+    steps.push(step)
     known.set(key, steps.length)
     return steps.length
   }

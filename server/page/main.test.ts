@@ -1,96 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-
-/** As much of an element as the page asks of those that these tests look at. */
-class Element {
-  hidden = false
-  value = ''
-  className = ''
-  files: readonly File[] = []
-  tabIndex: number | undefined
-  children: (Element | string)[] = []
-  readonly classList = { add: () => {}, remove: () => {}, toggle: () => {} }
-  readonly #listeners = new Map<string, (event: object) => void>()
-  #text = ''
-
-  get textContent(): string {
-    return (
-      this.#text +
-      this.children.map((child) => (child instanceof Element ? child.textContent : child)).join('')
-    )
-  }
-
-  set textContent(text: string) {
-    this.#text = text
-    this.children = []
-  }
-
-  addEventListener(type: string, listener: (event: object) => void): void {
-    this.#listeners.set(type, listener)
-  }
-
-  /** Something happens to it. */
-  happen(type: string, event: object = {}): void {
-    this.#listeners.get(type)!({ preventDefault: () => {}, ...event })
-  }
-
-  append(...children: (Element | string)[]): void {
-    this.children.push(...children)
-  }
-
-  replaceChildren(...children: (Element | string)[]): void {
-    this.textContent = ''
-    this.append(...children)
-  }
-
-  contains(other: Element): boolean {
-    return this === other || this.children.some((child) => child instanceof Element && child.contains(other))
-  }
-
-  /** The button in it that says this. */
-  button(text: string): Element | undefined {
-    if (this.#text === text) return this
-    for (const child of this.children) {
-      const found = child instanceof Element ? child.button(text) : undefined
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-
-  /** The caption in it, with the words that may be pointed at. */
-  get caption(): Element | undefined {
-    if (this.className === 'caption') return this
-    for (const child of this.children) {
-      const found = child instanceof Element ? child.caption : undefined
-      if (found !== undefined) return found
-    }
-    return undefined
-  }
-
-  /** The first of those words, which is all that is looked for so. */
-  querySelector(): Element | undefined {
-    return this.caption?.children.find((child) => child instanceof Element)
-  }
-
-  focus(): void {
-    page.activeElement = this
-  }
-
-  select(): void {
-    this.focus()
-  }
-
-  remove(): void {
-    page.activeElement = undefined
-  }
-
-  setAttribute(): void {}
-}
+import { type FakeElement, FakePage } from './fixtures/document.js'
 
 const KEY = 'the-key-of-this-server'
 const REFUSED = 'That key was refused.'
 const SOON = { timeout: 10_000 }
-let elements: Map<string, Element>
-let page: { activeElement: Element | undefined }
+let page: FakePage
 /** Keys that requests came with. */
 let asked: (string | null)[]
 /** What every request is answered with in place of what its key deserves. */
@@ -104,16 +18,8 @@ let uploads: number
 let mostUploads: number
 
 beforeEach(async () => {
-  elements = new Map(['gate', 'tray'].map((id) => [id, Object.assign(new Element(), { hidden: true })]))
-  page = {
-    activeElement: undefined,
-    ...{
-      getElementById: at,
-      createElement: () => new Element(),
-      addEventListener: () => {},
-      body: new Element(),
-    },
-  }
+  page = new FakePage()
+  for (const id of ['gate', 'tray']) at(id).hidden = true
   asked = []
   trouble = undefined
   lost = undefined
@@ -160,9 +66,8 @@ afterEach(() => {
   vi.resetModules()
 })
 
-function at(id: string): Element {
-  if (!elements.has(id)) elements.set(id, new Element())
-  return elements.get(id)!
+function at(id: string): FakeElement {
+  return page.getElementById(id)
 }
 
 async function load(): Promise<void> {
@@ -177,10 +82,10 @@ function give(key: string): void {
   at('gate').happen('submit')
 }
 
-async function addPhoto(...photos: File[]): Promise<Element> {
+async function addPhoto(...photos: File[]): Promise<FakeElement> {
   at('files').files = photos.length === 0 ? [new File(['cat'], 'cat.jpg')] : photos
   at('files').happen('change')
-  const [card] = at('album').children as Element[]
+  const [card] = at('album').children as FakeElement[]
   await expect.poll(() => card!.className, SOON).not.toBe('waiting')
   return card!
 }
@@ -246,7 +151,7 @@ it('shows captions without the light where the model cannot be asked for its gri
   await expect.poll(() => card.textContent, SOON).toContain('A cat.')
   expect(card.button('cat')).toBeUndefined()
   lost = undefined
-  const [, lit] = [await addPhoto(), (at('album').children as Element[])[1]!]
+  const [, lit] = [await addPhoto(), (at('album').children as FakeElement[])[1]!]
   await expect.poll(() => lit.button('cat'), SOON).toBeDefined()
 })
 
@@ -289,7 +194,7 @@ it('says how sure the model is only where that means something', async () => {
   give(KEY)
   expect((await addPhoto()).textContent).toContain('Very likely right')
   vi.resetModules()
-  elements.clear()
+  page.elements.clear()
   asked = []
   calibrated = false
   await load()
