@@ -47,6 +47,36 @@ describe('ShowtellError', () => {
     expect(plain.where).toBeUndefined()
     expect('cause' in plain).toBe(false)
   })
+
+  it('says in JSON what it says, and of its cause nothing', () => {
+    const cause = new Error('of somebody else')
+    const error = new ShowtellError('NOT_FOUND', 'gone', { where: 'a.jpg', cause })
+    expect(JSON.parse(JSON.stringify([error]))).toEqual([
+      { code: 'NOT_FOUND', message: 'gone', where: 'a.jpg' },
+    ])
+    expect(JSON.stringify(new ShowtellError('INTERNAL', 'broken'))).toBe(
+      '{"code":"INTERNAL","message":"broken"}',
+    )
+  })
+
+  it('repeats of a very long name its beginning, in where and message alike', () => {
+    const named = (where: string) =>
+      new ShowtellError('INVALID_IMAGE', `Expected $& in ${where} but: open '${where}'`, { where })
+    const path = 'x'.repeat(500)
+    expect(named(path)).toMatchObject({
+      where: path,
+      message: `Expected $& in ${path} but: open '${path}'`,
+    })
+    for (const long of [`${path}x`, 'x'.repeat(90_000)]) {
+      const error = named(long)
+      expect(error).toMatchObject({
+        where: `${path}…`,
+        message: `Expected $& in ${path}… but: open '${path}…'`,
+      })
+      expect(fromPlain(toPlain(error))).toMatchObject({ where: error.where, message: error.message })
+    }
+    expect(expected('a file', `${path}x`, 1).message).toBe(`Expected a file for ${path}… but received 1`)
+  })
 })
 
 describe('an error that crosses to another process', () => {

@@ -17,35 +17,50 @@ export type ErrorCode =
   | 'DEADLINE'
   | 'INTERNAL'
 
-/** The one error class. `where` names the file, weight or option that the message speaks of. */
+/** Longer than the path of any photo, and much shorter than a photo that somebody takes for its path. */
+const MOST_WHERE = 500
+
+/**
+ * The one error class. `where` names the file, weight or option that the message speaks of; of a very long one its
+ * beginning, in the message too.
+ */
 export class ShowtellError extends Error {
   readonly code: ErrorCode
   readonly where: string | undefined
 
-  constructor(code: ErrorCode, message: string, options: { where?: string; cause?: unknown } = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+  constructor(
+    code: ErrorCode,
+    message: string,
+    { where, cause }: { readonly where?: string | undefined; readonly cause?: unknown } = {},
+  ) {
+    const isLong = where !== undefined && where.length > MOST_WHERE
+    const named = isLong ? `${beginningOf(where, MOST_WHERE)}…` : where
+    const told = isLong ? message.replaceAll(where, () => named!) : message
+    super(told, cause === undefined ? undefined : { cause })
     this.name = 'ShowtellError'
     this.code = code
-    this.where = options.where
+    this.where = named
+  }
+
+  /** What JSON says of it: of other errors it leaves out the message. */
+  toJSON(): { readonly code: ErrorCode; readonly message: string; readonly where: string | undefined } {
+    return { code: this.code, message: this.message, where: this.where }
   }
 }
 
 /** An error as it crosses to another thread or process, where classes are lost: one of ours, or one nobody expected. */
 export type PlainError =
-  | { readonly code: ErrorCode; readonly message: string; readonly where: string | undefined }
+  | ReturnType<ShowtellError['toJSON']>
   | { readonly message: string; readonly stack: string | undefined }
 
 export function toPlain(error: unknown): PlainError {
-  if (error instanceof ShowtellError) return { code: error.code, message: error.message, where: error.where }
+  if (error instanceof ShowtellError) return error.toJSON()
   return { message: messageOf(error), stack: error instanceof Error ? error.stack : undefined }
 }
 
 /** A ShowtellError where it was one; else an Error with the stack of where it was thrown. */
 export function fromPlain(plain: PlainError): Error {
-  if ('code' in plain) {
-    const { code, message, where } = plain
-    return new ShowtellError(code, message, where === undefined ? {} : { where })
-  }
+  if ('code' in plain) return new ShowtellError(plain.code, plain.message, { where: plain.where })
   const { message, stack } = plain
   return Object.assign(new Error(message), stack === undefined ? {} : { stack })
 }

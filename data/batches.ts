@@ -4,13 +4,15 @@ import type { Vocabulary } from './vocabulary.js'
 
 /** A photo to train on. */
 export interface Example {
-  /** Of its features in the store. */
+  /** What the feature store, or the folder of its style, calls it. */
   readonly key: string
   readonly style: string
   /** The words of each caption. */
   readonly captions: readonly (readonly string[])[]
-  /** How many views of it the store has, 1 when absent; each epoch is shown one of them. */
+  /** How many views of it a feature store has, 1 when absent; each epoch is shown one of them. */
   readonly views?: number
+  /** How often it came before in its epoch, 0 when absent: its view is drawn anew each time. */
+  readonly pass?: number
 }
 
 /** Teacher forcing for a few photos: row major [images, hypotheses, length], the captions of a photo side by side. */
@@ -24,8 +26,6 @@ export interface Batch {
   readonly targets: Int32Array
   /** 1 for a target that counts, 0 for padding after a caption and in place of a missing caption. */
   readonly mask: Float32Array
-  /** One a photo, in order. */
-  readonly keys: readonly string[]
 }
 
 export interface BatchOptions {
@@ -38,24 +38,26 @@ export interface BatchOptions {
   readonly epoch: number
 }
 
+/** Batches whose photos are sorted together. */
+const WINDOW = 8
+
 /**
  * Which examples make each batch of an epoch, as positions in `examples`, every one exactly once. A pure function of
  * its arguments, so that a resumed run goes on at any batch. Photos with captions of similar length share a batch (less
- * padding): within windows of `window` batches of the shuffled photos they are sorted by their longest caption; the
- * batches are then shuffled.
+ * padding): within windows of a few batches of the shuffled photos they are sorted by their longest caption; the batches
+ * are then shuffled.
  */
 export function batchesOfEpoch(
   examples: readonly Example[],
-  options: BatchOptions & { readonly imagesPerBatch: number; readonly window?: number },
+  options: BatchOptions & { readonly imagesPerBatch: number },
 ): number[][] {
-  const { imagesPerBatch, window = 8, seed, epoch } = options
+  const { imagesPerBatch, seed, epoch } = options
   if (!Number.isInteger(imagesPerBatch) || imagesPerBatch < 1)
     throw expected('an integer of 1 or more', 'imagesPerBatch', imagesPerBatch)
-  if (!Number.isInteger(window) || window < 1) throw expected('an integer of 1 or more', 'window', window)
   const random = new Random(seed, 'batches', epoch)
   const lengths = examples.map((_, index) => longest(chosenCaptions(examples, index, options)))
   const order = random.shuffle(examples.map((_, index) => index))
-  const batches = inBatches(order, imagesPerBatch * window).flatMap((part) =>
+  const batches = inBatches(order, imagesPerBatch * WINDOW).flatMap((part) =>
     inBatches(
       part.sort((a, b) => (lengths[a] ?? 0) - (lengths[b] ?? 0)),
       imagesPerBatch,
@@ -89,9 +91,9 @@ export function makeBatch(
   const tokens = new Int32Array(images * hypotheses * length).fill(vocabulary.pad)
   const targets = new Int32Array(images * hypotheses * length).fill(vocabulary.pad)
   const mask = new Float32Array(images * hypotheses * length)
-  const keys = indices.map((index, image) => {
-    const { key, style } = exampleAt(examples, index)
-    for (const [hypothesis, words] of (chosen[image] ?? []).entries()) {
+  for (const [image, index] of indices.entries()) {
+    const { style } = examples[index]!
+    for (const [hypothesis, words] of chosen[image]!.entries()) {
       const row = (image * hypotheses + hypothesis) * length
       const ids = targetsOf(words, vocabulary, maxLength)
       tokens[row] = vocabulary.startOf(style)
@@ -99,9 +101,8 @@ export function makeBatch(
       targets.set(ids, row)
       mask.fill(1, row, row + ids.length)
     }
-    return key
-  })
-  return { images, hypotheses, length, tokens, targets, mask, keys }
+  }
+  return { images, hypotheses, length, tokens, targets, mask }
 }
 
 /** The words' token ids and end; of a caption that is too long, its first words without end. */
@@ -116,17 +117,11 @@ function chosenCaptions(
   index: number,
   { captionsPerImage, seed, epoch }: BatchOptions,
 ): readonly (readonly string[])[] {
-  const { key, captions } = exampleAt(examples, index)
+  const { key, captions } = examples[index]!
   if (captions.length === 0 || captions.some((words) => words.length === 0))
     throw expected('captions with words', key, captions, 'INVALID_DATA')
   if (captions.length <= captionsPerImage) return captions
   return new Random(seed, 'captions', epoch, index).shuffle([...captions]).slice(0, captionsPerImage)
-}
-
-function exampleAt(examples: readonly Example[], index: number): Example {
-  const example = examples[index]
-  if (example === undefined) throw expected(`an index from 0 to ${examples.length - 1}`, 'examples', index)
-  return example
 }
 
 function longest(captions: readonly (readonly string[])[]): number {

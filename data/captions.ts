@@ -1,5 +1,6 @@
 import { expected, ShowtellError } from '../errors.js'
 import { coco } from './readers/coco.js'
+import { csv } from './readers/csv.js'
 import { flickr8k } from './readers/flickr8k.js'
 import { jsonl } from './readers/jsonl.js'
 import { karpathy } from './readers/karpathy.js'
@@ -18,7 +19,7 @@ export interface CaptionedImage {
 }
 
 /** The formats of caption files, in the order in which they are recognised. */
-export const READERS = Object.freeze({ coco, karpathy, flickr8k, jsonl }) satisfies Readonly<
+export const READERS = Object.freeze({ coco, karpathy, flickr8k, csv, jsonl }) satisfies Readonly<
   Record<string, Reader>
 >
 export type CaptionFormat = keyof typeof READERS
@@ -82,6 +83,6 @@ function combined(problems: readonly ShowtellError[]): ShowtellError {
   const shown = problems.slice(0, 5).map((problem) => problem.message)
   const more = problems.length > shown.length ? [`and ${problems.length - shown.length} more`] : []
   return new ShowtellError('INVALID_DATA', `${problems.length} problems: ${[...shown, ...more].join('; ')}`, {
-    ...(first?.where === undefined ? {} : { where: first.where }),
+    where: first?.where,
   })
 }

@@ -97,13 +97,6 @@ describe('a lock', () => {
     takeOver()
   })
 
-  it('of an earlier version, a number alone, is judged by it', () => {
-    writeFileSync(file, String(process.ppid))
-    expect(takeOver).toThrow(`but process ${process.ppid} is writing it`)
-    writeFileSync(file, String(process.pid))
-    takeOver()
-  })
-
   it('is touched as long as it is held, and no longer', () => {
     vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
     const touched = (): boolean => {

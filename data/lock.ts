@@ -108,15 +108,14 @@ function ownerOf(file: string): { readonly who: string; readonly seconds?: numbe
   if (held.has(file)) return { who: 'this process' }
   const [number, host, list] = contentOf(file)?.split('\n') ?? []
   const pid = Number(number)
-  const isOther = pid !== process.pid
-  // Earlier versions wrote the number alone.
-  if (pid > 0 && (host === undefined || (isOther && [host, list].join() === here().join())))
-    return isOther && isRunning(pid) ? { who: `process ${pid}` } : undefined
+  if (pid !== process.pid && [host, list].join() === here().join())
+    return isRunning(pid) ? { who: `process ${pid}` } : undefined
   // Of another host; of an earlier start of this one, or of a container, whose processes have the same numbers each time;
   // or made a moment ago and not yet written.
   const touched = statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0
   const seconds = Math.ceil((touched + LEFT_AFTER - nowAt(file)) / 1000)
-  return seconds > 0 ? { who: pid > 0 ? `process ${pid} of ${host}` : 'another process', seconds } : undefined
+  const who = host === undefined ? 'another process' : `process ${pid} of ${host}`
+  return seconds > 0 ? { who, seconds } : undefined
 }
 
 function contentOf(file: string): string | undefined {

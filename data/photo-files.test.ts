@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, parse } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { checkApart, newerThan, PhotoFolder } from './photo-files.js'
+import { checkApart, checkNames, newerThan, PhotoFolder } from './photo-files.js'
 
 // Counts what is looked through.
 vi.mock('node:fs', async (original) => {
@@ -64,5 +64,13 @@ it('names two photos of which a folder has one', () => {
   expect(check(['1.jpg', 'a/2.jpg', '1.jpg', 'none.jpg', 'a/none.jpg'])).not.toThrow()
   expect(check(['x/1.jpg', 'y/1.jpg'])).toThrow(
     'Expected x/1.jpg and y/1.jpg as two photos for photos but received "1.jpg alone"',
+  )
+})
+
+it('names two photos that would have one id', () => {
+  const idOf = (file: string) => parse(file).name
+  expect(() => checkNames(['a/cat.jpg', 'b/dog.jpg'], idOf, '--format coco')).not.toThrow()
+  expect(() => checkNames(['a/cat.jpg', 'b/cat.png'], idOf, '--format coco')).toThrow(
+    'Expected photos with different names for --format coco but received ["a/cat.jpg", "b/cat.png"]',
   )
 })

@@ -63,3 +63,23 @@ export function checkApart(
     seen.set(name, file)
   }
 }
+
+/**
+ * @param nameOf what would be the same of two photos: the id in COCO results, the name of a picture or of features.
+ * @param what is expected of them
+ * @throws ShowtellError INVALID_ARGUMENT naming two photos of which it is.
+ */
+export function checkNames(
+  files: readonly string[],
+  nameOf: (file: string, index: number) => number | string,
+  option: string,
+  what = 'photos with different names',
+): void {
+  const seen = new Map<number | string, string>()
+  for (const [index, file] of files.entries()) {
+    const name = nameOf(file, index)
+    const other = seen.get(name)
+    if (other !== undefined) throw expected(what, option, [other, file])
+    seen.set(name, file)
+  }
+}

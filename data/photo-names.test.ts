@@ -1,5 +1,22 @@
 import { expect, it } from 'vitest'
-import { nameFinder, namesFinder } from './photo-names.js'
+import { isPhotoName, nameFinder, namesFinder } from './photo-names.js'
+
+it('takes for photos what is said to be one, in kinds that are not read too', () => {
+  const names = [
+    '1.jpg',
+    '1.JPEG',
+    '1.jpe',
+    '1.jfif',
+    '1.png',
+    '1.webp',
+    '1.avif',
+    '1.gif',
+    '1.HEIC',
+    '1.heif',
+  ]
+  for (const name of [...names, '1.tif', '1.TIFF', '1.bmp']) expect(isPhotoName(name), name).toBe(true)
+  for (const name of ['1.jpg.xmp', '1.txt', 'jpg', '1.jp']) expect(isPhotoName(name), name).toBe(false)
+})
 
 it.each([
   ['1.jpg', '1.jpg'],

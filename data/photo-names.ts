@@ -2,10 +2,11 @@ import { expected } from '../errors.js'
 
 // No file is looked at here: metrics/ wants these in a browser too.
 
-/** Files with these endings are taken for photos, in any case; what they are is found out from their content. */
-export const PHOTO_ENDINGS: readonly string[] = ['jpg', 'jpeg', 'png', 'webp', 'avif', 'gif', 'heic', 'heif']
-
-const ENDING = new RegExp(`\\.(${PHOTO_ENDINGS.join('|')})$`, 'i')
+/**
+ * Files with these endings are taken for photos, in any case; what they are is found out from their content. The last are
+ * of kinds that are not read: each is refused by its name, or a folder of them would seem to have no photo.
+ */
+const ENDING = /\.(jpe?g|jpe|jfif|png|webp|avif|gif|hei[cf]|tiff?|bmp)$/i
 
 export function isPhotoName(name: string): boolean {
   return ENDING.test(name)

@@ -14,7 +14,7 @@ describe('Vocabulary', () => {
   it('puts pad, end, unknown and the start tokens before the words, which fall in frequency, then go by alphabet', () => {
     const texts = Array.from({ length: vocabulary.size }, (_, id) => vocabulary.word(id))
     expect(texts).toEqual(['<pad>', '<end>', '<unk>', '<start:coco>', '<start:flickr8k>', 'a', 'cat', 'runs'])
-    expect([vocabulary.pad, vocabulary.end, vocabulary.unknown, vocabulary.firstWord]).toEqual([0, 1, 2, 5])
+    expect([vocabulary.pad, vocabulary.end, vocabulary.firstWord]).toEqual([0, 1, 5])
     expect(vocabulary.startOf('flickr8k')).toBe(4)
     expect(() => vocabulary.startOf('haiku')).toThrow(
       'Expected one of coco, flickr8k for style but received "haiku"',
@@ -74,6 +74,6 @@ describe('Vocabulary', () => {
     expect(() => Vocabulary.fromJSON({ ...json, words: ['a', '<pad>'] })).toThrow('received "<pad>"')
     expect(() => Vocabulary.fromJSON({ ...json, words: ['a', 3] })).toThrow('vocabulary.words.1 is wrong')
     expect(() => Vocabulary.fromJSON({ ...json, version: 2 })).toThrow('vocabulary.version is wrong')
-    expect(() => Vocabulary.build([], { styles: [] })).toThrow('vocabulary.styles is wrong')
+    expect(() => Vocabulary.build([], { minimumCount: 1, styles: [] })).toThrow('vocabulary.styles is wrong')
   })
 })

@@ -22,7 +22,6 @@ export type VocabularyJson = z.infer<typeof jsonSchema>
 export class Vocabulary {
   readonly pad = PAD
   readonly end = END
-  readonly unknown = UNKNOWN
   /** Token id of the first word; what is below is pad, end, unknown and the start tokens. */
   readonly firstWord: number
   private readonly texts: readonly string[]
@@ -49,9 +48,8 @@ export class Vocabulary {
    */
   static build(
     captions: Iterable<readonly string[]>,
-    options: { readonly minimumCount?: number; readonly styles: readonly string[] },
+    { minimumCount, styles }: { readonly minimumCount: number; readonly styles: readonly string[] },
   ): Vocabulary {
-    const { minimumCount = 4, styles } = options
     if (!Number.isInteger(minimumCount) || minimumCount < 1)
       throw expected('an integer of 1 or more', 'minimumCount', minimumCount)
     const counts = new Map<string, number>()

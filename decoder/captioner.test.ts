@@ -1,16 +1,18 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { openAsBlob } from 'node:fs'
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { ShowtellError } from '../errors.js'
 import { writeBundle } from './bundle.js'
 import { type CaptionerOptions, loadCaptioner } from './captioner.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import { forked } from './fixtures/forked.js'
 import type { CaptionRequest } from './options.js'
-import type { CaptionedPhoto, Captioner } from './types.js'
+import type { CaptionedPhoto, Captioner, ImageInput } from './types.js'
 
 vi.mock('node:child_process', async (importOriginal) => {
   const { notingForks } = await import('./fixtures/forked.js')
@@ -38,7 +40,7 @@ afterAll(async () => {
 })
 
 /** Captions of photos none of which may fail. */
-async function captions(images: readonly (string | Uint8Array)[], options?: CaptionRequest, by = captioner) {
+async function captions(images: readonly ImageInput[], options?: CaptionRequest, by = captioner) {
   const results = await by.caption(images, options)
   return results.map((result) => {
     if (result instanceof Error) throw result
@@ -88,6 +90,36 @@ describe('a captioner', () => {
     expect(more).toEqual([])
     const alone = await captions([CAT, FLOWER])
     expect([cat, flower]).toMatchObject(alone.map(([{ text } = { text: '' }]) => ({ captions: [{ text }] })))
+  })
+
+  it('takes a photo as whatever a program has it in', async () => {
+    const bytes = new Uint8Array(await readFile(CAT))
+    const given = [CAT, pathToFileURL(CAT), bytes, bytes.buffer, new Blob([bytes]), await openAsBlob(CAT)]
+    const [cat, ...others] = await captions(given)
+    for (const other of others) expect(other.map(({ text }) => text)).toEqual(cat!.map(({ text }) => text))
+  })
+
+  it('names what it cannot take a photo from', async () => {
+    const gone = join(folder, 'gone.jpg')
+    await copyFile(CAT, gone)
+    const blob = await openAsBlob(gone)
+    await rm(gone)
+    const web = new URL('https://example.org/cat.jpg')
+    const results = await captioner.caption([web, pathToFileURL(gone), new ArrayBuffer(3), blob, CAT])
+    const named = results.map((result) => result instanceof Error && [result.code, result.where])
+    expect(named).toEqual([
+      ['INVALID_ARGUMENT', web.href],
+      ['NOT_FOUND', pathToFileURL(gone).href],
+      ['UNSUPPORTED_IMAGE', 'image 3'],
+      ['INVALID_IMAGE', 'image 4'],
+      false,
+    ])
+    for (const result of results.slice(0, 4)) expect(result).toBeInstanceOf(ShowtellError)
+  })
+
+  it('does not repeat a whole photo that was taken for a path', async () => {
+    const [error] = await captioner.caption([`data:image/jpeg;base64,${'/9j/'.repeat(20_000)}`])
+    expect(error).toMatchObject({ code: 'INVALID_IMAGE', message: expect.stringMatching(/^.{0,1500}$/) })
   })
 
   it('needs no good photo, and no photo', async () => {

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { inBatches } from '../data/batches.js'
@@ -8,7 +9,7 @@ import { joined } from '../encoder/few-at-once.js'
 import { DEFAULT_IMAGE_LIMITS, decodeImage } from '../encoder/image.js'
 import { ENGINES, type Engine } from '../engine/backends.js'
 import { bundleFolder, shippedBundle } from '../engine/shipped.js'
-import { expected, type ShowtellError } from '../errors.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import { ahead } from './ahead.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema, checkModel } from './options.js'
@@ -57,15 +58,15 @@ interface NamedImage {
 
 export interface CaptionerOptions {
   /** `auto`: onnxruntime, or TensorFlow.js where it does not load; `model.engine` says which. */
-  readonly engine?: Engine
+  readonly engine?: Engine | undefined
   /** Threads of the model; the processor's cores by default, at most 4. */
-  readonly threads?: number
-  /** Most pixels of a photo, checked before decoding. */
-  readonly pixelLimit?: number
+  readonly threads?: number | undefined
+  /** Most pixels of a photo, checked before decoding; 250 million by default. */
+  readonly pixelLimit?: number | undefined
   /** Most bytes that decoding takes, over all photos at once: they wait for one another; 1 GiB by default. */
-  readonly decodeMemory?: number
+  readonly decodeMemory?: number | undefined
   /** Told when the model's process dies by itself, and how each try to replace it ends. */
-  readonly onEvent?: (event: ModelEvent) => void
+  readonly onEvent?: ((event: ModelEvent) => void) | undefined
 }
 
 /**
@@ -99,7 +100,7 @@ export async function loadCaptioner(
       images.map(({ image, name }) => {
         const decodeUnlessAborted = async () => {
           signal?.throwIfAborted()
-          return decodeImage(image, size, name, limits)
+          return decodeImage(await pathOrBytes(image, name), size, name, limits)
         }
         return open(decodeUnlessAborted).catch((error: ShowtellError) => error)
       }),
@@ -119,7 +120,8 @@ export async function loadCaptioner(
       signal?.throwIfAborted()
       // A hole counts as a photo, which map would leave out.
       const named = Array.from(images, (image, i): NamedImage => {
-        return { image, name: typeof image === 'string' ? image : `image ${i + 1}` }
+        const isPlace = typeof image === 'string' || image instanceof URL
+        return { image, name: isPlace ? String(image) : `image ${i + 1}` }
       })
       const results: (CaptionedPhoto | ShowtellError)[] = []
       const batches = inBatches(named, LARGEST_BATCH)
@@ -145,6 +147,33 @@ export async function loadCaptioner(
     },
     close: () => running.close(),
   }
+}
+
+/**
+ * A photo as `decodeImage` takes it, which refuses what is none.
+ * @throws ShowtellError INVALID_ARGUMENT for a URL of no file, INVALID_IMAGE for a Blob that cannot be read.
+ */
+async function pathOrBytes(image: ImageInput, where: string): Promise<string | Uint8Array> {
+  if (image instanceof ArrayBuffer) return new Uint8Array(image)
+  if (image instanceof URL)
+    try {
+      return fileURLToPath(image)
+    } catch {
+      throw new ShowtellError('INVALID_ARGUMENT', `Expected the URL of a file but received ${where}`, {
+        where,
+      })
+    }
+  if (image instanceof Blob)
+    try {
+      return new Uint8Array(await image.arrayBuffer())
+    } catch (cause) {
+      // A Blob of a file is read here, and the file may be gone.
+      throw new ShowtellError('INVALID_IMAGE', `Expected to read ${where} but ${messageOf(cause)}`, {
+        where,
+        cause,
+      })
+    }
+  return image
 }
 
 /** Where a bundle lies, also for a process that is started when the program works in another folder. */

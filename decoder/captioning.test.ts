@@ -1,13 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { toSentence } from '../data/detokenizer.js'
-import { breaksOff, FUNCTION_WORDS, isContentWord } from '../data/function-words.js'
+import { breaksOff, isContentWord } from '../data/function-words.js'
 import { withoutGender } from '../data/gender.js'
-import { Vocabulary } from '../data/vocabulary.js'
-import type { Words } from '../search/constraints.js'
 import { ToyModel } from '../search/toy.test.model.js'
 import type { Bundle } from './bundle.js'
-import { Captioning, constraintsOf, endingsOf } from './captioning.js'
+import { Captioning } from './captioning.js'
 import { confidenceOf } from './confidence.js'
 import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import { type CaptionRequest, captionOptionsSchema } from './options.js'
@@ -20,7 +18,6 @@ const SAYABLE = new Set([...WORDS, ...WORDS.map(withoutGender)])
 
 /** Photos are one byte each: the seed of what a toy model says of them. */
 class ToyRuntime implements Runtime {
-  readonly engine = 'toy'
   readonly models: (ToyModel & { disposed: number })[] = []
 
   async encode(pixels: Uint8Array, images: number) {
@@ -175,37 +172,4 @@ describe('Captioning', () => {
     const [caption] = (await captions([1], { bannedWords: [...WORDS] }))[0]!
     expect(caption).toMatchObject({ text: '', tokens: [] })
   })
-})
-
-it('tells another program which words may not end a caption: the rule of the search, and of the metrics', () => {
-  const words = [...FUNCTION_WORDS, 'red', 'white', 'wooden', 'dog', 'runs']
-  const vocabulary = Vocabulary.fromJSON({ version: 1, styles: ['plain'], words })
-  const { never, attributes, articles, between } = endingsOf(vocabulary)
-  const isOpen = (tokens: readonly number[]): boolean => {
-    const waits = tokens.reduce(
-      (before, token) => articles[token] === 1 || (before && between[token] === 1),
-      false,
-    )
-    const last = tokens.at(-1)!
-    return never[last] === 1 || (attributes[last] === 1 && waits)
-  }
-  const constraints = constraintsOf(vocabulary, captionOptionsSchema.parse({ minLength: 0 }))
-  const endForbidden = (tokens: readonly number[]): boolean => {
-    const start: Words = { before: undefined, token: vocabulary.startOf('plain'), length: 0 }
-    const said = tokens.reduce<Words>((before, token, i) => ({ before, token, length: i + 1 }), start)
-    return constraints.forbidden(said)(vocabulary.end)
-  }
-  const around = (word: string) => [
-    ...[[word], ['a', word], ['an', word], [word, 'red'], ['a', word, 'red'], ['a', 'red', word]],
-    ...[
-      ['the', word, 'white'],
-      ['a', 'dog', 'and', word],
-      ['a', 'wooden', 'and', word, 'white'],
-    ],
-  ]
-  for (const caption of words.flatMap(around)) {
-    const tokens = [...vocabulary.encode(caption)]
-    expect(endForbidden(tokens), caption.join(' ')).toBe(isOpen(tokens))
-    expect(breaksOff(caption), caption.join(' ')).toBe(isOpen(tokens))
-  }
 })

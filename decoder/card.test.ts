@@ -98,6 +98,9 @@ it('a card tells what a captioner came of, a training a row', async () => {
   const card = (training: Record<string, unknown>) =>
     modelCard({ config: { ...config, training }, vocabulary })
   expect(card(first)).toContain('| data | photos   captions |\n| epochs | 3 |')
+  // As the config has it, where what is undefined is left out.
+  expect(card({ fineTuneEncoder: undefined, ...first })).toBe(card(first))
+  expect(card({ fineTuneEncoder: undefined, ...second })).toBe(card(second))
   expect(card({ 'mean of': [first, second] })).toContain(`
 |  | from | with |
 |---|---|---|

@@ -8,7 +8,7 @@ export interface Best {
   readonly weights: Readonly<Record<string, Float32Array>>
   readonly step: number
   readonly cider: number
-  /** Nats a word; NaN of one that an earlier version saved, which did not say. */
+  /** Nats a word. */
   readonly loss: number
 }
 

@@ -1,4 +1,5 @@
 import type { Array32 } from '../encoder/encoder.js'
+import { joined } from '../encoder/few-at-once.js'
 import { initialize } from '../engine/initialize.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
@@ -75,12 +76,8 @@ function farApart(alike: readonly Float32Array[], count: number): number[] {
 /** Of each unit vector with each of the others: [points, others]. */
 function cosines(points: readonly Float32Array[], others: readonly Float32Array[]): Float32Array[] {
   const ops = new TensorFlowOps()
-  const matrix = (rows: readonly Float32Array[]) => {
-    const width = rows[0]!.length
-    const values = new Float32Array(rows.length * width)
-    for (const [row, vector] of rows.entries()) values.set(vector, row * width)
-    return ops.input(values, [rows.length, width])
-  }
+  const matrix = (rows: readonly Float32Array[]) =>
+    ops.input(joined(Float32Array, rows), [rows.length, rows[0]!.length])
   const product = ops.scope(() => ops.matMul(matrix(points), ops.transpose(matrix(others))))
   const values = ops.read(product) as Float32Array
   ops.dispose([product])

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { scoreConfidence } from '../metrics/calibration.js'
 import { Random } from '../random.js'
 import {
   type Confidence,
@@ -31,6 +32,17 @@ function simulated(count: number, seed: string): ConfidenceExample[] {
       return random.uniform() < 1 / (1 + Math.exp(-odds))
     })
     return { tokens, wordLogProbs, logProb, references: [reference] }
+  })
+}
+
+/** Captions of one to seven objects, of which 90 of 100 stand in the reference, whatever the others and the words. */
+function crowded(count: number, seed: string): ConfidenceExample[] {
+  const random = new Random(seed, count)
+  return Array.from({ length: count }, () => {
+    const tokens = random.shuffle([...THINGS, 'cat', 'pizza', 'bus']).slice(0, 1 + random.below(7))
+    const wordLogProbs = tokens.map(() => -2 * random.uniform())
+    const logProb = wordLogProbs.reduce((sum, value) => sum + value, -0.1)
+    return { tokens, wordLogProbs, logProb, references: [tokens.filter(() => random.uniform() < 0.9)] }
   })
 }
 
@@ -87,6 +99,48 @@ describe('fitConfidence', () => {
       const p = confidenceOf(fitted, example)
       expect(right ? p : 1 - p).toBeGreaterThan(0.8)
     }
+  })
+
+  it.each([400, 3000])('finds the best weights of %i captions of up to seven objects', (count) => {
+    const examples = crowded(count, 'fitted')
+    const right = examples.map(isRight)
+    const { weights, objects } = fitConfidence(examples)
+    const names = Object.keys(objects)
+    const fitted = [...weights, ...Object.values(objects)]
+    const asWeights = (values: readonly number[]): Confidence => ({
+      weights: [values[0]!, values[1]!, values[2]!, values[3]!],
+      objects: Object.fromEntries(names.map((name, i) => [name, values[4 + i]!])),
+      calibration: '',
+    })
+    // Log-likelihood less what weights cost, those of objects being drawn from a standard normal distribution.
+    const worth = (values: readonly number[]): number => {
+      const confidence = asWeights(values)
+      const fits = examples.map((example, i) => {
+        const p = confidenceOf(confidence, example)
+        return Math.log(right[i] ? p : 1 - p)
+      })
+      const costs = values.map((value, i) => (i < 4 ? 1e-3 : 1) * (value ** 2 / 2))
+      return fits.reduce((sum, value) => sum + value, 0) - costs.reduce((sum, value) => sum + value, 0)
+    }
+    // The odds that they were drawn with.
+    const drawn = fitted.map((_, i) => (i === 0 ? Math.log(9) : 0))
+    expect(worth(fitted)).toBeGreaterThanOrEqual(worth(drawn))
+    const step = 1e-4
+    for (const [i, value] of fitted.entries()) {
+      const slope = (worth(fitted.with(i, value + step)) - worth(fitted.with(i, value - step))) / (2 * step)
+      expect(Math.abs(slope), `slope of weight ${i}`).toBeLessThan(1e-4)
+    }
+    const others = crowded(3000, 'others')
+    const said = others.map((example) => confidenceOf(asWeights(fitted), example))
+    expect(scoreConfidence(said, others.map(isRight)).error).toBeLessThan(0.05)
+  })
+
+  it('refuses what is no number', () => {
+    const [first, ...rest] = crowded(20, 'broken')
+    const broken = { ...first!, logProb: Number.NaN }
+    expect(() => fitConfidence([broken, ...rest])).toThrow(
+      'Expected less than 0.001 nats from step 50 for the fit of the confidence but received NaN',
+    )
   })
 
   it('knows nothing without examples', () => {

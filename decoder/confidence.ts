@@ -1,3 +1,4 @@
+import { expected } from '../errors.js'
 import { mentionsIn, scoreObjects } from '../metrics/objects.js'
 
 type Four = readonly [number, number, number, number]
@@ -53,10 +54,18 @@ export function confidenceOf(confidence: Confidence | undefined, said: Said): nu
   )
 }
 
+/** A caption as it is fitted. */
+interface Row {
+  readonly right: boolean
+  /** Of each object that it names the columns that are not 0, [column, value]: the shared ones, and its own. */
+  readonly objects: readonly (readonly (readonly [number, number])[])[]
+}
+
 /**
  * Fits the logistic by the likelihood of whole captions being right, not of single objects, which are right and wrong
  * together: Fisher scoring (iteratively reweighted least squares). What an object adds is held to be drawn from a
  * standard normal distribution, so that one that was named twice adds little.
+ * @throws ShowtellError NUMERIC where the likelihood is no number or does not settle
  */
 export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Confidence, 'calibration'> {
   const captions = examples
@@ -64,41 +73,80 @@ export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Conf
     .filter(({ named }) => named[0]!.object !== '')
   const objects = [...new Set(captions.flatMap(({ named }) => named.map(({ object }) => object)))].sort()
   const columnOf = new Map(objects.map((object, i) => [object, 4 + i]))
-  const rows = captions.map(({ named, right }) => ({
-    right,
-    // Of each object the columns that are not 0: the shared ones, and its own.
-    objects: named.map(({ object, features }) => [
-      ...features.entries(),
-      [columnOf.get(object)!, 1] as const,
-    ]),
-  }))
-  const ridge = [...Array<number>(4).fill(RIDGE), ...objects.map(() => 1)]
-  const fitted = ridge.map(() => 0)
-  for (let iteration = 0; iteration < 50; iteration++) {
-    const gradient = fitted.map((weight, i) => -ridge[i]! * weight)
-    const information = ridge.map((value, i) => ridge.map((_, j) => (i === j ? value : 0)))
-    for (const { objects, right } of rows) {
-      const sure = objects.map((x) => sigmoid(x.reduce((sum, [i, value]) => sum + fitted[i]! * value, 0)))
-      const p = product(sure)
-      // The derivative of p, divided by p.
-      const slope = new Map<number, number>()
-      for (const [k, x] of objects.entries())
-        for (const [i, value] of x) slope.set(i, (slope.get(i) ?? 0) + (1 - sure[k]!) * value)
-      const odds = p / Math.max(1 - p, LEAST)
-      for (const [i, value] of slope) {
-        gradient[i]! += (right ? 1 : -odds) * value
-        for (const [j, other] of slope) information[i]![j]! += odds * value * other
-      }
-    }
-    const step = solve(information, gradient)
-    for (const [i, value] of step.entries()) fitted[i]! += value
-    if (Math.max(...step.map(Math.abs)) < 1e-9) break
-  }
-  const [bias, word, mean, others, ...own] = fitted as [number, number, number, number, ...number[]]
+  const rows = captions.map(
+    ({ named, right }): Row => ({
+      right,
+      objects: named.map(({ object, features }) => [...features.entries(), [columnOf.get(object)!, 1]]),
+    }),
+  )
+  const [bias, word, mean, others, ...own] = mostLikely(rows, [
+    ...Array<number>(4).fill(RIDGE),
+    ...objects.map(() => 1),
+  ]) as [number, number, number, number, ...number[]]
   return {
     weights: [bias, word, mean, others],
     objects: Object.fromEntries(objects.map((object, i) => [object, own[i]!])),
   }
+}
+
+/** The weights of the columns under which the rows are likeliest, less half of `ridge` times the square of each. */
+function mostLikely(rows: readonly Row[], ridge: readonly number[]): number[] {
+  let weights = ridge.map(() => 0)
+  let gain = 0
+  for (let iteration = 0; iteration < ITERATIONS; iteration++) {
+    const step = scoringStep(rows, ridge, weights)
+    const longest = Math.max(...step.map(Math.abs))
+    const before = likelihoodOf(rows, ridge, weights)
+    // Where captions name many objects the whole step may lead far past the best weights.
+    let share = 1
+    const moved = () => weights.map((weight, i) => weight + share * step[i]!)
+    while (share * longest >= REST && !(likelihoodOf(rows, ridge, moved()) >= before - REST)) share /= 2
+    weights = moved()
+    if (share * longest < REST) return weights
+    gain = likelihoodOf(rows, ridge, weights) - before
+  }
+  // Weights that hardly matter may still be on their way.
+  if (gain < NO_GAIN) return weights
+  throw expected(
+    `less than ${NO_GAIN} nats from step ${ITERATIONS}`,
+    'the fit of the confidence',
+    gain,
+    'NUMERIC',
+  )
+}
+
+/** Log-likelihood of the rows, nats, less what the weights cost. */
+function likelihoodOf(rows: readonly Row[], ridge: readonly number[], weights: readonly number[]): number {
+  const ofRows = rows.reduce((sum, { right, objects }) => {
+    const p = product(objects.map((x) => sureOf(x, weights)))
+    return sum + Math.log(right ? p : 1 - p)
+  }, 0)
+  return weights.reduce((sum, weight, i) => sum - (ridge[i]! * weight ** 2) / 2, ofRows)
+}
+
+/** What Fisher scoring adds to the weights: the gradient by the inverse of the expected information. */
+function scoringStep(rows: readonly Row[], ridge: readonly number[], weights: readonly number[]): number[] {
+  const gradient = weights.map((weight, i) => -ridge[i]! * weight)
+  const information = ridge.map((value, i) => ridge.map((_, j) => (i === j ? value : 0)))
+  for (const { objects, right } of rows) {
+    const sure = objects.map((x) => sureOf(x, weights))
+    const p = product(sure)
+    // The derivative of p, divided by p.
+    const slope = new Map<number, number>()
+    for (const [k, x] of objects.entries())
+      for (const [i, value] of x) slope.set(i, (slope.get(i) ?? 0) + (1 - sure[k]!) * value)
+    const odds = p / Math.max(1 - p, LEAST)
+    for (const [i, value] of slope) {
+      gradient[i]! += (right ? 1 : -odds) * value
+      for (const [j, other] of slope) information[i]![j]! += odds * value * other
+    }
+  }
+  return solve(information, gradient)
+}
+
+/** How likely an object is named rightly. */
+function sureOf(columns: Row['objects'][number], weights: readonly number[]): number {
+  return sigmoid(columns.reduce((sum, [i, value]) => sum + weights[i]! * value, 0))
 }
 
 /** Whether every object that a caption names stands in some reference. */
@@ -109,6 +157,11 @@ export function isRight({ tokens, references }: Pick<ConfidenceExample, 'tokens'
 const RIDGE = 1e-3
 /** Doubt that is always left, so that nothing is divided by 0. */
 const LEAST = 1e-9
+const ITERATIONS = 50
+/** What is taken for nothing: of a step by which no weight changes more, and of a fall of the likelihood, nats. */
+const REST = 1e-9
+/** Nats; after the last step. */
+const NO_GAIN = 1e-3
 
 function sigmoid(x: number): number {
   return 1 / (1 + Math.exp(-x))

@@ -61,7 +61,6 @@ const SAME: Same = {
 
 function together(runtimes: readonly Runtime[], close: () => Promise<void>): Runtime {
   return {
-    engine: runtimes[0]!.engine,
     async encode(pixels, images, alignment) {
       const models: PhotoModel[] = []
       for (const runtime of runtimes) models.push(await runtime.encode(pixels, images, alignment))

@@ -4,11 +4,12 @@ import type { Example } from '../data/batches.js'
 import { parametersOf } from '../encoder/encoder.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/use-backend.js'
+import { initialWeights } from './class-directions.js'
 import { randomEncoder, type TunedFeatures } from './fine-tuning.js'
 import { type ColouredPhotos, colourDecoder, colouredPhotos, VOCABULARY } from './fixtures/coloured-photos.js'
 import { threeBlocks, threeBlocksWeights } from './fixtures/tuning.js'
 import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
-import { Training, type TrainingEvent } from './training.js'
+import { Training, type TrainingData, type TrainingEvent } from './training.js'
 
 const CONFIG = trainingConfigSchema.parse({
   epochs: 4,
@@ -32,6 +33,18 @@ beforeAll(async () => {
 })
 afterAll(() => photos.remove())
 
+/** A training of a decoder of colours, from random weights. */
+function trainingOf(
+  name: string,
+  config: TrainingConfig,
+  data: Pick<TrainingData, 'train' | 'features'> & Partial<TrainingData>,
+  size?: number,
+): Training {
+  const decoder = colourDecoder(size)
+  const initial = initialWeights(decoder, config.seed, undefined)
+  return new Training(decoder, VOCABULARY, { validation, ...data }, config, join(folder, name), initial)
+}
+
 /** Runs to the end, or until the step is reached. */
 async function run(training: Training, until = Number.POSITIVE_INFINITY): Promise<TrainingEvent[]> {
   const events: TrainingEvent[] = []
@@ -52,13 +65,7 @@ describe('Training of the last blocks of an encoder', () => {
   afterAll(() => features.close())
 
   const trainingIn = (name: string, config: TrainingConfig = CONFIG, data = train, from = features) =>
-    new Training(
-      colourDecoder(),
-      VOCABULARY,
-      { train: data, validation, features: from },
-      config,
-      join(folder, name),
-    )
+    trainingOf(name, config, { train: data, features: from })
 
   let undisturbed: TrainingEvent[]
   let trained: Record<string, Float32Array>
@@ -121,8 +128,7 @@ describe('Training of the last blocks of an encoder', () => {
 
   it('ends where no photo to validate with can be read', async () => {
     const half = [{ key: 'half.png', style: 'plain', captions: [['grey', 'wall']] }]
-    const data = { train, validation: half, features }
-    const training = new Training(colourDecoder(), VOCABULARY, data, CONFIG, join(folder, 'unseen'))
+    const training = trainingOf('unseen', CONFIG, { train, validation: half, features })
     await expect(run(training)).rejects.toMatchObject({
       code: 'INVALID_DATA',
       message: 'Expected a photo that can be read for validation but received "none"',
@@ -155,8 +161,7 @@ describe('Training of a whole encoder', () => {
       ...CONFIG,
       ...{ fineTuneEncoder: 3, epochs: 40, dropout: 0, labelSmoothing: 0, averageDecay: 0.5 },
     })
-    const data = { train, validation, features }
-    const training = new Training(colourDecoder(12), VOCABULARY, data, config, join(folder, 'whole'))
+    const training = trainingOf('whole', config, { train, features }, 12)
     const events = await run(training)
     expect(events[0]!.loss).toBeGreaterThan(1.5)
     expect(events.at(-1)!.validationLoss).toBeLessThan(0.2)

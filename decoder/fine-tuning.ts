@@ -9,11 +9,10 @@ import type { Backend } from '../engine/backends.js'
 import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected, ShowtellError } from '../errors.js'
-import { Random } from '../random.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { part, prefixed } from '../rnn/cell.js'
 import type { Teachers } from './distillation.js'
-import type { Draw, Photo, PhotoFeatures, PhotoInput } from './photo-features.js'
+import { type Draw, type Photo, type PhotoFeatures, type PhotoInput, viewRandom } from './photo-features.js'
 
 /** Cuts that an epoch draws from. */
 const CUTS = 2 ** 15
@@ -130,17 +129,14 @@ export class TunedFeatures implements PhotoFeatures {
     return Promise.all(photos.map((photo) => this.decode(photo, side, draw)))
   }
 
-  private async decode({ key, style }: Photo, side: number, draw?: Draw): Promise<Uint8Array | undefined> {
-    const file = join(this.options.folders[style]!, key)
-    const view = draw === undefined ? undefined : drawnView(key, draw)
-    try {
-      return await decodeImage(file, side, undefined, undefined, view)
-    } catch (error) {
-      if (!(error instanceof ShowtellError)) throw error
+  private decode(photo: Photo, side: number, draw?: Draw): Promise<Uint8Array | undefined> {
+    const file = join(this.options.folders[photo.style]!, photo.key)
+    const view = draw === undefined ? undefined : drawnView(photo, draw)
+    return decodeImage(file, side, undefined, undefined, view).catch((error: ShowtellError) => {
       if (!this.unreadable.has(file)) this.options.onProblem(error)
       this.unreadable.add(file)
       return undefined
-    }
+    })
   }
 }
 
@@ -149,9 +145,9 @@ function isRead(square: Uint8Array | undefined): square is Uint8Array {
 }
 
 /** Half of the views are the whole photo, as it is or mirrored, half are cut. */
-function drawnView(key: string, { seed, epoch }: Draw): View | undefined {
-  const random = new Random(seed, 'view', epoch, key)
-  return viewOf(key, random.below(2) === 0 ? random.below(2) : 2 + random.below(CUTS))
+function drawnView(photo: Photo, draw: Draw): View | undefined {
+  const random = viewRandom(photo, draw)
+  return viewOf(photo.key, random.below(2) === 0 ? random.below(2) : 2 + random.below(CUTS))
 }
 
 /** Weights of an encoder before any training. */

@@ -49,7 +49,9 @@ export function checkDiagrams(sets: readonly string[]): void {
 }
 
 /** What was stated of the training; a row each where it went on from others. */
-function trainingSection(training: BundleContent['config']['training']): string {
+function trainingSection(stated: BundleContent['config']['training']): string {
+  // As the config of the bundle has it, without what is undefined.
+  const training: typeof stated = JSON.parse(JSON.stringify(stated))
   const steps = trainingSteps(training)
   if (steps.length === 1)
     return table(

@@ -29,7 +29,6 @@ export async function onnxRuntime(bundle: Bundle, threads: number): Promise<Runt
   const started = encoder.outputs.filter((name) => name !== 'features')
   const memoryNames = started.filter((name) => name === 'regions' || name === 'keys')
   return {
-    engine: 'onnx',
     async encode(pixels, images, alignment) {
       const parts: Record<string, GraphTensor>[] = []
       for (const few of fewAtOnce(pixels, images)) {

@@ -8,7 +8,7 @@ export const MOST_WORDS = 16
 /** Words that can be asked for. */
 export const LONGEST = 50
 /** Words that are said at least where nothing else is asked for. */
-const FEWEST_WORDS = 4
+export const FEWEST_WORDS = 4
 /** Characters of the name of a style. */
 export const LONGEST_STYLE = 40
 
@@ -21,7 +21,7 @@ const bannedWord = z
     context.addIssue({ code: 'custom', message: expected('one word', 'bannedWords', word).message })
   })
 
-/** Some of what one may ask of a caption, the rest being asked elsewhere: each option by itself. */
+/** Everything one may ask of a caption, each option by itself: whether `minLength` is above `maxLength` is not looked at. */
 export const captionFieldsSchema = z.strictObject({
   count: z
     .int()

@@ -6,9 +6,9 @@ import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
 import type { Teachers } from './distillation.js'
 
-export type Photo = Pick<Example, 'key' | 'style' | 'views'>
+export type Photo = Pick<Example, 'key' | 'style' | 'views' | 'pass'>
 
-/** Each epoch of a training another view of a photo is drawn. */
+/** Each epoch of a training, and each pass over the photos in one, another view of a photo is drawn. */
 export interface Draw {
   readonly seed: number
   readonly epoch: number
@@ -83,6 +83,12 @@ export class StoredFeatures implements PhotoFeatures {
   }
 }
 
-function drawnView({ key, views = 1 }: Photo, { seed, epoch }: Draw): string {
-  return viewKey(key, new Random(seed, 'view', epoch, key).below(views))
+function drawnView(photo: Photo, draw: Draw): string {
+  const { key, views = 1 } = photo
+  return viewKey(key, viewRandom(photo, draw).below(views))
+}
+
+/** What draws the view of a photo. */
+export function viewRandom({ key, pass = 0 }: Photo, { seed, epoch }: Draw): Random {
+  return new Random(seed, 'view', epoch + pass, key)
 }

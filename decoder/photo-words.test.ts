@@ -8,7 +8,8 @@ import { useBackend } from '../engine/use-backend.js'
 import { tensorsOf } from '../rnn/fixtures/tensors.js'
 import { Decoder } from './decoder.js'
 import { batchOf, steepWeights, TINY, tinyFeatures, tinyWeights } from './fixtures/tiny.js'
-import { photoWords, photoWordsLoss } from './photo-words.js'
+import { checkWordMemory, photoWords, photoWordsLoss } from './photo-words.js'
+import { trainingConfigSchema } from './recipe.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 
 beforeAll(async () => {
@@ -98,9 +99,11 @@ describe('the words of photos', () => {
 
   it('need the word memory', () => {
     const plain = new Decoder(TINY)
-    const ops = new TensorFlowOps()
-    expect(() => photoWordsLoss(ops, plain, {}, {}, WANTED)).toThrow(
-      /decoder with word memory.*photoWordsWeight/,
+    const [with1, with0] = [1, 0].map((photoWordsWeight) => trainingConfigSchema.parse({ photoWordsWeight }))
+    expect(() => checkWordMemory(plain, with1!, 'the weight')).toThrow(
+      'Expected a decoder with word memory for the weight but received "one without"',
     )
+    checkWordMemory(plain, with0!, 'the weight')
+    checkWordMemory(decoder, with1!, 'the weight')
   })
 })

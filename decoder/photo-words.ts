@@ -3,7 +3,7 @@ import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected, type ShowtellError } from '../errors.js'
+import { expected } from '../errors.js'
 import type { CellState } from '../rnn/cell.js'
 import { type Decoder, SAID } from './decoder.js'
 import type { TrainingConfig } from './recipe.js'
@@ -31,9 +31,9 @@ export function photoWords(photos: readonly Example[], vocabulary: Vocabulary): 
  * Mahajan et al. 2018, "Exploring the limits of weakly supervised pretraining", section 2.2). The scores are those of
  * the word memory, which begins as minus what shall be said: so the loss needs no weights of its own, and reaches the
  * encoder by a way that no other word stands in.
+ * @param decoder one with word memory, see `checkWordMemory`
  * @param start the decoder's state before the first word, one hypothesis an image
  * @param wanted [images, vocabulary], see `photoWords`
- * @throws ShowtellError INVALID_ARGUMENT for a decoder without word memory.
  */
 export function photoWordsLoss(
   ops: TensorFlowOps,
@@ -42,10 +42,8 @@ export function photoWordsLoss(
   start: CellState<Tensor>,
   wanted: Float32Array,
 ): Tensor {
-  const said = start[SAID]
-  if (said === undefined) throw withoutMemory('photoWordsWeight')
   const images = wanted.length / decoder.config.vocabularySize
-  const scores = decoder.project(ops, weights, ops.mul(said, ops.constant([-1], [1], 'float32')))
+  const scores = decoder.project(ops, weights, ops.mul(start[SAID]!, ops.constant([-1], [1], 'float32')))
   const shares = ops.input(
     wanted.map((share) => -share / images),
     [images, 1, decoder.config.vocabularySize],
@@ -53,14 +51,12 @@ export function photoWordsLoss(
   return ops.sum(ops.reshape(ops.mul(ops.logSoftmax(scores), shares), [-1]), 0)
 }
 
-/**
- * What `photoWordsLoss` says at the first step, for who would rather know before.
- * @throws ShowtellError INVALID_ARGUMENT where a recipe wants word memory of a decoder that has none.
- */
-export function checkWordMemory({ config }: Decoder, { photoWordsWeight }: TrainingConfig, of: string): void {
-  if (photoWordsWeight > 0 && !config.wordMemory) throw withoutMemory(`photoWordsWeight of ${of}`)
-}
-
-function withoutMemory(where: string): ShowtellError {
-  return expected('a decoder with word memory', where, 'one without')
+/** @throws ShowtellError INVALID_ARGUMENT where a recipe wants word memory of a decoder that has none. */
+export function checkWordMemory(
+  { config }: Decoder,
+  { photoWordsWeight }: TrainingConfig,
+  where: string,
+): void {
+  if (photoWordsWeight > 0 && !config.wordMemory)
+    throw expected('a decoder with word memory', where, 'one without')
 }

@@ -1,8 +1,12 @@
 import { z } from 'zod'
+import { usualWarmUp } from '../engine/optimiser.js'
 import { LONGEST, MOST_WORDS } from './options.js'
 
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
 export const OBJECTIVES = ['cross-entropy', 'cider'] as const
+
+/** Steps of warm-up at most, where nothing is said of them. */
+const MOST_WARM_UP = 150
 
 /** The recipe; most defaults are those of the first training behind the shipped bundle (docs/quality.md). */
 export const trainingConfigSchema = z.strictObject({
@@ -15,7 +19,11 @@ export const trainingConfigSchema = z.strictObject({
   captionsPerImage: z.int().min(1).default(5).describe('true captions a photo and step'),
   maxLength: z.int().min(2).max(LONGEST).default(MOST_WORDS).describe('words of a caption that are learnt'),
   learningRate: z.number().positive().default(7e-4).describe('the highest; it falls as half a cosine'),
-  warmUpSteps: z.int().min(0).default(150).describe('steps until it is reached'),
+  warmUpSteps: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(`steps until it is reached; when absent a tenth of all, ${MOST_WARM_UP} at most`),
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, times the learning rate'),
   clipNorm: z.number().positive().default(2).describe('longest gradient, over all weights'),
   averageDecay: z
@@ -60,6 +68,16 @@ export const trainingConfigSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('of all that is drawn'),
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
+
+const settledSchema = trainingConfigSchema.required({ warmUpSteps: true })
+/** A recipe for a known number of steps: it says how many are warm-up. */
+export type SettledConfig = z.infer<typeof settledSchema>
+
+/** A recipe for so many steps, with what it does not say of them; its fields are in the order of the schema. */
+export function settled(recipe: TrainingConfig, totalSteps: number): SettledConfig {
+  const { warmUpSteps = usualWarmUp(totalSteps, MOST_WARM_UP) } = recipe
+  return settledSchema.parse({ ...recipe, warmUpSteps })
+}
 
 /** A recipe without what a training does not look at, for people. */
 export function statedRecipe(recipe: TrainingConfig, isTaught: boolean): Partial<TrainingConfig> {

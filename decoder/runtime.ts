@@ -2,7 +2,6 @@ import type { SequenceModel } from '../search/model.js'
 
 /** A bundle ready to run on one engine. */
 export interface Runtime {
-  readonly engine: string
   /**
    * Encodes photos, uint8 [images, size, size, 3], into a model that the search can walk.
    * @param alignment whether `step` is to tell where the decoder looks.

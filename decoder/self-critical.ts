@@ -10,7 +10,7 @@ import { sampleByNoise } from '../search/sampling.js'
 import { constraintsOf } from './captioning.js'
 import type { Decoder } from './decoder.js'
 import { gumbelNoise } from './gumbel.js'
-import { captionOptionsSchema } from './options.js'
+import { captionOptionsSchema, FEWEST_WORDS } from './options.js'
 import { tensorFlowModel } from './tensorflow-model.js'
 
 /** Stands for the end token in captions that are compared, so that ending well is worth something. */
@@ -118,7 +118,10 @@ export class Sampler {
     // What the search forbids is forbidden here too: the decoder learns to speak as it will be heard.
     this.constraints = constraintsOf(
       vocabulary,
-      captionOptionsSchema.parse({ maxLength: config.maxLength, minLength: Math.min(4, config.maxLength) }),
+      captionOptionsSchema.parse({
+        maxLength: config.maxLength,
+        minLength: Math.min(FEWEST_WORDS, config.maxLength),
+      }),
     )
   }
 
@@ -152,8 +155,7 @@ export class Sampler {
   ): Promise<string[][][]> {
     const { ops, decoder, vocabulary } = this
     const noise = (values: number): Float32Array => gumbelNoise(random, values, vocabulary.size)
-    const started = ops.scope(() => decoder.start(ops, weights, features))
-    const model = tensorFlowModel(ops, decoder, weights, examples.length, started, noise)
+    const model = tensorFlowModel(ops, decoder, weights, features, noise)
     try {
       const found = await sampleByNoise(model, {
         constraints: this.constraints,

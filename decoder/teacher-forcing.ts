@@ -14,15 +14,15 @@ export interface Regularisation extends Dropout {
 
 /** What else a loss is made of. */
 export interface LossOptions {
-  readonly regularisation?: Regularisation
+  readonly regularisation?: Regularisation | undefined
   /** What each caption's words count, [images, hypotheses]; the loss is then a sum and no mean. */
-  readonly shares?: Float32Array
+  readonly shares?: Float32Array | undefined
   /** How much of the loss is what teachers hold likely in place of the true words, and that, [words, vocabulary]. */
-  readonly distillation?: { readonly weight: number; readonly taught: Tensor }
+  readonly distillation?: { readonly weight: number; readonly taught: Tensor } | undefined
   /** How much the loss of the photos' words counts, and those words; see `photoWords`. */
-  readonly photoWords?: { readonly weight: number; readonly wanted: Float32Array }
+  readonly photoWords?: { readonly weight: number; readonly wanted: Float32Array } | undefined
   /** How much the probability of saying a word of content again counts, and [vocabulary] 1 for a word of content. */
-  readonly repetition?: { readonly weight: number; readonly content: Uint8Array }
+  readonly repetition?: { readonly weight: number; readonly content: Uint8Array } | undefined
 }
 
 /**

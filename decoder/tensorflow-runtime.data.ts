@@ -12,6 +12,7 @@ import { fetchGraph } from '../encoder/fixtures/nsfwjs.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
+import { initialWeights } from './class-directions.js'
 import { Decoder } from './decoder.js'
 import { StoredFeatures } from './photo-features.js'
 import { prepareFeatures } from './prepare.js'
@@ -30,7 +31,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, and captions', async () => {
   const took = stopwatch()
-  const graph = await loadMobilenetGraph(await fetchGraph(folder), 'auto')
+  const graph = await loadMobilenetGraph(await fetchGraph(folder), 'auto', [0, 1])
   const train = await examplesOf('train', 180)
   const validation = await examplesOf('dev', 30)
   const features = FeatureStore.create(join(folder, 'features'), {
@@ -79,6 +80,7 @@ it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, an
     { train, validation, features: new StoredFeatures(features) },
     config,
     folder,
+    initialWeights(decoder, config.seed, undefined),
   )
   const { loss: before } = await training.validate()
   await training.run(() => {})

@@ -12,7 +12,10 @@ import { tensorFlowModel } from './tensorflow-model.js'
  * Runs the same definitions in TensorFlow.js: slower, for where onnxruntime does not load, and for an encoder that is
  * a graph. @throws ShowtellError ENGINE_UNAVAILABLE, INVALID_BUNDLE.
  */
-export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto'): Promise<Runtime> {
+export async function tensorFlowRuntime(
+  bundle: Bundle,
+  backend: Backend | 'auto',
+): Promise<Runtime & { readonly engine: string }> {
   const extractor = await extractorOf(bundle, backend)
   const ops = new TensorFlowOps()
   const { decoder } = bundle
@@ -22,9 +25,9 @@ export async function tensorFlowRuntime(bundle: Bundle, backend: Backend | 'auto
     engine: extractor.engine,
     async encode(pixels, images) {
       const features = ops.tensor(await extractor.features(pixels, images), [images, regions, channels])
-      const started = ops.scope(() => decoder.start(ops, weights, features))
+      const model = tensorFlowModel(ops, decoder, weights, features)
       ops.dispose([features])
-      return tensorFlowModel(ops, decoder, weights, images, started)
+      return model
     },
     async close() {
       ops.dispose(Object.values(weights))

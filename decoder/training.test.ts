@@ -144,11 +144,30 @@ describe('Training on cpu', () => {
     )
   })
 
+  it('refuses a loss of the words of photos without word memory, before its first step', () => {
+    const config = { ...CONFIG, photoWordsWeight: 1 }
+    expect(() => trainingIn('forgetful', { config })).toThrow(
+      'Expected a decoder with word memory for photoWordsWeight but received "one without"',
+    )
+    trainingIn('forgetful', { config, decoder: { wordMemory: true } })
+  })
+
+  it('warms up for a tenth of its steps where nothing else is asked for, and goes on as such', async () => {
+    const { warmUpSteps: _, ...rest } = CONFIG
+    const config = { ...rest, epochs: 7 }
+    const unasked = trainingIn('unasked', { config })
+    expect(unasked.config).toEqual({ ...config, warmUpSteps: 2 })
+    expect((await run(unasked, 3)).map(({ learningRate }) => learningRate)).toEqual([0.01, 0.02, 0.02])
+    expect(await trainingIn('unasked', { config: { ...config, warmUpSteps: 2 } }).resume()).toBe(true)
+    const other = trainingIn('unasked', { config: { ...config, warmUpSteps: 3 } })
+    await expect(other.resume()).rejects.toThrow('Expected warmUpSteps 2, as it was begun,')
+  })
+
   it.each(['train', 'validation'])('refuses data without photos for %s', (part) => {
     const { decoder } = trainingIn('none')
     const stored = new StoredFeatures(trainings.features)
     const data = { train: TRAIN, validation: VALIDATION, features: stored, [part]: [] }
-    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, trainings.folder)).toThrow(
+    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, trainings.folder, {})).toThrow(
       expect.objectContaining({
         code: 'INVALID_DATA',
         message: `Expected photos with captions for ${part} but received 0`,

@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { type Batch, type Example, makeBatch } from '../data/batches.js'
 import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
-import { initialize } from '../engine/initialize.js'
 import type { Parameter } from '../engine/ops.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
@@ -11,8 +10,8 @@ import { Random } from '../random.js'
 import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
 import type { PhotoFeatures } from './photo-features.js'
-import { photoWords } from './photo-words.js'
-import type { TrainingConfig } from './recipe.js'
+import { checkWordMemory, photoWords } from './photo-words.js'
+import { type SettledConfig, settled, type TrainingConfig } from './recipe.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
@@ -57,6 +56,8 @@ const STATES = 'training'
  * it, and gives the same losses as one that never stopped.
  */
 export class Training {
+  /** The recipe, with the warm-up that it has for its steps. */
+  readonly config: SettledConfig
   private readonly ops = new TensorFlowOps()
   private readonly parameters: readonly Parameter[]
   private readonly optimiser: AdamW
@@ -79,10 +80,10 @@ export class Training {
     readonly decoder: Decoder,
     readonly vocabulary: Vocabulary,
     readonly data: TrainingData,
-    readonly config: TrainingConfig,
+    recipe: TrainingConfig,
     folder: string,
-    /** The decoder's weights to begin with; random ones when absent. */
-    initial?: Readonly<Record<string, Float32Array>>,
+    /** The decoder's weights to begin with. */
+    initial: Readonly<Record<string, Float32Array>>,
     /** What else a saved state has to agree with. */
     setting: Readonly<Record<string, unknown>> = {},
   ) {
@@ -106,8 +107,12 @@ export class Training {
       if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
     const { teachers } = data.features
     teachers?.checkVocabulary(vocabulary)
-    if (teachers !== undefined && config.objective === 'cider')
-      throw expected('cross-entropy, to learn from teachers,', 'objective', config.objective)
+    if (teachers !== undefined && recipe.objective === 'cider')
+      throw expected('cross-entropy, to learn from teachers,', 'objective', recipe.objective)
+    checkWordMemory(decoder, recipe, 'photoWordsWeight')
+    this.schedule = new Schedule(data.train, data.features, recipe)
+    const config = settled(recipe, this.totalSteps)
+    this.config = config
     this.checkpoint = new Checkpoint(join(folder, STATES), {
       ...config,
       decoder: decoder.config,
@@ -118,7 +123,6 @@ export class Training {
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
-    this.schedule = new Schedule(data.train, data.features, config)
     this.content = vocabulary.wordsThat(isContentWord)
     this.parameters = [...decoder.parameters, ...encoderParameters]
     const decaying = new Set(this.parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
@@ -134,10 +138,7 @@ export class Training {
         averageDecay: config.averageDecay,
       },
       // Changed in place from here on.
-      structuredClone({
-        ...(initial ?? initialize(decoder.parameters, config.seed)),
-        ...data.features.initial,
-      }),
+      structuredClone({ ...initial, ...data.features.initial }),
       (name) => decaying.has(name),
       (name) => (name.startsWith('encoder.') ? (encoderLearningRate ?? learningRate) / learningRate : 1),
     )
@@ -204,8 +205,8 @@ export class Training {
         const seen = features.of(ops, watched, input)
         return teacherForcingLoss(ops, this.decoder, watched, batch, seen, {
           regularisation: { ...config, labelSmoothing, step },
-          ...(shares === undefined ? {} : { shares }),
-          ...(distillation === undefined ? {} : { distillation }),
+          shares,
+          distillation,
           ...this.termsOf(indices),
         })
       })
@@ -248,10 +249,11 @@ export class Training {
     const { photoWordsWeight, repetitionWeight } = this.config
     const photos = indices.map((index) => this.data.train[index]!)
     return {
-      ...(photoWordsWeight === 0
-        ? {}
-        : { photoWords: { weight: photoWordsWeight, wanted: photoWords(photos, this.vocabulary) } }),
-      ...(repetitionWeight === 0 ? {} : { repetition: { weight: repetitionWeight, content: this.content } }),
+      photoWords:
+        photoWordsWeight === 0
+          ? undefined
+          : { weight: photoWordsWeight, wanted: photoWords(photos, this.vocabulary) },
+      repetition: repetitionWeight === 0 ? undefined : { weight: repetitionWeight, content: this.content },
     }
   }
 

@@ -1,8 +1,8 @@
 import type { ShowtellError } from '../errors.js'
 import type { CaptionRequest } from './options.js'
 
-/** A photo: a path, or the bytes of a file. */
-export type ImageInput = string | Uint8Array
+/** A photo: the path or `file:` URL of a file, or its bytes. */
+export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob
 
 export interface Caption {
   /** As people read it: first letter upper case, full stop, no spaces before punctuation. */

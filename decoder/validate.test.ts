@@ -73,4 +73,13 @@ describe('validate', () => {
     expect(wrong('')).toBe('Expected text of at least 1 characters or an object for photo but received ""')
     expect(wrong(3)).toBe('Expected text of at least 1 characters or an object for photo but received 3')
   })
+
+  it('however many things are wrong deep inside the way that was meant', () => {
+    const one = z.strictObject({ image: z.string() })
+    const several = z.strictObject({ images: z.array(z.strictObject({ width: z.int() })) })
+    const images = Array.from({ length: 9 }, () => ({ width: 'x' }))
+    expect(() => validate(z.union([one, several]), { images })).toThrow(
+      /^Expected an integer for images\.0\.width but received "x"; .* images\.8\.width but received "x"$/,
+    )
+  })
 })

@@ -71,12 +71,16 @@ function closest(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
     .filter((errors) => errors.every(({ code, path }) => code !== 'invalid_type' || path.length > 0))
     .map((errors) => errors.flatMap(closest))
   if (near.length === 0) return [issue]
-  // What is wrong deep inside shows that the way to it was right.
-  const wrong = (errors: readonly z.core.$ZodIssue[]): number =>
-    errors.reduce((sum, error) => {
+  // What is wrong deep inside shows that the way to it was right, however much is wrong there.
+  const wrong = (errors: readonly z.core.$ZodIssue[]): number => {
+    const byName = new Map<PropertyKey | undefined, number>()
+    for (const error of errors) {
       const names = error.code === 'unrecognized_keys' ? error.keys.length : 1
-      return sum + names / (error.path.length + 1)
-    }, 0)
+      const one = names / (error.path.length + 1)
+      byName.set(error.path[0], Math.max(byName.get(error.path[0]) ?? 0, one))
+    }
+    return [...byName.values()].reduce((sum, one) => sum + one, 0)
+  }
   const least = Math.min(...near.map(wrong))
   return near
     .filter((errors) => wrong(errors) === least)

@@ -94,8 +94,7 @@ export class Validation {
   ): Promise<string[][]> {
     const { ops, decoder, vocabulary } = this
     const options = captionOptionsSchema.parse({})
-    const started = ops.scope(() => decoder.start(ops, weights, features))
-    const model = tensorFlowModel(ops, decoder, weights, examples.length, started)
+    const model = tensorFlowModel(ops, decoder, weights, features)
     try {
       const found = await beamSearch(model, {
         constraints: constraintsOf(vocabulary, options),

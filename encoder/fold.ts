@@ -29,13 +29,6 @@ export function foldBatchNorm(
 /** [out, in, height, width] → [height, width, in, out], depthwise [channels, 1, height, width] → [height, width, channels, 1]. */
 export function transposeFilter(filter: Array32, depthwise: boolean, factor?: Float32Array): Array32 {
   const [outputs, inputs, height, width] = filter.shape as [number, number, number, number]
-  if (filter.shape.length !== 4 || (depthwise && inputs !== 1))
-    throw expected(
-      depthwise ? 'a filter [channels, 1, height, width]' : 'a filter [out, in, height, width]',
-      'a convolution',
-      filter.shape,
-      'INVALID_DATA',
-    )
   const data = new Float32Array(filter.data.length)
   let from = 0
   for (let o = 0; o < outputs; o++) {

@@ -42,11 +42,21 @@ describe('decodeImage, given what it cannot take,', () => {
     const limit = { ...DEFAULT_IMAGE_LIMITS, pixels: 256 * 256 - 1 }
     await expect(decodeImage(image, SIZE, 'large.png', limit)).rejects.toMatchObject({
       code: 'IMAGE_TOO_LARGE',
-      message: 'Expected at most 65535 pixels in large.png but received more',
+      message: 'Expected at most 65535 pixels in large.png but received 256 × 256',
     })
     await expect(
       decodeImage(image, SIZE, 'large.png', { ...limit, pixels: 256 * 256 }),
     ).resolves.toBeInstanceOf(Uint8Array)
+  })
+
+  it('takes what a phone of 108 megapixels makes, and no bomb', async () => {
+    const phone = progressiveJpeg(12_000, 9000, 1)
+    await expect(decodeImage(phone, SIZE)).resolves.toHaveLength(SIZE * SIZE * 3)
+    const bomb = progressiveJpeg(16_000, 16_000, 1)
+    await expect(decodeImage(bomb, SIZE, 'bomb.jpg')).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message: 'Expected at most 250000000 pixels in bomb.jpg but received 16000 × 16000',
+    })
   })
 
   it.each([
@@ -82,7 +92,7 @@ describe('decodeImage, given what it cannot take,', () => {
     const limits = { ...DEFAULT_IMAGE_LIMITS, pixels: 4 * 256 * 256 - 1 }
     await expect(decodeImage(grid(tile, 2, 64), SIZE, 'tiles.avif', limits)).rejects.toMatchObject({
       code: 'IMAGE_TOO_LARGE',
-      message: 'Expected at most 262143 pixels in tiles.avif but received more',
+      message: 'Expected at most 262143 pixels in tiles.avif but received 262144',
     })
   })
 

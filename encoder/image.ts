@@ -13,7 +13,8 @@ export interface ImageLimits {
 }
 
 export const DEFAULT_IMAGE_LIMITS: ImageLimits = Object.freeze({
-  pixels: 100_000_000,
+  // Phones make 200 million. The memory that decoding takes is bounded by itself.
+  pixels: 250_000_000,
   memory: new DecodeMemory(2 ** 30),
 })
 
@@ -49,7 +50,7 @@ export function keepNothing(): void {
 export async function decodeImage(
   image: string | Uint8Array,
   size: number,
-  where: string = typeof image === 'string' ? image : 'the image',
+  where: string = nameOf(image),
   limits: ImageLimits = DEFAULT_IMAGE_LIMITS,
   view?: View,
 ): Promise<Uint8Array> {
@@ -65,7 +66,7 @@ export async function decodeImage(
     )
     return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
   } catch (error) {
-    throw asImageError(error, image, where, limits)
+    throw asImageError(error, image, where)
   }
 }
 
@@ -79,11 +80,16 @@ export interface Thumbnail {
 /**
  * A photo made small enough to be shown, as it is decoded for the model but with its own proportions.
  * @param side its longer side at most, pixels.
+ * @param where the name of the photo in errors.
  * @throws ShowtellError as decodeImage.
  */
-export async function thumbnailOf(image: string, side: number): Promise<Thumbnail> {
+export async function thumbnailOf(
+  image: string | Uint8Array,
+  side: number,
+  where: string = nameOf(image),
+): Promise<Thumbnail> {
   try {
-    const photo = await openPhoto(image, image, side, DEFAULT_IMAGE_LIMITS)
+    const photo = await openPhoto(image, where, side, DEFAULT_IMAGE_LIMITS)
     const { data, info } = await DEFAULT_IMAGE_LIMITS.memory.use(photo.bytes, () =>
       photo.upright
         .resize(side, side, { fit: 'inside', withoutEnlargement: true })
@@ -92,8 +98,12 @@ export async function thumbnailOf(image: string, side: number): Promise<Thumbnai
     )
     return { jpeg: data, width: info.width, height: info.height }
   } catch (error) {
-    throw asImageError(error, image, image, DEFAULT_IMAGE_LIMITS)
+    throw asImageError(error, image, where)
   }
+}
+
+function nameOf(image: string | Uint8Array): string {
+  return typeof image === 'string' ? image : 'the image'
 }
 
 /** A photo that may be decoded: upright, in sRGB, alpha on white. */
@@ -115,16 +125,19 @@ async function openPhoto(
   const other = otherKind(bytes)
   if (other !== undefined) throw expected('an image and nothing else', where, other, 'UNSUPPORTED_IMAGE')
   const found = await checkStructure(bytes, format)
-  // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file.
-  const input = sharp(bytes, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
-  const head = await input.metadata()
+  // failOn 'error' lets warnings pass (odd metadata) and refuses a truncated file. With a limit sharp would not tell the
+  // size of a photo beyond it.
+  const head = await sharp(bytes, { limitInputPixels: false, failOn: 'error' }).metadata()
   if (head.format !== format) throw unsupported(where, head.format)
   if (format === 'heif' && head.compression !== 'av1')
     throw unsupported(
       where,
       `HEIC (${head.compression ?? 'unknown compression'}), for which this build has no decoder`,
     )
-  if ((found.decodedPixels ?? 0) > limits.pixels) throw tooManyPixels(where, limits)
+  const { width, height } = head
+  if (width * height > limits.pixels) throw tooManyPixels(where, limits, `${width} × ${height}`)
+  const { decodedPixels = 0 } = found
+  if (decodedPixels > limits.pixels) throw tooManyPixels(where, limits, decodedPixels)
   const needed = decodeBytes({ ...asPicture(head, format), ...found }, size)
   if (needed > limits.memory.bytes)
     throw new ShowtellError(
@@ -132,6 +145,7 @@ async function openPhoto(
       `Expected at most ${limits.memory.bytes} bytes to decode ${where} but it takes ${Math.round(needed)}`,
       { where },
     )
+  const input = sharp(bytes, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
   const upright = input.autoOrient()
   if (view !== undefined) upright.extract(rectangle(view, head.autoOrient)).flop(view.mirrored)
   return { upright: upright.toColourspace('srgb').flatten({ background: '#ffffff' }), bytes: needed }
@@ -175,9 +189,9 @@ function unsupported(where: string, received: string | undefined): ShowtellError
   )
 }
 
-function tooManyPixels(where: string, { pixels }: ImageLimits, cause?: unknown): ShowtellError {
-  const message = `Expected at most ${pixels} pixels in ${where} but received more`
-  return new ShowtellError('IMAGE_TOO_LARGE', message, { where, cause })
+function tooManyPixels(where: string, { pixels }: ImageLimits, received: number | string): ShowtellError {
+  const message = `Expected at most ${pixels} pixels in ${where} but received ${received}`
+  return new ShowtellError('IMAGE_TOO_LARGE', message, { where })
 }
 
 function rectangle(view: View, { width, height }: { width: number; height: number }): Region {
@@ -191,15 +205,9 @@ function rectangle(view: View, { width, height }: { width: number; height: numbe
   }
 }
 
-function asImageError(
-  error: unknown,
-  image: string | Uint8Array,
-  where: string,
-  limits: ImageLimits,
-): ShowtellError {
+function asImageError(error: unknown, image: string | Uint8Array, where: string): ShowtellError {
   if (error instanceof ShowtellError) return error
   const message = messageOf(error)
-  if (/exceeds pixel limit/i.test(message)) return tooManyPixels(where, limits, error)
   if (typeof image === 'string' && (error as NodeJS.ErrnoException).code === 'ENOENT')
     return new ShowtellError('NOT_FOUND', `Expected an image file at ${where} but found none`, {
       where,

@@ -1,28 +1,21 @@
 import { createHash } from 'node:crypto'
-import { fileSum } from '../engine/folder.js'
 import { readSafetensors, toFloat16 } from '../engine/safetensors.js'
 import type { Array32, Encoder } from './encoder.js'
 
 /**
  * An encoder's weights out of a safetensors file with the names of the framework they come from.
- * @returns `sums`: what a feature store may call them, that of the weights first; older stores have that of the file.
- * `classifier` [classes, channels], where the file has it.
+ * @returns `classifier` [classes, channels], where the file has it.
  * @throws ShowtellError NOT_FOUND, INVALID_BUNDLE or INVALID_DATA naming the file or the weight.
  */
 export async function importEncoder(
   encoder: Encoder,
   path: string,
-): Promise<{
-  weights: Record<string, Array32>
-  sums: readonly string[]
-  classifier: Array32 | undefined
-}> {
+): Promise<{ weights: Record<string, Array32>; classifier: Array32 | undefined }> {
   const file = await readSafetensors(path)
   const weights = encoder.importWeights((name) => file.float32(name))
   const { classifier } = encoder
   return {
     weights,
-    sums: [sumOf(weights), await fileSum(path)],
     classifier:
       classifier !== undefined && file.entries.has(classifier) ? file.float32(classifier) : undefined,
   }

@@ -21,7 +21,7 @@ describe('a real MobileNetV2 as a graph model', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'showtell-nsfwjs-'))
-    graph = await loadMobilenetGraph(await fetchGraph(folder), 'wasm')
+    graph = await loadMobilenetGraph(await fetchGraph(folder), 'wasm', [0, 1])
     pixels = (await readSafetensors(`${SHARED}/encoders/reference.safetensors`)).raw('pixels')
     features = await graph.features(pixels, 6)
     direct = await loadGraphModel({ load: () => artifactsOf(join(folder, 'model')) })

@@ -12,6 +12,7 @@ import { writeGraph } from './fixtures/graph-model.js'
 import { loadMobilenetGraph } from './mobilenet-graph.js'
 
 const CHANNELS = 4
+const UNIT = [0, 1] as const
 const random = new Random('mobilenet graph')
 const filter = Float32Array.from({ length: 3 * CHANNELS }, () => 8 * random.normal())
 const bias = Float32Array.from({ length: CHANNELS }, () => random.normal())
@@ -27,7 +28,7 @@ afterAll(() => rm(folder, { recursive: true }))
 
 describe('loadMobilenetGraph', () => {
   it('gives the grid that the pooling reads', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu', UNIT)
     expect(graph).toMatchObject({ imageSize: 224, grid: [7, 7], channels: CHANNELS, range: [0, 6] })
     expectClose(
       await graph.features(pixels, 2),
@@ -53,7 +54,7 @@ describe('loadMobilenetGraph', () => {
     const { port } = server.address() as AddressInfo
     const urls = [pathToFileURL(join(folder, 'relu6.json')).href, `http://127.0.0.1:${port}/relu6.json`]
     for (const url of urls) {
-      const graph = await loadMobilenetGraph(url, 'cpu')
+      const graph = await loadMobilenetGraph(url, 'cpu', UNIT)
       expectClose(
         await graph.features(pixels, 2),
         gridOf((pixel) => pixel / 255),
@@ -65,23 +66,23 @@ describe('loadMobilenetGraph', () => {
 
   it('is known by what decides its features', async () => {
     const sums = new Set<string>()
-    const load = async (path: string, range?: readonly [number, number]): Promise<string> => {
+    const load = async (path: string, range: readonly [number, number]): Promise<string> => {
       const graph = await loadMobilenetGraph(path, 'cpu', range)
       await graph.dispose()
       sums.add(graph.sha256)
       return graph.sha256
     }
     const path = join(folder, 'relu6.json')
-    expect(await load(path)).toBe(await load(path, [0, 1]))
+    expect(await load(path, UNIT)).toBe(await load(path, UNIT))
     await load(path, [-1, 1])
     const other = await mkdtemp(join(folder, 'other-'))
     await writeGraph(join(other, 'relu6.json'), { filter, bias: bias.map((value) => value + 1) })
-    await load(join(other, 'relu6.json'))
+    await load(join(other, 'relu6.json'), UNIT)
     expect(sums.size).toBe(3)
   })
 
   it('looks at many photos a few at a time', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu', UNIT)
     const seen = vi.spyOn(GraphModel.prototype, 'execute')
     const photos = Array.from({ length: 3 }, () => [...pixels]).flat()
     const features = await graph.features(Uint8Array.from(photos), 6)
@@ -95,26 +96,26 @@ describe('loadMobilenetGraph', () => {
 
   it('leaves no tensor behind', async () => {
     const before = tf.memory().numTensors
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu', UNIT)
     await graph.features(pixels, 2)
     await graph.dispose()
     expect(tf.memory().numTensors).toBe(before)
   })
 
   it('names the file that is missing or is no such graph', async () => {
-    await expect(loadMobilenetGraph(join(folder, 'none.json'), 'cpu')).rejects.toMatchObject({
+    await expect(loadMobilenetGraph(join(folder, 'none.json'), 'cpu', UNIT)).rejects.toMatchObject({
       code: 'NOT_FOUND',
       where: join(folder, 'none.json'),
     })
-    await expect(loadMobilenetGraph(join(folder, 'relu.json'), 'cpu')).rejects.toThrow(
+    await expect(loadMobilenetGraph(join(folder, 'relu.json'), 'cpu', UNIT)).rejects.toThrow(
       `Expected a pooling behind a relu6 for ${join(folder, 'relu.json')} but received "pooled"`,
     )
     await writeFile(join(folder, 'text.json'), 'no graph')
-    await expect(loadMobilenetGraph(join(folder, 'text.json'), 'cpu')).rejects.toMatchObject({
+    await expect(loadMobilenetGraph(join(folder, 'text.json'), 'cpu', UNIT)).rejects.toMatchObject({
       code: 'INVALID_DATA',
     })
     await writeGraph(join(folder, 'alone.json'), { filter, bias }, { shard: 'missing.bin' })
-    await expect(loadMobilenetGraph(join(folder, 'alone.json'), 'cpu')).rejects.toMatchObject({
+    await expect(loadMobilenetGraph(join(folder, 'alone.json'), 'cpu', UNIT)).rejects.toMatchObject({
       code: 'NOT_FOUND',
       where: join(folder, 'missing.bin'),
     })
@@ -122,13 +123,13 @@ describe('loadMobilenetGraph', () => {
 
   it('takes no shard from elsewhere', async () => {
     await writeGraph(join(folder, 'away.json'), { filter, bias }, { shard: '../weights.bin' })
-    await expect(loadMobilenetGraph(join(folder, 'away.json'), 'cpu')).rejects.toThrow(
+    await expect(loadMobilenetGraph(join(folder, 'away.json'), 'cpu', UNIT)).rejects.toThrow(
       'not the name of a file beside it',
     )
   })
 
   it('refuses pixels of another size', async () => {
-    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu')
+    const graph = await loadMobilenetGraph(join(folder, 'relu6.json'), 'cpu', UNIT)
     await expect(graph.features(pixels, 1)).rejects.toThrow('pixels of 1 images of 224 × 224')
     await graph.dispose()
   })

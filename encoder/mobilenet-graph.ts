@@ -28,7 +28,7 @@ export interface MobilenetGraph extends GraphShape, FeatureExtractor {
 export async function loadMobilenetGraph(
   modelUrl: string,
   backend: Backend | 'auto',
-  inputRange: readonly [number, number] = [0, 1],
+  inputRange: readonly [number, number],
 ): Promise<MobilenetGraph> {
   const { artifacts, files } = await readGraph(modelUrl)
   const layer = gridLayer(artifacts.modelTopology, modelUrl)

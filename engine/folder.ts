@@ -91,7 +91,9 @@ export async function readJson<R>(
   } catch (cause) {
     const what =
       cause instanceof z.ZodError
-        ? cause.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+        ? cause.issues
+            .map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+            .join('; ')
         : messageOf(cause)
     throw new ShowtellError(code, `Expected a whole ${file} but ${what}`, { where: file, cause })
   }

@@ -29,6 +29,11 @@ export interface Parameter {
   readonly initializer: Initializer
 }
 
+/** How many numbers parameters hold. */
+export function sizeOf(parameters: readonly Parameter[]): number {
+  return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
+}
+
 /**
  * The one set of numeric operations. Cells, attention, encoders and the decoder are written against it once;
  * `TensorFlowOps` runs and differentiates them, `OnnxOps` records them into a graph.

@@ -49,13 +49,3 @@ it('goes on with what it was begun with, in whatever order, and tells what is an
     expect(own.step).toBe(0)
   }
 })
-
-it('refuses a state that does not tell its data, unless nobody asks', async () => {
-  const { data, ...rest } = BEGUN
-  await saveState(at('old'), optimiser(), rest)
-  await expect(restoreState(at('old'), optimiser(), { ...rest, data })).rejects.toMatchObject({
-    code: 'INVALID_BUNDLE',
-    message: `Expected a sum of its data, which earlier versions did not save, for ${at('old')} but received "none"`,
-  })
-  expect(await restoreState(at('old'), optimiser(), rest)).toBeDefined()
-})

@@ -85,8 +85,6 @@ export async function restoreState(
   const file = await readArrays(path)
   if (file === undefined) return undefined
   const begun = JSON.parse(file.metadata.config ?? '{}') as Fields
-  if ('data' in config && !('data' in begun))
-    throw expected('a sum of its data, which earlier versions did not save,', path, 'none', 'INVALID_BUNDLE')
   checkBegun(begun, config, path, 'INVALID_BUNDLE')
   optimiser.restore(Number(file.metadata.step), (name) => file.float32(name).data)
   return file

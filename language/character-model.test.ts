@@ -6,6 +6,7 @@ import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
 import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
+import { sizeOf } from '../engine/ops.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
@@ -16,7 +17,6 @@ import {
   characterConfigSchema,
   MODELS,
   ofSize,
-  sizeOf,
 } from './character-model.js'
 import { CharacterTask } from './character-task.js'
 import { Characters } from './characters.js'
@@ -180,6 +180,30 @@ describe.each(backends)('reading a text on %s', (backend) => {
       for (const value of nats) expect(value).toBeCloseTo(slow / 49, 5)
     }
   })
+})
+
+it('in several rows finds the mean of the nats of their parts', async () => {
+  await useBackend('cpu')
+  const ops = new TensorFlowOps()
+  // The first row reads one character over and over, as no other does; no number of rows divides the 53 that are predicted.
+  const text = drawnText(54).fill(3, 0, 27)
+  for (const config of VARIANTS) {
+    const model = tiny(config)
+    const weights = keptTensors(ops, weightsOf(model))
+    for (const rows of [2, 4, 7]) {
+      const each = Math.floor((text.length - 1) / rows)
+      const parts = Array.from({ length: rows }, (_, row) =>
+        textNats(ops, model, weights, text.subarray(row * each, (row + 1) * each + 1), {
+          rows: 1,
+          length: 1000,
+        }),
+      )
+      const mean = parts.reduce((sum, nats) => sum + nats, 0) / rows
+      for (const length of [1, 7, 1000])
+        expect(textNats(ops, model, weights, text, { rows, length }), `${rows} rows`).toBeCloseTo(mean, 5)
+    }
+    ops.dispose(Object.values(weights))
+  }
 })
 
 describe('training a character model', () => {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Ops, Parameter, Weights } from '../engine/ops.js'
+import { type Ops, type Parameter, sizeOf, type Weights } from '../engine/ops.js'
 import { expected } from '../errors.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
 import { CELLS } from '../rnn/cells.js'
@@ -101,11 +101,6 @@ export class CharacterModel {
     const { output, state } = this.advance(ops, weights, this.embed(ops, weights, tokens), before)
     return { logProbs: ops.logSoftmax(this.project(ops, weights, output)), state }
   }
-}
-
-/** How many numbers parameters hold. */
-export function sizeOf(parameters: readonly Parameter[]): number {
-  return parameters.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
 }
 
 /** The model with as many units as bring its parameters closest to a number, so that models can be held against each other. */

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { DATE_FORMS, dateOf, drawDate, drawDates, isoOf, PARTS } from './dates.js'
+import { Characters } from './characters.js'
+import { DATE_FORMS, dateOf, datesOfYear, drawDate, drawDates, isoOf, PARTS } from './dates.js'
 
 const DAYS = 36_525
 const day = fc.integer({ min: 0, max: DAYS - 1 })
@@ -72,6 +73,15 @@ describe('dates', () => {
       }
     }
     expect(doubles).toEqual([])
+  })
+
+  it('of one year have all characters of all dates', () => {
+    const days = Array.from({ length: DAYS }, (_, index) => dateOf(index))
+    const all = days.flatMap((date) => DATE_FORMS.map((written) => written(date)))
+    const year = datesOfYear()
+    expect(year).toHaveLength(365 * 30)
+    expect(Characters.of(year.map(({ source }) => source))).toEqual(Characters.of(all))
+    expect(Characters.of(year.map(({ target }) => target)).list.join('')).toBe('-0123456789')
   })
 
   it('have the ordinals of English', () => {

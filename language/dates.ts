@@ -83,6 +83,13 @@ export function isoOf({ year, month: number, day }: CalendarDate): string {
   return `${year}-${two(number)}-${two(day)}`
 }
 
+/** Every day of a year in every form: dates have no other characters. */
+export function datesOfYear(): Pair[] {
+  return Array.from({ length: 365 }, (_, index) => dateOf(index)).flatMap((date) =>
+    DATE_FORMS.map((written) => ({ source: written(date), target: isoOf(date) })),
+  )
+}
+
 /** Days of each thirteenth are kept for the test, of another for validation, whatever the form: the rest is learnt from. */
 export const PARTS = Object.freeze({
   test: [0],

@@ -3,15 +3,22 @@ import { z } from 'zod'
 import { checkReplaceable } from '../engine/folder.js'
 import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
-import { AdamW } from '../engine/optimiser.js'
+import { AdamW, usualWarmUp } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { restoreState, saveState } from '../engine/training-state.js'
+
+/** Steps of warm-up at most, where nothing is said of them. */
+const MOST_WARM_UP = 100
 
 /** How any model of language is trained. */
 export const recipeSchema = z.strictObject({
   steps: z.int().min(1).describe('steps of the optimiser in all'),
   learningRate: z.number().positive().describe('highest learning rate; it falls along a cosine'),
-  warmUpSteps: z.int().min(0).default(100).describe('steps until the highest learning rate'),
+  warmUpSteps: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(`steps until the highest learning rate; when absent a tenth of all, ${MOST_WARM_UP} at most`),
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, AdamW'),
   clipNorm: z.number().positive().default(1).describe('gradients are scaled down to this norm'),
   averageDecay: z.number().min(0).lt(1).default(0.998).describe('of the moving average of the weights'),
@@ -20,6 +27,8 @@ export const recipeSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('of weights, order and dropout'),
 })
 export type Recipe = z.infer<typeof recipeSchema>
+
+const settledSchema = recipeSchema.required({ warmUpSteps: true })
 
 /** The recipe of a model whose dropout takes from `places`, which its help names. */
 export function recipeDropping(places: string): typeof recipeSchema {
@@ -61,6 +70,8 @@ export interface Event {
  * gives the same losses as one that never stopped.
  */
 export class Training {
+  /** With the warm-up that it has for its steps. */
+  readonly recipe: z.infer<typeof settledSchema>
   /** Where the bundle goes that it becomes. */
   readonly bundle: string
   private readonly ops = new TensorFlowOps()
@@ -72,13 +83,16 @@ export class Training {
 
   constructor(
     private readonly task: Task,
-    private readonly recipe: Recipe,
+    given: Recipe,
     folder: string,
     /** What else a saved state has to agree with. */
     private readonly setting: Readonly<Record<string, unknown>>,
   ) {
     const { parameters } = task
-    const { learningRate, warmUpSteps, weightDecay, clipNorm, averageDecay, seed } = recipe
+    const { steps, learningRate, weightDecay, clipNorm, averageDecay, seed } = given
+    const { warmUpSteps = usualWarmUp(steps, MOST_WARM_UP) } = given
+    // The schema keeps its fields in their order.
+    this.recipe = settledSchema.parse({ ...given, warmUpSteps })
     this.bundle = join(folder, 'bundle')
     this.file = join(folder, 'training', 'state.safetensors')
     const matrices = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
@@ -86,7 +100,7 @@ export class Training {
       {
         learningRate,
         warmUpSteps,
-        totalSteps: recipe.steps,
+        totalSteps: steps,
         weightDecay,
         betas: [0.9, 0.99],
         clipNorm,

@@ -37,7 +37,8 @@ test('a comparison finds a difference that is there and seldom one that is not',
   expect(x).toMatchObject({ real: true })
   expect(x?.p).toBeLessThan(0.01)
   let found = 0
-  for (let trial = 0; trial < 200; trial++) {
+  const trials = 2000
+  for (let trial = 0; trial < trials; trial++) {
     const same = base.map((value) => value + 0.5 * random.normal())
     const result = compareScores(
       { x: meanScores(base) },
@@ -46,7 +47,27 @@ test('a comparison finds a difference that is there and seldom one that is not',
     )
     if (result.x?.real) found++
   }
-  expect(found / 200).toBeLessThan(0.12)
+  expect(found / trials).toBeLessThan(0.07)
+})
+
+test('p is twice the share of sets on the rarer side of 0, and the same the other way round', () => {
+  const score = fc.integer({ min: -3, max: 4 })
+  const pairs = fc.array(fc.tuple(score, score), { minLength: 1, maxLength: 20 })
+  fc.assert(
+    fc.property(pairs, fc.integer({ min: 40, max: 200 }), fc.nat(), (values, samples, seed) => {
+      const differences = values.map(([before, after]) => after - before)
+      const random = new Random('bootstrap', seed)
+      const drawn = Array.from({ length: samples }, () =>
+        differences.reduce((sum) => sum + differences[random.below(differences.length)]!, 0),
+      )
+      const [below, above] = [drawn.filter((sum) => sum <= 0), drawn.filter((sum) => sum >= 0)]
+      const rarer = Math.min(below.length, above.length) + 1
+      const [before, after] = [0, 1].map((of) => ({ x: meanScores(values.map((pair) => pair[of]!)) }))
+      const { p } = compareScores(before!, after!, { samples, seed }).x!
+      expect(p).toBe(Math.min(1, (2 * rarer) / (samples + 1)))
+      expect(compareScores(after!, before!, { samples, seed }).x!.p).toBe(p)
+    }),
+  )
 })
 
 test('a difference is real exactly where its p is below .05', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { commaSeparated } from '../data/caption-lines.js'
 import type { CaptionedImage } from '../data/captions.js'
 import { joinReferences, parseCandidates, parseImageList } from './candidates.js'
 
@@ -27,6 +28,24 @@ test('COCO results and JSON lines, by id or by file name', () => {
   const lines =
     '{"file":"x/000000000139.jpg","caption":"A room"}\n\n{"id":"dog","caption":"A dog","logProb":-3}\n'
   expect(read(lines).scored).toEqual(answer)
+})
+
+test('CSV as `showtell caption` writes it, and any with a photo and a caption', () => {
+  const made = [
+    { file: 'x/000000000139.jpg', caption: 'A "room",\nlit', confidence: 0.25 },
+    { file: 'x/broken.jpg', error: 'cut off' },
+    { file: 'dog.png', caption: '' },
+  ]
+  expect(read(commaSeparated(made))).toEqual({
+    scored: [
+      ['139', 'A "room",\nlit'],
+      ['dog', ''],
+    ],
+    warnings: ['r.json:4: no caption for x/broken.jpg: cut off', 'r.json: caption without a word: dog'],
+  })
+  const [candidate] = parseCandidates(commaSeparated(made), 'r', () => {})
+  expect(candidate?.confidence).toBe(0.25)
+  expect(read('caption,image\nA dog,dog.png\n').scored).toEqual([['dog', 'A dog']])
 })
 
 test('photos of one name, in two folders or with two endings, are told apart by their whole names', () => {
@@ -147,6 +166,10 @@ test.each([
   ['[{"image_id":139,"caption":5}]', 'for r.json[0]'],
   ['{"image_id":139,"caption":"x"}\nhello', 'Expected a JSON object for r.json:2 but received "hello"'],
   ['{"caption":"x"}', 'for r.json:1'],
+  ['file,caption\ndog.png,"x', 'for column 2 of r.json:2 but received "\\"x"'],
+  ['file,caption\ndog.png,x,y', 'Expected 2 columns, as the first line has, for r.json:2'],
+  ['file,caption,confidence\ndog.png,x,high', 'a number from 0 to 1 for confidence of r.json:2'],
+  ['file,caption\n', 'Expected captions for r.json'],
   ['[{"image_id":8,"caption":"x"}]', 'Expected captions of the images of the references for r.json'],
   ['[null]', 'for r.json[0]'],
   [
@@ -167,6 +190,7 @@ test('whatever a file holds, it is read or refused with a message that names it'
   )
   const text = fc.oneof(
     fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.constantFrom('x', ',', '"', '\n') }).map((rows) => `file,caption\n${rows}`),
     fc.json(),
     fc.array(fc.oneof(entry, fc.jsonValue())).map((entries) => JSON.stringify(entries) ?? ''),
     fc.array(entry).map((entries) => entries.map((one) => JSON.stringify(one)).join('\n')),

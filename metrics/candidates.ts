@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { CaptionedImage } from '../data/captions.js'
 import { namesFinder } from '../data/photo-names.js'
+import { csvRows, isCsv } from '../data/readers/csv.js'
 import { nameWithoutEnding } from '../data/readers/reader.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 
@@ -40,14 +41,14 @@ function imageOf({ image_id, file, id }: { image_id?: unknown; file?: unknown; i
 }
 
 /**
- * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, or JSON lines with
- * `image_id`, `file` or `id`, as `showtell caption` writes them.
+ * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, JSON lines with `image_id`,
+ * `file` or `id`, or CSV with `file`, as `showtell caption` writes them.
  * @param where the file, for messages
  * @param warn takes photos whose line holds an error instead of a caption
  * @throws ShowtellError INVALID_DATA naming the entry or line
  */
 export function parseCandidates(text: string, where: string, warn: (warning: string) => void): Candidate[] {
-  const entries = /^\s*\[/.test(text) ? jsonEntries(text, where) : lineEntries(text, where)
+  const entries = entriesOf(text, where)
   if (entries.length === 0) throw expected('captions', where, 'none', 'INVALID_DATA')
   return entries.flatMap(([place, value]) => {
     const parsed = entrySchema.safeParse(value)
@@ -185,6 +186,24 @@ function plainId(id: string): string {
 function list(ids: readonly string[]): string {
   const shown = ids.slice(0, 20).join(', ')
   return ids.length > 20 ? `${shown} and ${ids.length - 20} more` : shown
+}
+
+/** What is in a file of captions, each with its place. */
+function entriesOf(text: string, where: string): [string, unknown][] {
+  if (/^\s*\[/.test(text)) return jsonEntries(text, where)
+  return isCsv(text) ? csvEntries(text, where) : lineEntries(text, where)
+}
+
+function csvEntries(text: string, where: string): [string, unknown][] {
+  const fail = (problem: ShowtellError): never => {
+    throw problem
+  }
+  return [...csvRows(text, where, fail)].map(({ line, file, caption, confidence, error }) => [
+    `${where}:${line}`,
+    error === undefined
+      ? { file, caption, ...(confidence === undefined ? {} : { confidence: Number(confidence) }) }
+      : { file, error },
+  ])
 }
 
 function jsonEntries(text: string, where: string): [string, unknown][] {

@@ -15,6 +15,7 @@ test.each([
   ['dresses', ['dress']],
   ['knives calves shelves geese oxen', ['knife', 'cow', 'shelf', 'bird']],
   ['ponies ladies monkeys', ['horse', 'person', 'monkey']],
+  ['two computer mice and mice', ['mouse']],
 ])('plurals: %s', (caption, objects) => expect(named(caption)).toEqual(objects))
 
 test.each([

@@ -94,7 +94,7 @@ toilet urinal
 television tv t.v. television_set
 laptop
 computer monitor
-mouse computer_mouse
+mouse mice computer_mouse computer_mice
 remote remote_control
 keyboard
 phone cellphone cell_phone smartphone telephone

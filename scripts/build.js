@@ -67,7 +67,7 @@ const begin = new Date()
 try {
   if (compile(output)) {
     await copyData(output)
-    if (existsSync(path.join(ROOT, 'server/page/main.ts'))) await buildPage(output)
+    await buildPage(output)
     await copyReference(output)
     // A temporary folder is its maker's alone; in a container somebody else runs what is in it.
     await chmod(output, 0o777 & ~process.umask())

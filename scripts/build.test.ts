@@ -39,6 +39,7 @@ describe('a build', () => {
     await write('package.json', '{"type": "module"}')
     await write('node_modules/package.json', '{"type": "commonjs"}')
     await write('node_modules/typescript/bin/tsc', COMPILER)
+    await write('node_modules/esbuild/index.js', 'exports.build = () => {}')
     for (const name of REFERENCE) await write(`node_modules/swagger-ui-dist/${name}`, '')
     await write('dist/made', 'before')
     const entries = await readdir(folder)

@@ -14,8 +14,16 @@ const at = (name: string): string => join(folder, name)
 const calibrate = (data: string, images = `plain=${at('photos')}`): string[] => [
   ...['calibrate', '--bundle', at('bundle'), '--data', `plain=${at(data)}`, '--images', images],
 ]
+/** Nothing of what the bundle says, and all of it. */
+const [NOTHING, ALL] = [
+  'a dog and a cat',
+  'a girl with a cup on a street, a beach, a tree, snow, grass, a train, a horse and a bicycle',
+]
+/** Captions of photos with an even number are right, the others wrong. */
 const write = (name: string, photos: readonly [file: string, split: string][]): Promise<void> => {
-  const lines = photos.map(([file, split]) => JSON.stringify({ file, split, captions: ['a dog and a cat'] }))
+  const lines = photos.map(([file, split]) =>
+    JSON.stringify({ file, split, captions: [/[24]\.jpg$/.test(file) ? ALL : NOTHING] }),
+  )
   return writeFile(at(name), lines.join('\n'))
 }
 beforeAll(async () => {
@@ -32,7 +40,9 @@ it('writes what it fitted into the bundle', async () => {
     ['3.jpg', 'val'],
     ['4.jpg', 'val'],
   ])
-  await run(calibrate('whole.jsonl'))
+  expect(await run(calibrate('whole.jsonl'))).toMatch(
+    /^only 3 validation photos: of fewer than 100 the confidence and its figures say little$/m,
+  )
   expect((await readBundle(at('bundle'))).config.confidence!.calibration).toContain('3 validation photos')
 })
 
@@ -48,7 +58,7 @@ it('leaves out a photo that cannot be read', async () => {
 })
 
 it('leaves out a photo with fewer than half as many captions as most', async () => {
-  const captions = [['a dog'], ...Array<string[]>(3).fill(['a dog', 'a cat', 'a cat'])]
+  const captions = [[NOTHING], ...[NOTHING, ALL, ALL].map((said) => Array<string>(3).fill(said))]
   const lines = captions.map((said, i) =>
     JSON.stringify({ file: `${i + 1}.jpg`, split: 'val', captions: said }),
   )
@@ -75,6 +85,21 @@ it('refuses two photos of which the folder has one', async () => {
   expect(await run(calibrate('two.jsonl'), [1])).toContain(
     `INVALID_DATA: Expected a/1.jpg and b/1.jpg as two photos for ${at('photos')} but received "1.jpg alone"`,
   )
+})
+
+it.each([
+  ['1.jpg', '3.jpg', '0 right, 2 wrong'],
+  ['2.jpg', '4.jpg', '2 right, 0 wrong'],
+])('writes nothing where all captions are right, or none', async (first, second, received) => {
+  const before = await readFile(at('bundle/config.json'), 'utf8')
+  await write('alike.jsonl', [
+    [first, 'val'],
+    [second, 'val'],
+  ])
+  expect(await run(calibrate('alike.jsonl'), [1])).toContain(
+    `INVALID_DATA: Expected captions with right objects alone and others for the validation photos but received "${received}"`,
+  )
+  expect(await readFile(at('bundle/config.json'), 'utf8')).toBe(before)
 })
 
 it('ends, and writes nothing, when no photo can be read', async () => {

@@ -7,13 +7,16 @@ import { loadCaptioner } from '../decoder/captioner.js'
 import { type ConfidenceExample, confidenceOf, fitConfidence, isRight } from '../decoder/confidence.js'
 import { expected } from '../errors.js'
 import { scoreConfidence } from '../metrics/calibration.js'
+import { objectsOf } from '../metrics/objects.js'
 import { percent } from '../metrics/report-rows.js'
 import { captionsIn } from './caption-batches.js'
-import { PhotoFolders } from './fine-tuning-options.js'
 import { interruptible } from './interrupt.js'
 import { checkOwn } from './kept-bundle.js'
 import { leftOut } from './left-out.js'
-import { readTrainingSet } from './training-photos.js'
+import { PhotoFolders, readTrainingSet } from './training-photos.js'
+
+/** Fewer validation photos are warned of. */
+const FEW = 100
 
 /** `showtell calibrate`: makes the confidence of a bundle mean what it says. */
 export function register(program: Command): void {
@@ -72,6 +75,19 @@ async function calibrate(options: { bundle: string; data: string[]; images: stri
     await captioner.close()
   }
   if (examples.length === 0) throw expected('photos that can be read', '--images', 'none', 'INVALID_DATA')
+  const named = examples.filter(({ tokens }) => objectsOf(tokens).length > 0)
+  const rights = named.filter(isRight).length
+  if (rights === 0 || rights === named.length)
+    throw expected(
+      'captions with right objects alone and others',
+      'the validation photos',
+      `${rights} right, ${named.length - rights} wrong`,
+      'INVALID_DATA',
+    )
+  if (examples.length < FEW)
+    process.stderr.write(
+      `only ${examples.length} validation photos: of fewer than ${FEW} the confidence and its figures say little\n`,
+    )
   // Each half is measured by the fit of the other; the bundle then gets the fit of all.
   const fits = [1, 0].map((half) => ({
     ...fitConfidence(examples.filter((_, i) => i % 2 === half)),

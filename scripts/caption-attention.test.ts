@@ -1,7 +1,8 @@
+import { relative, resolve } from 'node:path'
 import { DOMParser } from '@xmldom/xmldom'
 import { expect, it } from 'vitest'
 import type { Caption } from '../decoder/types.js'
-import { attentionPicture } from './caption-attention.js'
+import { attentionPicture, checkPictures, picturesOf } from './caption-attention.js'
 import { plainJpeg, rendered } from './fixtures/rendered.js'
 
 const GRID = [2, 4] as const
@@ -16,6 +17,28 @@ const caption: Caption = {
   confidence: 0.456,
   attention: [at(0), at(7), Array(8).fill(1 / 8)],
 }
+
+it('is called as its photo, in a folder where photos share a name', () => {
+  const called = (...photos: string[]) => photos.map(picturesOf(photos))
+  expect(called('a/x.jpg')).toEqual(['x.jpg.svg'])
+  expect(called('two/a/x.jpg', 'two/b/y.jpg')).toEqual(['x.jpg.svg', 'y.jpg.svg'])
+  expect(called('two/a/x.jpg', 'two/b/c/x.jpg', 'two/b/y.jpg')).toEqual([
+    'a/x.jpg.svg',
+    'b/c/x.jpg.svg',
+    'y.jpg.svg',
+  ])
+  expect(called('x.jpg', '../x.jpg', resolve('a/x.jpg'))).toEqual(
+    ['x.jpg', '../x.jpg', 'a/x.jpg'].map((photo) => `${relative('..', photo)}.svg`),
+  )
+})
+
+it('is refused where a run before may have one of its name, wherever that lies', () => {
+  const before = ['two/a/x.jpg', 'two/b/x.jpg']
+  expect(() => checkPictures(before, ['three/a/y.jpg', 'three/b/y.jpg'])).not.toThrow()
+  expect(() => checkPictures(before, ['three/y.jpg', 'three/x.jpg'])).toThrow(
+    'Expected photos with different names for --attention but received ["two/b/x.jpg", "three/x.jpg"]',
+  )
+})
 
 it('is an SVG that holds the photo once and a panel a word', async () => {
   const svg = attentionPicture(

@@ -1,9 +1,10 @@
-import { basename, join } from 'node:path'
+import { basename, dirname, relative, resolve, sep } from 'node:path'
+import { checkNames } from '../data/photo-files.js'
 import { DARKNESS, lightOf } from '../decoder/light.js'
 import type { Caption } from '../decoder/types.js'
 import { type Thumbnail, thumbnailOf } from '../encoder/image.js'
 import { escaped, picture } from '../metrics/svg.js'
-import { writeWhole } from './whole-file.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 /** Longer side of a panel, pixels. */
 const SIDE = 240
@@ -12,20 +13,45 @@ const COLUMNS = 5
 const TITLE = 40
 const LABEL = 30
 
-/** The name of a photo's picture in the folder of pictures. */
-export function pictureOf(photo: string): string {
-  return `${basename(photo)}.svg`
+/**
+ * What the picture of each photo is called in the folder of pictures: `x.jpg.svg`, and where several are called `x.jpg`,
+ * `a/x.jpg.svg`, by the folder that all photos have in common.
+ */
+export function picturesOf(photos: readonly string[]): (photo: string) => string {
+  const alike = new Map<string, number>()
+  let common = dirname(resolve(photos[0] ?? ''))
+  for (const photo of photos) {
+    alike.set(basename(photo), (alike.get(basename(photo)) ?? 0) + 1)
+    while (relative(common, resolve(photo)).startsWith(`..${sep}`)) common = dirname(common)
+  }
+  return (photo) => {
+    const name = basename(photo)
+    return `${alike.get(name) === 1 ? name : relative(common, resolve(photo))}.svg`
+  }
 }
 
-/** Writes the picture of a photo into a folder that is there. @throws ShowtellError as `thumbnailOf`. */
+/**
+ * Where the pictures of a run before lie is not known any more, but they are called as their photos.
+ * @throws ShowtellError INVALID_ARGUMENT naming one of its photos and one of these that are called the same.
+ */
+export function checkPictures(before: readonly string[], photos: readonly string[]): void {
+  const apart = [before, photos].flatMap((files) => [
+    ...new Map(files.map((file) => [basename(file), file])).values(),
+  ])
+  checkNames(apart, (file) => basename(file), '--attention')
+}
+
+/** Writes the picture of a photo. @param where the name of the photo in errors. @throws ShowtellError as `thumbnailOf`. */
 export async function drawAttention(
-  folder: string,
-  photo: string,
+  path: string,
+  image: string | Uint8Array,
+  where: string,
   caption: Caption,
   grid: readonly [number, number],
 ): Promise<void> {
-  const thumbnail = await thumbnailOf(photo, 2 * SIDE)
-  await writeWhole(join(folder, pictureOf(photo)), attentionPicture(thumbnail, caption, grid))
+  const thumbnail = await thumbnailOf(image, 2 * SIDE, where)
+  await makePlace(path)
+  await writeWhole(path, attentionPicture(thumbnail, caption, grid))
 }
 
 /**

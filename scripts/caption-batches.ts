@@ -2,7 +2,7 @@ import { inBatches } from '../data/batches.js'
 import type { PhotoFolder } from '../data/photo-files.js'
 import { ahead } from '../decoder/ahead.js'
 import type { CaptionRequest } from '../decoder/options.js'
-import type { Caption, CaptionedPhoto, Captioner } from '../decoder/types.js'
+import type { Caption, CaptionedPhoto, Captioner, ImageInput } from '../decoder/types.js'
 import { progressBar } from './progress.js'
 
 /** Photos at once. */
@@ -17,12 +17,12 @@ const BATCH = 16
 export async function* captionEach<Photo>(
   captioner: Captioner,
   photos: readonly Photo[],
-  placeOf: (photo: Photo) => string,
+  imageOf: (photo: Photo) => ImageInput,
   request: CaptionRequest,
   signal?: AbortSignal,
 ): AsyncGenerator<readonly [Photo, CaptionedPhoto | Error]> {
   const batches = ahead(batchesOf(photos, signal), async (batch) => {
-    const results = await captioner.caption(batch.map(placeOf), request)
+    const results = await captioner.caption(batch.map(imageOf), request)
     return results.map((result, i) => [batch[i]!, result] as const)
   })
   for await (const batch of batches) yield* batch

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { joinReferences, parseCandidates } from '../metrics/candidates.js'
-import { checkNames, FORMATS, imageIdOf } from './caption-formats.js'
+import { FORMATS, imageIdOf } from './caption-formats.js'
 
 const lines = [
   { file: 'photos/000000000139.jpg', caption: 'A "red" door, open.', confidence: 0.5 },
@@ -36,9 +36,3 @@ it.each(['coco', 'jsonl'] as const)(
     for (const { candidate, references } of pairs) expect([candidate]).toEqual(references)
   },
 )
-
-it('names two photos that would have one id', () => {
-  expect(() => checkNames(['a/cat.jpg', 'b/cat.png'], imageIdOf, '--format coco')).toThrow(
-    'Expected photos with different names for --format coco but received ["a/cat.jpg", "b/cat.png"]',
-  )
-})

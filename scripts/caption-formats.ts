@@ -1,6 +1,5 @@
 import { basename, extname } from 'node:path'
 import { type CaptionLine, commaSeparated, jsonLines } from '../data/caption-lines.js'
-import { expected } from '../errors.js'
 
 /** What a finished set of lines becomes in each format; `jsonl` is the lines themselves. */
 export const FORMATS = Object.freeze({ jsonl: jsonLines, csv: commaSeparated, coco: cocoResults })
@@ -25,24 +24,4 @@ export function imageIdOf(file: string): number | string {
   const name = basename(file, extname(file))
   const [, digits] = /^(?:COCO_\w+_)?(\d{12})$/.exec(name) ?? []
   return digits === undefined ? name : Number(digits)
-}
-
-/**
- * @param nameOf what would be the same of two photos: the id in COCO results, the name of a picture or of features.
- * @param what is expected of them
- * @throws ShowtellError INVALID_ARGUMENT naming two photos of which it is.
- */
-export function checkNames(
-  files: readonly string[],
-  nameOf: (file: string, index: number) => number | string,
-  option: string,
-  what = 'photos with different names',
-): void {
-  const seen = new Map<number | string, string>()
-  for (const [index, file] of files.entries()) {
-    const name = nameOf(file, index)
-    const other = seen.get(name)
-    if (other !== undefined) throw expected(what, option, [other, file])
-    seen.set(name, file)
-  }
 }

@@ -2,7 +2,8 @@ import * as fs from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
-import { photosOf } from './caption-inputs.js'
+import { messageOf } from '../errors.js'
+import { photosOf, STDIN } from './caption-inputs.js'
 
 /** More than a call takes arguments. */
 const CROWD = 150_000
@@ -30,7 +31,7 @@ beforeAll(async () => {
     '2019/deep/b.png',
     '2020/c.jpg',
     'bare',
-    'odd.jfif',
+    'odd.img',
     'text/t.txt',
   ]
   for (const name of names) {
@@ -49,7 +50,7 @@ it.each([
   ['a file of any name', ['bare'], ['bare']],
   ['a glob that matches sidecars and folders', ['2019/**'], OF_2019],
   ['a glob that matches folders', ['20*'], [...OF_2019, '2020/c.jpg']],
-  ['a glob with an ending of its own', ['*.jfif', '{1,x}.{jfif,jpg}'], ['odd.jfif', '1.jpg']],
+  ['a glob with an ending of its own', ['*.img', '{1,x}.{img,jpg}'], ['odd.img', '1.jpg']],
   ['a glob that leaves the ending open', ['2019/*.JPG*', '{*.png,1.*}'], ['2019/a.JPG', '1.jpg']],
   ['a glob of files', ['*.jpg', '2019/*/*.png', '2020/*'], ['1.jpg', '2019/deep/b.png', '2020/c.jpg']],
 ])('%s', async (_, inputs, photos) => {
@@ -97,11 +98,32 @@ it('does not say that nothing is there of what the system does not look at', asy
 })
 
 const LONG = 'n'.repeat(300)
-it.each(['none', 'none*', 'text', 'text/*', '1.jpg/none', LONG])(
-  'refuses %s, without a photo',
-  async (input) => {
-    await expect(photosOf([at(input)], () => {})).rejects.toThrow(
-      `Expected at least one photo for ${at(input)} but received "none"`,
-    )
-  },
-)
+const WITHOUT: readonly (readonly [input: string, why: string])[] = [
+  ['none', 'there is no such file'],
+  ['1.jpg/none', 'there is no such file'],
+  [LONG, 'there is no such file'],
+  ['text', 'there is none in it'],
+  ['none*', 'none matches'],
+  ['text/*', 'none matches'],
+]
+it.each(WITHOUT)('refuses %s, without a photo, and says that %s', async (input, why) => {
+  await expect(photosOf([at(input)], () => {})).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: `Expected at least one photo for ${at(input)} but ${why}`,
+  })
+})
+
+it('tells what of several has no photo, and goes on', async () => {
+  await fs.symlink('round', at('round'))
+  onTestFinished(() => fs.unlink(at('round')))
+  const address = 'https://example.org/1.jpg'
+  const without = [...WITHOUT.map(([input]) => at(input)), at('round'), address]
+  const told = new Map<string, string>()
+  const tell = (path: string, problem: unknown): void => void told.set(path, messageOf(problem))
+  expect(await photosOf([...without, at('1.jpg'), '-'], tell)).toEqual([at('1.jpg'), STDIN])
+  expect([...told.keys()]).toEqual(without)
+  expect(told.get(at('none'))).toContain('there is no such file')
+  expect(told.get(at('round'))).toContain('ELOOP')
+  expect(told.get(address)).toContain('addresses are not fetched')
+  await expect(photosOf(without, tell)).rejects.toThrow('Expected at least one photo for')
+})

@@ -1,39 +1,80 @@
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join, normalize, resolve } from 'node:path'
-import { glob } from 'tinyglobby'
+import { glob, isDynamicPattern } from 'tinyglobby'
 import { isPhotoName } from '../data/photo-names.js'
 import { photosIn } from '../data/photo-walk.js'
-import { expected } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 
 /** Takes a place that cannot be looked at, and why. */
 type Tell = (path: string, problem: unknown) => void
 
-/** `*.jfif` asks for that ending; `*` and `*.jpg*` do not, and sidecars match too. */
+/** `*.img` asks for that ending; `*` and `*.jpg*` do not, and sidecars match too. */
 const ASKED_ENDING = /\.(\w+|\{[\w,]+\})$/
+
+/** What a photo is called that comes through the standard input. */
+export const STDIN = 'stdin'
 
 /**
  * Folders become the photos in them, at any depth, and globs what they match; sorted, each once under one name (`./photos`
- * is `photos`).
- * @throws ShowtellError NOT_FOUND for an input without a photo, and what the system says of one that it does not look at, or
- *   of a folder that it does not list.
+ * is `photos`); `-` is `STDIN`. Of several inputs, one that gives no photo is told and the others go on.
+ * @throws ShowtellError NOT_FOUND where there is no photo at all, and what the system says of an only input that it does not
+ *   look at, or of a folder that it does not list.
  */
 export async function photosOf(inputs: readonly string[], tell: Tell): Promise<string[]> {
   const found = new Map<string, string>()
   for (const input of inputs) {
-    const kind = await kindOf(input)
-    const photos = kind?.isFile()
-      ? [input]
-      : kind?.isDirectory()
-        ? inFolder(input, tell)
-        : await matching(input, tell)
-    if (photos.length === 0) throw expected('at least one photo', input, 'none', 'NOT_FOUND')
+    const photos = await photosAt(input, tell).catch((problem: unknown) => {
+      if (inputs.length === 1) throw problem
+      tell(input, problem)
+      return []
+    })
     for (const photo of photos) {
       const path = resolve(photo)
       if (!found.has(path)) found.set(path, normalize(photo))
     }
   }
+  if (found.size === 0) throw expected('at least one photo', inputs.join(', '), 'none', 'NOT_FOUND')
   return [...found.values()]
+}
+
+/** @throws as `photosOf` for an only input. */
+async function photosAt(input: string, tell: Tell): Promise<string[]> {
+  if (input === '-') return [STDIN]
+  const kind = await kindOf(input)
+  if (kind?.isFile()) return [input]
+  const photos = kind?.isDirectory() ? inFolder(input, tell) : await matching(input, tell)
+  if (photos.length > 0) return photos
+  const why = kind?.isDirectory()
+    ? 'there is none in it'
+    : /^https?:/i.test(input)
+      ? 'addresses are not fetched'
+      : isDynamicPattern(input)
+        ? 'none matches'
+        : 'there is no such file'
+  throw new ShowtellError('NOT_FOUND', `Expected at least one photo for ${input} but ${why}`, {
+    where: input,
+  })
+}
+
+/** Most bytes of a photo that comes through the standard input; a file may have more. */
+const MOST_BYTES = 2 ** 28
+
+/** The photo that comes through the standard input. @throws ShowtellError NOT_FOUND where nothing does, IMAGE_TOO_LARGE. */
+export async function readStdin(): Promise<Uint8Array> {
+  const parts: Buffer[] = []
+  let bytes = 0
+  for await (const part of process.stdin) {
+    bytes += part.length
+    if (bytes > MOST_BYTES)
+      throw new ShowtellError(
+        'IMAGE_TOO_LARGE',
+        `Expected at most ${MOST_BYTES} bytes in ${STDIN} but received more`,
+      )
+    parts.push(part)
+  }
+  if (bytes === 0) throw expected('a photo', STDIN, 'nothing', 'NOT_FOUND')
+  return Buffer.concat(parts)
 }
 
 /** What the system says of a name that is none of a file, as a glob is none. */

@@ -12,10 +12,10 @@ import { makePlace, writeWhole } from './whole-file.js'
 
 /** Where captions go. */
 export interface Output {
-  /** The photos that a run before has captioned, as it was given them. */
-  readonly done: readonly string[]
-  /** Whether it is one of them, however it is given now. */
+  /** Whether a run before has captioned a photo, however it is given now. */
   isDone(file: string): boolean
+  /** The photos that a run before has captioned and that are none of `files`, as it was given them. */
+  othersThan(files: readonly string[]): readonly string[]
   /** When a run before last wrote a caption to it, in milliseconds. */
   readonly writtenAt?: number | undefined
   /** Whether the same command can go on with it. */
@@ -28,8 +28,8 @@ export interface Output {
 
 /** The standard output: a line a caption. */
 export const SCREEN: Output = {
-  done: [],
   isDone: () => false,
+  othersThan: () => [],
   isKept: false,
   async write(file, result) {
     if (result instanceof Error) return
@@ -50,8 +50,8 @@ export interface Run {
 /**
  * A file that may be interrupted at any moment and gone on with: a photo is done when its line is whole and has a
  * caption; one that has an error is tried again. The record beside it, `….run.json`, says which run made it, so that no
- * file holds the captions of two kinds of run. A pipe or a terminal, or what the standard output is, is written to and
- * no more.
+ * file holds the captions of two kinds of run. A pipe or a terminal, or what the standard output is, which `-` is too, is
+ * written to and no more.
  * @param overwrite begin anew whatever is there.
  * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a record or a line that is no JSON
  *   object, and while another process writes it.
@@ -62,8 +62,9 @@ export async function openOutput(
   run: Run,
   overwrite: boolean,
 ): Promise<Output> {
+  if (path === '-') return throughStream(STDOUT, format)
   await makePlace(path)
-  if (await isStream(path)) return openStream(path, format)
+  if (await isStream(path)) return throughStream(await open(path, 'a'), format)
   const release = lockForWriting(path, `${path}.lock`)
   try {
     const output = await openFile(path, format, run, overwrite)
@@ -82,12 +83,25 @@ async function isStream(path: string): Promise<boolean> {
   return !there.isFile() || (there.dev === dev && there.ino === ino)
 }
 
-async function openStream(path: string, format: CaptionFormat): Promise<Output> {
-  const out = await open(path, 'a')
+/** As much of an open file as a stream has. */
+interface Stream {
+  appendFile(text: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Not by a path, which not every system has of it. */
+const STDOUT: Stream = {
+  async appendFile(text) {
+    process.stdout.write(text)
+  },
+  close: async () => {},
+}
+
+function throughStream(out: Stream, format: CaptionFormat): Output {
   const lines = new Map<string, CaptionLine>()
   return {
-    done: [],
     isDone: () => false,
+    othersThan: () => [],
     isKept: false,
     async write(file, result) {
       const line = lineOf(file, result)
@@ -120,8 +134,11 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
   const out = await open(gathered, 'a')
   let isLonger = false
   return {
-    done: [...done.values()].map(({ file }) => String(file)),
     isDone: (file) => done.has(resolve(file)),
+    othersThan(files) {
+      const given = new Set(files.map((file) => resolve(file)))
+      return [...done].flatMap(([path, { file }]) => (given.has(path) ? [] : [String(file)]))
+    },
     writtenAt,
     isKept: true,
     async write(file, result) {

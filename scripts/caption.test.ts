@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { ROOT, run } from './fixtures/commands.js'
+import { outputOf, ROOT, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 const TIMEOUT = 60_000
@@ -64,6 +64,63 @@ it(
       expect((await promisify(execFile)('bash', args, { cwd: ROOT })).stdout).toBe(lines)
     }
     for (const beside of ['run.json', 'lock']) expect(existsSync(`/dev/stdout.${beside}`)).toBe(false)
+  },
+  TIMEOUT,
+)
+
+it(
+  'writes into a pipe what a format says, without a file',
+  async () => {
+    const csv = ['--format', 'csv']
+    const lines = await outputOf(caption('--output', '-'), '')
+    expect(
+      lines
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line).file),
+    ).toHaveLength(PHOTOS)
+    const table = await outputOf(caption(...csv), '')
+    expect(table).toMatch(/^file,caption,confidence,error\r\n/)
+    await run(caption('--output', at('table.CSV')))
+    expect(await readFile(at('table.CSV'), 'utf8')).toBe(table)
+    for (const made of ['-', '-.run.json']) expect(existsSync(join(ROOT, made))).toBe(false)
+  },
+  TIMEOUT,
+)
+
+it(
+  'takes a photo from the standard input, another each time',
+  async () => {
+    const photo = await readFile(at('photos/1.jpg'))
+    const command = ['caption', '-', ...caption().slice(2)]
+    const [line] = (await outputOf(caption('--output', '-'), '')).split('\n')
+    const { file: _, ...said } = JSON.parse(line!)
+    expect(JSON.parse(await outputOf([...command, '--format', 'jsonl'], photo))).toEqual({
+      file: 'stdin',
+      ...said,
+    })
+    const kept = [...command, '--output', at('piped.jsonl'), '--attention', at('piped')]
+    for (let time = 1; time <= 2; time++) {
+      await outputOf(kept, photo)
+      expect((await readFile(at('piped.jsonl'), 'utf8')).match(/"file":"stdin","caption"/g)).toHaveLength(
+        time,
+      )
+    }
+    expect(await readFile(at('piped/stdin.svg'), 'utf8')).toContain('<svg')
+    expect(await run(command, [1])).toBe('NOT_FOUND: Expected a photo for stdin but received "nothing"\n')
+    expect(await run([...command, '--xmp'], [1])).toContain('Expected photos that lie in files for --xmp')
+  },
+  TIMEOUT,
+)
+
+it(
+  'captions what is there though a name is mistyped, and says so',
+  async () => {
+    const said = await run(caption(at('typo.jpg'), '--output', at('typed.jsonl')), [1])
+    expect(said).toContain(
+      `skipped ${at('typo.jpg')}: Expected at least one photo for ${at('typo.jpg')} but there is no such file`,
+    )
+    expect((await readFile(at('typed.jsonl'), 'utf8')).match(/"caption"/g)).toHaveLength(PHOTOS)
   },
   TIMEOUT,
 )

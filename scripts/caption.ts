@@ -1,16 +1,17 @@
 import { mkdir } from 'node:fs/promises'
-import { isAbsolute } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { type Command, Option } from 'commander'
+import { checkNames } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { type CaptionRequest, captionOptionsSchema, checkCalibrated, checkStyle } from '../decoder/options.js'
-import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
+import type { Caption, CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { ENGINES, type Engine } from '../engine/backends.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
-import { drawAttention, pictureOf } from './caption-attention.js'
+import { checkPictures, drawAttention, picturesOf } from './caption-attention.js'
 import { captionEach } from './caption-batches.js'
-import { type CaptionFormat, checkNames, FORMATS, imageIdOf } from './caption-formats.js'
-import { photosOf } from './caption-inputs.js'
+import { type CaptionFormat, FORMATS, imageIdOf } from './caption-formats.js'
+import { photosOf, readStdin, STDIN } from './caption-inputs.js'
 import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
 import { type Output, openOutput, SCREEN } from './caption-output.js'
 import { termsOfShipped } from './caption-terms.js'
@@ -25,19 +26,27 @@ export function register(program: Command): void {
   const command = program
     .command('caption')
     .description('caption photos: files, globs or folders; with --output resumable')
-    .argument('<photos...>', 'files, globs or folders')
+    .argument('<photos...>', 'files, globs or folders; - is a photo that comes through the standard input')
     .addOption(bundleOption())
     .option(
       '--output <file>',
-      'file to write; the same command goes on with one that was interrupted, other photos join those that are there, another captioner or option is refused',
+      'file to write, - for the standard output; the same command goes on with one that was interrupted, other photos join those that are there, another captioner or option is refused',
     )
-    .addOption(new Option('--format <name>', 'of the file; jsonl when absent').choices(Object.keys(FORMATS)))
+    .addOption(
+      new Option(
+        '--format <name>',
+        'of the output; when absent, csv where its name ends in .csv and jsonl elsewhere',
+      ).choices(Object.keys(FORMATS)),
+    )
     .option(
       '--xmp',
       'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
     )
     .option('--replace-alt-texts', 'with --xmp: replace alt texts that are there')
-    .option('--attention <folder>', 'draw into photo.jpg.svg there where the model looked at each word')
+    .option(
+      '--attention <folder>',
+      'draw into photo.jpg.svg there, in folders where photos share a name, where the model looked at each word',
+    )
     .option('--overwrite', 'begin the output anew')
     .option('--engine <name>', ENGINES.join(', '), 'auto')
     .option('--threads <n>', 'threads of the model; the cores, at most 4, when absent', number('--threads'))
@@ -61,23 +70,26 @@ interface Options {
 async function caption(inputs: string[], options: Options): Promise<void> {
   const request = { ...captionRequest(options), attention: options.attention !== undefined }
   const all = validate(captionOptionsSchema, request)
-  if (options.format !== undefined && options.output === undefined)
-    throw expected('--output', `--format ${options.format}`, undefined)
-  if (options.overwrite && options.output === undefined) throw expected('--output', '--overwrite', undefined)
-  if (all.count > 1 && options.format !== undefined && options.format !== 'jsonl')
-    throw expected('--count 1, or --format jsonl', `--format ${options.format}`, all.count)
-  if (options.replaceAltTexts && !options.xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
+  const { attention: looks, xmp = false, replaceAltTexts, overwrite = false } = options
+  const path = options.output ?? (options.format === undefined ? undefined : '-')
+  const format = options.format ?? (/\.csv$/i.test(path ?? '') ? 'csv' : 'jsonl')
+  if (overwrite && options.output === undefined) throw expected('--output', '--overwrite', undefined)
+  if (all.count > 1 && format !== 'jsonl')
+    throw expected('--count 1, or --format jsonl', `--format ${format}`, all.count)
+  if (replaceAltTexts && !xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
+  const isPiped = inputs.includes('-')
+  if (xmp && isPiped) throw expected('photos that lie in files', '--xmp', '-')
   const files = await photosOf(inputs, tellSkipped)
-  const checkApart = (photos: readonly string[]): void => {
-    if (options.format === 'coco') checkNames(photos, imageIdOf, '--format coco')
-    if (options.attention !== undefined) checkNames(photos, pictureOf, '--attention')
+  const checkIds = (photos: readonly string[]): void => {
+    if (format === 'coco') checkNames(photos, imageIdOf, '--format coco')
   }
-  checkApart(files)
-  if (options.attention !== undefined) await mkdir(options.attention, { recursive: true })
+  checkIds(files)
+  const stdin = isPiped ? await readStdin() : undefined
+  if (looks !== undefined) await mkdir(looks, { recursive: true })
   const signal = interruptible()
   const captioner = await loadCaptioner(options.bundle, {
     engine: options.engine,
-    ...(options.threads === undefined ? {} : { threads: options.threads }),
+    threads: options.threads,
   })
   if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
   try {
@@ -87,17 +99,18 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     // Before --overwrite empties the output.
     checkStyle(styles, all.style, '--style')
     checkCalibrated(calibrated, all.minConfidence, '--min-confidence')
-    if (options.attention !== undefined && attention === 'none')
+    if (looks !== undefined && attention === 'none')
       throw expected('a captioner with attention', '--attention', name)
-    const { output: path, format = 'jsonl', xmp = false, replaceAltTexts, overwrite = false } = options
     const bundle = `${name} ${version}`
     // Names that are relative are so to this folder.
     const folder = files.every((file) => isAbsolute(file)) ? undefined : process.cwd()
-    const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: options.attention, folder }
+    const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: looks, folder }
     const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
     try {
-      checkApart([...output.done, ...files.filter((file) => !output.isDone(file))])
-      await captionTo(output, captioner, files, request, options, signal)
+      const others = output.othersThan(files)
+      checkIds([...others, ...files])
+      if (looks !== undefined) checkPictures(others, files)
+      await captionTo(output, captioner, { files, stdin }, request, options, signal)
     } finally {
       await output.close()
     }
@@ -106,32 +119,47 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   }
 }
 
+/** The photos of a command, and the bytes of the one that is called `STDIN`. */
+interface Photos {
+  readonly files: readonly string[]
+  readonly stdin: Uint8Array | undefined
+}
+
 /** Captions what the output has not yet. What goes wrong with a photo is told, the others go on, the exit code is 1. */
 async function captionTo(
   output: Output,
   captioner: Captioner,
-  files: readonly string[],
+  { files, stdin }: Photos,
   request: CaptionRequest,
   options: Options,
   signal: AbortSignal,
 ): Promise<void> {
-  const remaining = files.filter((file) => !output.isDone(file))
+  const imageOf = (file: string): string | Uint8Array => (file === STDIN ? (stdin ?? file) : file)
+  // What comes through the standard input is another photo each time.
+  const isDone = (file: string): boolean => imageOf(file) === file && output.isDone(file)
+  const remaining = files.filter((file) => !isDone(file))
+  const pictureOf = picturesOf(files)
+  const draw = async (file: string, best: Caption): Promise<void> => {
+    if (options.attention === undefined) return
+    const path = join(options.attention, pictureOf(file))
+    await drawAttention(path, imageOf(file), file, best, captioner.model.grid)
+  }
   const { writtenAt } = output
   if (writtenAt !== undefined) {
-    const done = files.filter((file) => output.isDone(file))
+    const done = files.filter(isDone)
     tellNewer(writtenAt, done, files.length, options.output!, '--overwrite captions them anew')
   }
   let count = files.length - remaining.length
   let undone = 0
   const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
   try {
-    for await (const [file, result] of captionEach(captioner, remaining, (file) => file, request, signal)) {
+    for await (const [file, result] of captionEach(captioner, remaining, imageOf, request, signal)) {
       count++
       bar?.update(count)
       if (result instanceof Error) tellSkipped(file, result)
       else
         try {
-          await writeBeside(file, result, options, captioner.model.grid)
+          await writeBeside(file, result, options, draw)
         } catch (error) {
           complain(`nothing beside ${file}: ${messageOf(error)}`)
           // What the system refuses now it may allow later; a sidecar that is no XMP stays one. An output that no run
@@ -162,11 +190,11 @@ async function captionTo(
 async function writeBeside(
   file: string,
   { captions }: CaptionedPhoto,
-  { xmp, replaceAltTexts = false, attention }: Options,
-  grid: readonly [number, number],
+  { xmp, replaceAltTexts = false }: Options,
+  draw: (file: string, best: Caption) => Promise<void>,
 ): Promise<void> {
   const best = captions[0]!
-  if (attention !== undefined) await drawAttention(attention, file, best, grid)
+  await draw(file, best)
   if (xmp && !(await writeAltText(file, best.text, replaceAltTexts)))
     process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
 }

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sizeOf } from '../engine/ops.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
 import { writeCharacterBundle } from '../language/character-bundle.js'
-import { type CharacterModel, sizeOf } from '../language/character-model.js'
+import type { CharacterModel } from '../language/character-model.js'
 import { stepOf } from '../language/character-runtime.js'
 import { CharacterTask, type Reading } from '../language/character-task.js'
 import type { Characters } from '../language/characters.js'
@@ -57,7 +58,7 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
     training: {
       characters: train.length,
       ...reading,
-      ...recipe,
+      ...training.recipe,
       'best step': step,
       'nats a character on validation, in rows': Number(loss.toFixed(4)),
     },

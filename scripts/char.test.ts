@@ -30,13 +30,15 @@ describe('showtell char', () => {
       const command = (out: string): string[] => [
         ...['char', 'train', at('text.txt'), '--out', at(out), '--engine', 'cpu'],
         ...['--units', '12', '--embedding-size', '6', '--rows', '4', '--length', '8'],
-        ...['--steps', '40', '--warm-up-steps', '4', '--learning-rate', '0.02'],
+        ...['--steps', '40', '--learning-rate', '0.02'],
       ]
       await run(command('whole'))
       expect(await killAtWork(command('parts'), at('parts/log.jsonl'), 2500)).toBe(true)
       await run(command('parts'))
       for (const file of ['log.jsonl', 'samples.md', 'bundle/config.json'])
         expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+      const { training } = JSON.parse(await readFile(at('whole/bundle/config.json'), 'utf8'))
+      expect(training).toMatchObject({ steps: 40, warmUpSteps: 4 })
       expect((await readdir(at('whole'))).sort()).toEqual([
         'bundle',
         'curve.svg',

@@ -38,7 +38,7 @@ const small = [
     '--minimum-count',
     '1',
   ],
-  ...['--steps', '60', '--warm-up-steps', '4', '--learning-rate', '0.03', '--average-decay', '0.8'],
+  ...['--steps', '60', '--learning-rate', '0.03', '--average-decay', '0.8'],
 ]
 
 it(
@@ -52,6 +52,8 @@ it(
     await run(command('parts'))
     for (const file of ['log.jsonl', 'bundle/config.json'])
       expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
+    const { training } = JSON.parse(await readFile(at('whole/bundle/config.json'), 'utf8'))
+    expect(training).toMatchObject({ steps: 60, warmUpSteps: 6 })
     await run(['classify', 'evaluate', at('whole/bundle'), at('texts.jsonl')])
     await run(['classify', 'predict', at('whole/bundle'), 'the red cat'])
     const judged = await outputOf(['classify', 'predict', at('whole/bundle')], 'the red cat\na dog\n')

@@ -2,10 +2,10 @@ import { createInterface } from 'node:readline'
 import type { Command } from 'commander'
 import { Vocabulary } from '../data/vocabulary.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
+import { sizeOf } from '../engine/ops.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { expected, ShowtellError } from '../errors.js'
-import { sizeOf } from '../language/character-model.js'
 import { ClassificationTask, classify, confusionOf } from '../language/classification.js'
 import { Classifier, classifierConfigSchema } from '../language/classifier.js'
 import { readClassifierBundle, writeClassifierBundle } from '../language/classifier-bundle.js'
@@ -142,7 +142,13 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
     model,
     vocabulary,
     weights,
-    training: { texts: train.length, batchSize, ...recipe, 'best step': step, 'nats a text held out': loss },
+    training: {
+      texts: train.length,
+      batchSize,
+      ...training.recipe,
+      'best step': step,
+      'nats a text held out': loss,
+    },
   })
   process.stderr.write(`wrote ${training.bundle}\n`)
 }

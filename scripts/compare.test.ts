@@ -109,6 +109,26 @@ describe('showtell compare', () => {
     }
   })
 
+  it('warms each up for a tenth of the steps where nothing else is said of it, and says where that never ends', async () => {
+    await writeFile(at('warm.json'), JSON.stringify({ usual: {}, warming: { warmUpSteps: 11 } }))
+    const given = command('warm', '--steps', '10', '--variants', at('warm.json'))
+    given.splice(given.indexOf('--warm-up-steps'), 2)
+    given.splice(given.indexOf('--variants'), 2)
+    const said = await run(given)
+    expect(said.match(/^the highest learning rate .*$/gm)).toEqual([
+      'the highest learning rate is not reached before the last step: 10 steps, 11 of warm-up',
+    ])
+    for (const [name, warmUpSteps] of [
+      ['usual', 1],
+      ['warming', 11],
+    ] as const) {
+      expect(JSON.parse(await text('warm', name, 'settings.json'))).toMatchObject({ warmUpSteps })
+      const { config } = await readBundle(at('warm', name, 'bundle'))
+      expect(config.training).toMatchObject({ warmUpSteps })
+    }
+    expect(await text('warm', 'compare.md')).toMatch(/What all have .* warmUpSteps 1,/)
+  })
+
   it('scores the captions of the validation photos', async () => {
     const references = (await text('set', 'captions.jsonl'))
       .trimEnd()
@@ -165,6 +185,10 @@ describe('showtell compare', () => {
 
   it.each([
     [['--seed', '2'], /INVALID_DATA: Expected seed 1, as it was begun, for .*settings\.json but received 2/],
+    [
+      ['--minimum-count', '0'],
+      /INVALID_ARGUMENT: Expected a positive integer for --minimum-count but received "0"/,
+    ],
     [['--minimum-count', '100'], /INVALID_DATA: Expected the \d+ words .*, as it was begun, for --data and/],
     [['--steps', '0'], /INVALID_ARGUMENT: Expected an integer from 1 for steps but received 0/],
     [['--photo', 'nowhere.jpg'], /NOT_FOUND: .*nowhere\.jpg/],
@@ -213,28 +237,26 @@ describe('showtell compare', () => {
     expect(said).not.toContain('wrote')
   })
 
-  it('captions another photo anew, and where nobody knows which was captioned', async () => {
+  it('captions another photo anew', async () => {
     const file = at('whole', 'first', 'result.json')
-    const stale = async (changes: object): Promise<void> =>
-      writeFile(
-        file,
-        JSON.stringify({ ...JSON.parse(await readFile(file, 'utf8')), caption: 'Stale.', ...changes }),
-      )
-    const found = async () => JSON.parse(await readFile(file, 'utf8')) as { caption: string; photo: string }
+    const found = JSON.parse(await readFile(file, 'utf8')) as object
+    await writeFile(file, JSON.stringify({ ...found, caption: 'Stale.' }))
     const log = await text('whole', 'first', 'log.jsonl')
-    const sumOf = async (photo: string) =>
-      createHash('sha256')
-        .update(await readFile(photo))
-        .digest('hex')
-    await stale({})
     await run(command('whole', '--photo', OTHER_PHOTO))
-    expect(await found()).toMatchObject({ photo: await sumOf(OTHER_PHOTO) })
+    const photo = createHash('sha256')
+      .update(await readFile(OTHER_PHOTO))
+      .digest('hex')
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ photo })
     expect(await text('whole', 'compare.md')).not.toContain('Stale.')
-    await stale({ photo: undefined })
-    await run(command('whole'))
-    expect(await found()).toMatchObject({ photo: await sumOf(PHOTO) })
-    expect((await found()).caption).not.toBe('Stale.')
     expect(await text('whole', 'first', 'log.jsonl')).toBe(log)
+  })
+
+  it('refuses to go on with other lessons, drawn by another seed, where a variant keeps its own', async () => {
+    await writeFile(at('own.json'), JSON.stringify({ own: { attention: 'dot', seed: 5 } }))
+    const asked = command('own', '--steps', '1')
+    asked[asked.indexOf(at('list.json'))] = at('own.json')
+    await run(asked)
+    expect(await run([...asked, '--seed', '2'], [1])).toContain('INVALID_DATA: Expected data "')
   })
 
   it.each([

@@ -3,27 +3,25 @@ import { readdir } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import type { Example } from '../data/batches.js'
 import { FeatureStore } from '../data/feature-store.js'
 import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { checkWordMemory } from '../decoder/photo-words.js'
-import { trainingConfigSchema } from '../decoder/recipe.js'
-import { validate } from '../decoder/validate.js'
+import { settled, trainingConfigSchema } from '../decoder/recipe.js'
 import { decodeImage } from '../encoder/image.js'
 import { checkReplaceable, fileSum } from '../engine/folder.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { ShowtellError } from '../errors.js'
-import { Random } from '../random.js'
+import { lessonsOf } from './compare/lessons.js'
 import { curves, markdown, rowsOf, type Tried } from './compare/report.js'
 import { bundleOf, type Candidate, eventsOf, runTrial, type Setup } from './compare/trial.js'
 import { VARIANTS, variantsOf } from './compare/variants.js'
 import { interruptible, tellStopped } from './interrupt.js'
-import { openEncoder } from './prepared-encoder.js'
-import { number } from './schema-options.js'
-import { addTrainingOptions, recipeOf, shapeOf, type TrainingOptions } from './training-options.js'
+import { preparedEncoder } from './prepared-encoder.js'
+import { fromOptions, number } from './schema-options.js'
+import { addTrainingOptions, SHAPE, shapeSchema, type TrainingOptions } from './training-options.js'
 import { keepVocabulary, readSets, storedPhotos } from './training-photos.js'
 import { writeWhole } from './whole-file.js'
 
@@ -70,14 +68,15 @@ export function register(program: Command): void {
 
 async function compare(options: Options): Promise<void> {
   const signal = interruptible()
-  const { steps, validations } = validate(budgetSchema, {
-    steps: options.steps,
-    validations: options.validations,
-  })
-  const shape = shapeOf(options)
-  const recipe = { ...recipeOf(options), epochs: EPOCHS }
+  const { steps, validations } = fromOptions(budgetSchema, options)
+  const shape = fromOptions(shapeSchema, options)
+  // A variant has no teachers.
+  const { distillationWeight: _, ...recipe } = settled(
+    fromOptions(trainingConfigSchema, options, { epochs: EPOCHS }),
+    steps,
+  )
   const variants = await variantsOf(options.variants, [
-    ...Object.keys(shape),
+    ...SHAPE,
     // Of another size of batches the budget would be another.
     ...Object.keys(RECIPE.shape).filter((name) => name !== 'imagesPerBatch'),
   ])
@@ -86,7 +85,7 @@ async function compare(options: Options): Promise<void> {
   const photo = { path: options.photo, sha256: await fileSum(options.photo) }
   const engine = await useBackend(options.engine)
   const features = FeatureStore.open(options.features)
-  const encoder = await openEncoder(features, options, engine)
+  const encoder = await preparedEncoder(features, options, engine)
   const { styles, train, validation, summary } = await readSets(options.data, storedPhotos(features))
   const vocabulary = Vocabulary.build(
     train.flatMap(({ captions }) => captions),
@@ -98,30 +97,27 @@ async function compare(options: Options): Promise<void> {
   const { regions, channels } = features.header
   const fixed = { vocabularySize: vocabulary.size, regions, channels }
   const candidates = variants.map(({ name, changes }): Candidate => {
-    const changed = (fields: object) => ({
-      ...fields,
-      ...Object.fromEntries(Object.entries(changes).filter(([field]) => field in fields)),
-    })
-    const decoder = new Decoder(validate(decoderConfigSchema, { ...changed(shape), ...fixed }, name))
+    const decoder = new Decoder(fromOptions(decoderConfigSchema, { ...shape, ...changes }, fixed))
     const candidate = {
       name,
       changes,
       decoder,
-      recipe: validate(trainingConfigSchema, changed(recipe), name),
+      recipe: fromOptions(trainingConfigSchema, { ...recipe, ...changes }),
     }
     // Not when its turn comes, hours later.
-    checkWordMemory(decoder, candidate.recipe, name)
+    checkWordMemory(decoder, candidate.recipe, `photoWordsWeight of ${name}`)
     return candidate
   })
   for (const { name } of candidates) await checkReplaceable(bundleOf(options.out, name))
-  const { imagesPerBatch, seed } = validate(trainingConfigSchema, recipe)
+  const { imagesPerBatch, seed } = recipe
+  const lessons = lessonsOf(train, steps * imagesPerBatch, seed)
   const setup: Setup = {
     ...{ out: options.out, features, vocabulary, validation, steps, encoder, summary },
     photo,
-    lessons: lessonsOf(train, steps * imagesPerBatch, seed),
+    lessons,
     validateEvery: Math.ceil(steps / validations),
     style: styles.at(-1)!,
-    dataSum: dataSum([train, validation]),
+    dataSum: dataSum([train, validation, lessons.map(({ key, pass }) => [key, pass])]),
   }
   process.stderr.write(
     `${candidates.length} variants, ${steps} steps each; ${train.length} photos to train, ${validation.length} to validate, ${vocabulary.wordCount} words, engine ${engine}\n`,
@@ -156,12 +152,4 @@ function diverged(name: string): (error: unknown) => 'diverged' {
     process.exitCode = 1
     return 'diverged'
   }
-}
-
-/** So many photos, drawn without replacement until all were drawn, then anew. */
-function lessonsOf(photos: readonly Example[], count: number, seed: number): Example[] {
-  const lessons: Example[] = []
-  for (let pass = 0; lessons.length < count && photos.length > 0; pass++)
-    lessons.push(...new Random(seed, 'lessons', pass).shuffle([...photos]))
-  return lessons.slice(0, count)
 }

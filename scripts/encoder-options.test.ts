@@ -114,7 +114,7 @@ describe('a graph in place of an encoder with weights', () => {
 
     const again = join(folder, 'again')
     const { config, vocabulary, weights, path } = await readBundle(join(at.run, 'bundle'))
-    const graph = await loadMobilenetGraph(join(path, GRAPH), 'cpu')
+    const graph = await loadMobilenetGraph(join(path, GRAPH), 'cpu', [0, 1])
     const { version: _, files, ...rest } = config
     await writeBundle(again, {
       config: rest,

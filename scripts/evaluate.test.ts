@@ -260,7 +260,7 @@ test('missing files, no candidates and wrong numbers are named', async () => {
     'Expected --candidates, or --images',
   )
   await expect(showtell('evaluate', '--references', refs, '--format', 'foo')).rejects.toThrow(
-    'Allowed choices are coco, karpathy, flickr8k, jsonl',
+    'Allowed choices are coco, karpathy, flickr8k, csv, jsonl',
   )
   await expect(showtell('evaluate', '--references', refs, '--limit', '0')).rejects.toThrow('--limit')
 })

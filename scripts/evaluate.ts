@@ -69,7 +69,7 @@ export function register(program: Command): void {
     .description('score captions with the COCO metrics; captions photos first when no --candidates are given')
     .requiredOption('--references <file>', `captions by people: ${Object.keys(READERS).join(', ')}`)
     .addOption(
-      new Option('--candidates <file>', 'captions to score: COCO results JSON, or JSON lines').conflicts([
+      new Option('--candidates <file>', 'captions to score: COCO results JSON, JSON lines or CSV').conflicts([
         'bundle',
         ...CAPTION_OPTIONS,
       ]),

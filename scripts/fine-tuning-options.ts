@@ -1,6 +1,5 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
-import { PhotoFolder } from '../data/photo-files.js'
 import { type Bundle, type BundleConfig, encoderAt, weightsOf } from '../decoder/bundle.js'
 import { Teachers } from '../decoder/distillation.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
@@ -11,9 +10,8 @@ import { importEncoder } from '../encoder/imported.js'
 import type { Backend } from '../engine/backends.js'
 import { expected } from '../errors.js'
 import { imageSizeOption } from './encoder-options.js'
-import { namedPath } from './named-path.js'
 import { number } from './schema-options.js'
-import type { Photos } from './training-photos.js'
+import type { PhotoFolders } from './training-photos.js'
 
 /** What is given to train blocks of the encoder too. */
 export interface FineTuningOptions {
@@ -55,35 +53,6 @@ export function addFineTuningOptions(command: Command, others: readonly string[]
         'with --images: captioners of the same words to learn from beside what people wrote',
       ).conflicts([...others]),
     )
-}
-
-/** The photos of each style, from `style=folder`. */
-export class PhotoFolders implements Photos {
-  readonly folders: Readonly<Record<string, PhotoFolder>>
-
-  constructor(images: readonly string[]) {
-    const named = images.map((option) => namedPath(option, 'style=folder', '--images'))
-    this.folders = Object.fromEntries(named.map(([style, path]) => [style, new PhotoFolder(path)]))
-    const twice = named.find(([style, path]) => this.folders[style]!.path !== path)
-    if (twice !== undefined) throw expected('one folder a style', '--images', `two of ${twice[0]}`)
-  }
-
-  get path(): string {
-    return Object.values(this.folders)
-      .map(({ path }) => path)
-      .join(', ')
-  }
-
-  /** @throws ShowtellError INVALID_ARGUMENT for a style without one. */
-  folderOf(style: string): PhotoFolder {
-    const folder = this.folders[style]
-    if (folder === undefined) throw expected(`a folder of the photos of ${style}`, '--images', this.path)
-    return folder
-  }
-
-  keyOf(file: string, style: string): string | undefined {
-    return this.folderOf(style).nameOf(file)
-  }
 }
 
 /**

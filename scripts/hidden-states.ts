@@ -9,7 +9,7 @@ import { decodeImage } from '../encoder/image.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { DEFAULT_BUNDLE } from '../engine/shipped.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { expected, ShowtellError } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { rankingsOf, type Signal, tracesOf } from '../language/hidden.js'
 import type { CellState } from '../rnn/cell.js'
 import { numbersOf } from '../rnn/truncated.js'
@@ -72,15 +72,12 @@ async function hiddenStates(photos: string[], { bundle: place, out, engine }: Op
 }
 
 /** Undefined for a photo that cannot be read, which is told; the others go on and the exit code is 1. */
-async function pixelsOf(photo: string, size: number): Promise<Uint8Array | undefined> {
-  try {
-    return await decodeImage(photo, size)
-  } catch (error) {
-    if (!(error instanceof ShowtellError)) throw error
+function pixelsOf(photo: string, size: number): Promise<Uint8Array | undefined> {
+  return decodeImage(photo, size).catch((error: ShowtellError) => {
     leftOut(error)
     process.exitCode = 1
     return undefined
-  }
+  })
 }
 
 /** The caption that the search finds, and the states of the decoder after each of its words. */

@@ -23,7 +23,7 @@ afterAll(async () => {
 it('keeps the calibration of a graph from elsewhere, not of one that expects other pixels', async () => {
   await mkdir(at('graph'))
   await writeGraph(at('graph/model.json'), { filter: new Float32Array(12), bias: new Float32Array(4) })
-  const graph = await loadMobilenetGraph(at('graph/model.json'), 'cpu')
+  const graph = await loadMobilenetGraph(at('graph/model.json'), 'cpu', [0, 1])
   await graph.dispose()
   const { config, vocabulary } = tinyContent()
   const { confidence: _, ...stated } = config

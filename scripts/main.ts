@@ -23,9 +23,10 @@ const COMMANDS = {
   'gradient-flow': () => import('./gradient-flow.js'),
 }
 
-const program = new Command('showtell').description('Captions photos').version(RELEASE).showHelpAfterError()
+const program = new Command('showtell').description('Captions photos').version(RELEASE)
 const asked = Object.entries(COMMANDS).filter(([name]) => name === process.argv[2])
 for (const [, load] of asked.length === 0 ? Object.entries(COMMANDS) : asked) (await load()).register(program)
+hintAfterError(program)
 
 // What is said may go unheard, and the work goes on: a training outlives whoever watched its progress.
 process.stderr.on('error', () => {})
@@ -43,6 +44,12 @@ try {
   if (line === undefined) throw error
   process.stderr.write(`${line}\n`)
   process.exitCode = error instanceof ShowtellError && error.code === 'ABORTED' ? INTERRUPTED : 1
+}
+
+/** Has a command, and those under it, say after an error where its help is: the help would push the error out of sight. */
+function hintAfterError(command: Command, called = command.name()): void {
+  command.showHelpAfterError(`${called} --help says what there is`)
+  for (const each of command.commands) hintAfterError(each, `${called} ${each.name()}`)
 }
 
 /** Ends the command in silence where whoever reads has had enough, as `head` has. */

@@ -2,6 +2,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
+import { checkNames } from '../data/photo-files.js'
 import { photosIn } from '../data/photo-walk.js'
 import { type Bundle, encoderAt, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
@@ -12,7 +13,6 @@ import { featureRange } from '../encoder/feature-range.js'
 import { importEncoder, sumOf } from '../encoder/imported.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { expected } from '../errors.js'
-import { checkNames } from './caption-formats.js'
 import { addGraphOptions, type GraphOptions, imageSizeOption } from './encoder-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { tellNewer, tellSkipped } from './left-out.js'
@@ -79,13 +79,13 @@ async function prepare(paths: string[], options: Options): Promise<void> {
 async function fill(
   options: Options,
   { folders, names, photos }: Given,
-  { encoder, sums, extractor }: OpenEncoder,
+  { encoder, sum, extractor }: OpenEncoder,
 ): Promise<void> {
   const first = folders[0]!
   const begun = begunAt(options.out)
   const store = FeatureStore.create(options.out, {
     encoder: encoder.name,
-    weights: sums.find((sum) => sum === begun?.header.weights) ?? sums[0]!,
+    weights: sum,
     regions: regionsOf(encoder),
     channels: encoder.channels,
     ...statedSize(encoder),
@@ -121,10 +121,10 @@ async function fill(
   }
 }
 
-/** An encoder that is ready to run, and what a feature store may call its weights. */
+/** An encoder that is ready to run, and what a feature store calls its weights. */
 interface OpenEncoder {
   readonly encoder: EncoderShape
-  readonly sums: readonly string[]
+  readonly sum: string
   readonly extractor: FeatureExtractor
 }
 
@@ -134,8 +134,8 @@ async function openEncoder(options: Options): Promise<OpenEncoder> {
   if (mobilenet !== undefined) return ofGraph(mobilenet, inputRange)
   if (path === undefined) throw expected('--weights, --bundle or --mobilenet', 'prepare', 'none')
   const encoder = encoderByName(name, imageSize)
-  const { weights, sums } = await importEncoder(encoder, path)
-  return { encoder, sums, extractor: await openExtractor(encoder, weights, tellFallback) }
+  const { weights } = await importEncoder(encoder, path)
+  return { encoder, sum: sumOf(weights), extractor: await openExtractor(encoder, weights, tellFallback) }
 }
 
 async function ofBundle(bundle: Bundle, imageSize: number | undefined): Promise<OpenEncoder> {
@@ -143,16 +143,12 @@ async function ofBundle(bundle: Bundle, imageSize: number | undefined): Promise<
     return ofGraph(join(bundle.path, GRAPH), bundle.encoder.inputRange)
   const encoder = encoderAt(bundle, imageSize)
   const weights = weightsOf(bundle.weights, 'encoder')
-  return {
-    encoder,
-    sums: [sumOf(weights)],
-    extractor: await openExtractor(encoder, weights, tellFallback),
-  }
+  return { encoder, sum: sumOf(weights), extractor: await openExtractor(encoder, weights, tellFallback) }
 }
 
 async function ofGraph(path: string, inputRange: readonly [number, number]): Promise<OpenEncoder> {
   const graph = await loadMobilenetGraph(path, 'auto', inputRange)
-  return { encoder: graph, sums: [graph.sha256], extractor: graph }
+  return { encoder: graph, sum: graph.sha256, extractor: graph }
 }
 
 const tellFallback = (reason: string): void => {
@@ -166,7 +162,7 @@ function namesIn(folder: string): string[] {
 }
 
 /**
- * A store that was begun goes on with its range, whichever photos the folders have gained since, and with its sum.
+ * A store that was begun goes on with its range, whichever photos the folders have gained since.
  * @returns also when it was last written to, in milliseconds.
  */
 function begunAt(path: string): { header: FeatureStoreHeader; writtenAt: number } | undefined {

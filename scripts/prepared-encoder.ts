@@ -18,7 +18,7 @@ import { expected } from '../errors.js'
 import type { GraphOptions } from './encoder-options.js'
 
 /** The encoder whose features are trained on, as it goes into a bundle. */
-export interface OpenedEncoder {
+export interface PreparedEncoder {
   readonly config: BundleConfig['encoder']
   readonly content: Pick<BundleContent, 'encoderWeights' | 'encoderFiles'>
   /** [classes, channels], where the weights came with one. */
@@ -26,15 +26,15 @@ export interface OpenedEncoder {
 }
 
 /** @throws ShowtellError INVALID_ARGUMENT or INVALID_DATA where another one is given. */
-export async function openEncoder(
+export async function preparedEncoder(
   { header: { encoder: name, weights: sum, imageSize } }: FeatureStore,
   { encoderWeights, mobilenet, inputRange }: GraphOptions & { encoderWeights?: string },
   engine: Backend,
   /** Whose encoder it is; none is given then. */
   from?: Bundle,
-): Promise<OpenedEncoder> {
+): Promise<PreparedEncoder> {
   const size = imageSize === undefined ? {} : { imageSize }
-  if (from !== undefined) return ofBundle(from, size, sum, engine)
+  if (from !== undefined) return fromBundle(from, size, sum, engine)
   const ofGraph = name === MOBILENET_GRAPH
   const given = ofGraph ? mobilenet : encoderWeights
   if (given === undefined)
@@ -45,21 +45,21 @@ export async function openEncoder(
     )
   const source = /^https?:/.test(given) ? given : basename(given)
   if (ofGraph) return openGraph(given, inputRange, source, sum, engine)
-  const { weights, sums, classifier } = await importEncoder(encoderByName(name, imageSize), given)
-  checkSum(sum, sums, given)
+  const { weights, classifier } = await importEncoder(encoderByName(name, imageSize), given)
+  checkSum(sum, sumOf(weights), given)
   return { config: { name, source, ...size }, content: { encoderWeights: weights }, classifier }
 }
 
-async function ofBundle(
+async function fromBundle(
   { path, config, encoder, weights }: Bundle,
   size: { imageSize?: number },
   sum: string,
   engine: Backend,
-): Promise<OpenedEncoder> {
+): Promise<PreparedEncoder> {
   if (isGraph(encoder))
     return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
   const encoderWeights = weightsOf(weights, 'encoder')
-  checkSum(sum, [sumOf(encoderWeights)], `${path}, which showtell prepare --bundle takes,`)
+  checkSum(sum, sumOf(encoderWeights), `${path}, which showtell prepare --bundle takes,`)
   const { name } = encoder
   // The features may be of photos of another size than the bundle's.
   return { config: { name, source: config.encoder.source, ...size }, content: { encoderWeights } }
@@ -71,18 +71,16 @@ async function openGraph(
   source: string,
   sum: string,
   engine: Backend,
-): Promise<OpenedEncoder> {
+): Promise<PreparedEncoder> {
   const { grid, channels, sha256, files, dispose } = await loadMobilenetGraph(path, engine, inputRange)
   await dispose()
-  checkSum(sum, [sha256], path)
+  checkSum(sum, sha256, path)
   return {
     config: { name: MOBILENET_GRAPH, source, inputRange: [...inputRange], grid: [...grid], channels },
     content: { encoderWeights: {}, encoderFiles: files },
   }
 }
 
-/** @param wanted the feature store's; `sums` may be any that the weights have. */
-function checkSum(wanted: string, sums: readonly string[], where: string): void {
-  if (!sums.includes(wanted))
-    throw expected(`sha256 ${wanted} of the feature store`, where, sums[0], 'INVALID_DATA')
+function checkSum(wanted: string, sum: string, where: string): void {
+  if (sum !== wanted) throw expected(`sha256 ${wanted} of the feature store`, where, sum, 'INVALID_DATA')
 }

@@ -1,7 +1,7 @@
 import { whileLocked } from '../data/lock.js'
 import type { Event, Training } from '../language/training.js'
 import { tellStopped } from './interrupt.js'
-import { TrainingLog } from './train-log.js'
+import { TrainingLog, tellWarmUp } from './train-log.js'
 
 /**
  * Runs the training of a model of language from where it is to its end, with its log.
@@ -15,18 +15,15 @@ export async function runTraining(
   signal: AbortSignal,
   each: (event: Event) => void | Promise<void> = () => {},
 ): Promise<boolean> {
-  await whileLocked(out, async () => {
-    const log = new TrainingLog(out, unit)
-    await log.rewind(training.step)
-    try {
-      await training.run(async (event) => {
-        await log.add(event)
+  tellWarmUp(training.recipe.warmUpSteps, steps)
+  await whileLocked(out, () =>
+    new TrainingLog(out, unit).follow(training.step, (add) =>
+      training.run(async (event) => {
+        await add(event)
         await each(event)
-      }, signal)
-    } finally {
-      log.stop()
-    }
-  })
+      }, signal),
+    ),
+  )
   if (signal.aborted) tellStopped(`at step ${training.step} of ${steps}`)
   return !signal.aborted
 }

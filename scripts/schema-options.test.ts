@@ -33,6 +33,15 @@ it('reads a number, and takes no text for 0', () => {
     )
 })
 
+it('has options for what may be absent too, whose help has no preset', () => {
+  const command = addSchemaOptions(new Command(), recipeSchema, { steps: 7 })
+  expect(command.opts()).toMatchObject({ steps: 7, weightDecay: 0.01 })
+  expect(command.opts()).not.toHaveProperty('warmUpSteps')
+  expect(command.helpInformation().replace(/\s+/g, ' ')).toContain(
+    '--warm-up-steps <n> steps until the highest learning rate; when absent a tenth of all, 100 at most --weight-decay',
+  )
+})
+
 it('refuses an option of a schema that is given without a number', () => {
   const command = addSchemaOptions(new Command(), recipeSchema)
   const given = (...args: string[]) => command.parse(args, { from: 'user' }).opts()

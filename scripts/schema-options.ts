@@ -5,15 +5,15 @@ import { expected } from '../errors.js'
 
 type Presets = Readonly<Record<string, unknown>>
 
-/** Adds an option for each field of a schema that has a preset, here or there; descriptions are the schema's. */
+/** Adds an option for each field that a schema describes, with the preset that it has, here or there. */
 export function addSchemaOptions(command: Command, schema: z.ZodObject, presets: Presets = {}): Command {
   for (const [name, wanted] of Object.entries(wantedBy(schema).properties ?? {})) {
-    const preset = presets[name] ?? wanted.default
-    if (preset === undefined) continue
+    if (wanted.description === undefined) continue
+    const isNumber = wanted.type === 'integer' || wanted.type === 'number'
     const flag = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
-    const option = new Option(`${flag} <${typeof preset === 'number' ? 'n' : 'name'}>`, wanted.description)
-    if (typeof preset === 'number') option.argParser(number(flag))
-    command.addOption(option.default(preset))
+    const option = new Option(`${flag} <${isNumber ? 'n' : 'name'}>`, wanted.description)
+    if (isNumber) option.argParser(number(flag))
+    command.addOption(option.default(presets[name] ?? wanted.default))
   }
   return command
 }

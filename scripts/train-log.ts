@@ -24,24 +24,37 @@ export class TrainingLog {
     this.path = join(folder, 'log.jsonl')
   }
 
-  /** Takes the log back to a saved step: what came after it is done again, and the log has each step once. */
-  async rewind(step: number): Promise<void> {
+  /**
+   * Tells of a training from where it is to where it ends or stops.
+   * @param step what the training has done: what the log has of later ones is done again, and the log has each step once.
+   * @param run the training; `add` is given each step.
+   * @throws ShowtellError as `eventsIn` does; what `run` throws.
+   */
+  async follow(
+    step: number,
+    run: (add: (event: TrainingEvent) => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    await this.rewind(step)
+    try {
+      await run((event) => this.add(event))
+    } finally {
+      this.bar?.stop()
+    }
+  }
+
+  private async rewind(step: number): Promise<void> {
     if (!existsSync(this.path)) return
     for (const event of await eventsIn(this.path)) if (event.step <= step) this.note(event)
     await writeWhole(this.path, this.events.map((event) => `${JSON.stringify(event)}\n`).join(''))
   }
 
-  async add(event: TrainingEvent): Promise<void> {
+  private async add(event: TrainingEvent): Promise<void> {
     this.bar ??= progressBar('train', event.totalSteps, event.step - 1)
     this.note(event)
     const what = event.reward === undefined ? 'loss' : 'CIDEr of samples'
     this.bar.update(event.step, `${what} ${this.smooth!.toFixed(3)}${this.validated}`)
     await appendFile(this.path, `${JSON.stringify(event)}\n`)
     if (event.validationLoss !== undefined) await this.draw()
-  }
-
-  stop(): void {
-    this.bar?.stop()
   }
 
   private note(event: TrainingEvent): void {
@@ -78,6 +91,14 @@ export class TrainingLog {
     const drawn = charts.filter(({ curves }) => curves.some((curve) => curve.points.length > 0))
     await writeWhole(join(this.folder, 'curve.svg'), drawCharts(drawn))
   }
+}
+
+/** Says that a training ends before its warm-up does, or with it. */
+export function tellWarmUp(warmUpSteps: number, totalSteps: number): void {
+  if (warmUpSteps < totalSteps) return
+  process.stderr.write(
+    `the highest learning rate is not reached before the last step: ${totalSteps} steps, ${warmUpSteps} of warm-up\n`,
+  )
 }
 
 const eventSchema = z.custom<TrainingEvent>((value) =>

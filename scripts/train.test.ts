@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { lockForWriting } from '../data/lock.js'
 import { readBundle, rewriteConfidence } from '../decoder/bundle.js'
 import { readArrays, writeArrays } from '../engine/training-state.js'
 import { interruptAtWork, run } from './fixtures/commands.js'
@@ -42,11 +43,12 @@ it('interrupted, says so, and the same command goes on', async () => {
 
 it('is the only one that writes its folder', async () => {
   await mkdir(at('taken'))
-  await writeFile(at('taken/lock'), String(process.pid))
+  const release = lockForWriting(at('taken'))
   expect(await run(train('taken', '--epochs', '1'), [1])).toContain(
     `INVALID_DATA: Expected no other writer of ${at('taken')} but process ${process.pid} is writing it`,
   )
   expect(await readdir(at('taken'))).toEqual(['lock'])
+  release()
   expect(existsSync(at('whole/lock'))).toBe(false)
 })
 
@@ -116,6 +118,19 @@ it('states of the recipe what the objective looks at', async () => {
   expect(await statedOf('rewarded')).toEqual(['samplesPerImage', 'crossEntropyWeight', 'captionsPerImage'])
 })
 
+it('warms up for a tenth of its steps where nothing is said of it, and says where a warm-up never ends', async () => {
+  const command = train('unasked', '--epochs', '1')
+  command.splice(command.indexOf('--warm-up-steps'), 2)
+  expect(await run(command)).not.toContain('of warm-up')
+  expect((await readBundle(at('unasked/bundle'))).config.training).toMatchObject({ warmUpSteps: 1 })
+  const card = await readFile(at('unasked/bundle/README.md'), 'utf8')
+  expect(card).toContain('| warmUpSteps | 1 |')
+  expect(card).not.toContain('undefined')
+  expect(await run(train('warming', '--epochs', '1', '--warm-up-steps', '13'))).toContain(
+    'the highest learning rate is not reached before the last step: 12 steps, 13 of warm-up\n',
+  )
+})
+
 it('begins with the words that are asked for now, and goes on with no others', async () => {
   await mkdir(at('words'))
   await writeFile(at('words/vocabulary.json'), '{"version":1,"styles":["old"],"words":["old"]}')
@@ -152,20 +167,20 @@ it('refuses captions of two photos of which the features can have one', async ()
   await writeFile(captions, before)
 })
 
-it('says what is the matter with a state of an earlier version, and with a broken vocabulary', async () => {
-  await cp(at('whole'), at('earlier'), { recursive: true })
-  const state = at('earlier/training/state.safetensors')
+it('says what is the matter with a state that does not tell its data, and with a broken vocabulary', async () => {
+  await cp(at('whole'), at('silent'), { recursive: true })
+  const state = at('silent/training/state.safetensors')
   const file = (await readArrays(state))!
   const { data: _, from: __, ...config } = JSON.parse(file.metadata.config!) as Record<string, unknown>
   const arrays = [...file.entries.keys()].map((name) => [name, file.float32(name).data] as const)
   const notes = { ...file.metadata, config: JSON.stringify(config) }
   await writeArrays(state, Object.fromEntries(arrays), notes)
-  expect(await run(train('earlier', '--epochs', '1'), [1])).toContain(
-    `INVALID_BUNDLE: Expected a sum of its data, which earlier versions did not save, for ${state} but received "none"`,
+  expect(await run(train('silent', '--epochs', '1'), [1])).toContain(
+    `INVALID_BUNDLE: Expected data none, as it was begun, for ${state} but received "`,
   )
-  await writeFile(at('earlier/vocabulary.json'), '{"version":')
-  expect(await run(train('earlier', '--epochs', '1'), [1])).toContain(
-    `INVALID_DATA: Expected a whole ${at('earlier/vocabulary.json')} but `,
+  await writeFile(at('silent/vocabulary.json'), '{"version":')
+  expect(await run(train('silent', '--epochs', '1'), [1])).toContain(
+    `INVALID_DATA: Expected a whole ${at('silent/vocabulary.json')} but `,
   )
 })
 

@@ -19,18 +19,21 @@ import { checkReplaceable } from '../engine/folder.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { expected } from '../errors.js'
-import {
-  addFineTuningOptions,
-  type FineTuningOptions,
-  openTunedFeatures,
-  PhotoFolders,
-} from './fine-tuning-options.js'
+import { addFineTuningOptions, type FineTuningOptions, openTunedFeatures } from './fine-tuning-options.js'
 import { interruptible, tellStopped } from './interrupt.js'
 import { writeKept } from './kept-bundle.js'
-import { openEncoder } from './prepared-encoder.js'
-import { TrainingLog } from './train-log.js'
-import { addTrainingOptions, recipeOf, SHAPE, shapeOf, type TrainingOptions } from './training-options.js'
-import { keepVocabulary, type Photos, readSets, storedPhotos, type TrainingSets } from './training-photos.js'
+import { preparedEncoder } from './prepared-encoder.js'
+import { fromOptions } from './schema-options.js'
+import { TrainingLog, tellWarmUp } from './train-log.js'
+import { addTrainingOptions, SHAPE, shapeSchema, type TrainingOptions } from './training-options.js'
+import {
+  keepVocabulary,
+  PhotoFolders,
+  type Photos,
+  readSets,
+  storedPhotos,
+  type TrainingSets,
+} from './training-photos.js'
 
 interface Options extends TrainingOptions, FineTuningOptions {
   features?: string
@@ -75,7 +78,7 @@ async function train(options: Options): Promise<void> {
   // Before hours of work that would end there.
   await checkReplaceable(bundleOf(options))
   const engine = await useBackend(options.engine)
-  const config = validate(trainingConfigSchema, recipeOf(options))
+  const config = fromOptions(trainingConfigSchema, options)
   const from = options.from === undefined ? undefined : await readBundle(options.from)
   const teachers = await Promise.all((options.teachers ?? []).map(readBundle))
   const bundles = { from, teachers }
@@ -158,7 +161,7 @@ async function learnIn(
   await keepVocabulary(join(options.out, 'vocabulary.json'), vocabulary, Training.isBegun(options.out))
   const { regions, channels } = features
   const shape = {
-    ...(from?.decoder.config ?? shapeOf(options)),
+    ...(from?.decoder.config ?? fromOptions(shapeSchema, options)),
     regions,
     channels,
     vocabularySize: vocabulary.size,
@@ -183,13 +186,8 @@ async function learnIn(
   process.stderr.write(
     `${train.length} photos to train, ${validation.length} to validate, ${vocabulary.wordCount} words, engine ${source.engine}${resumed ? `, going on at step ${training.step}` : ''}\n`,
   )
-  const log = new TrainingLog(options.out)
-  await log.rewind(training.step)
-  try {
-    await training.run((event) => log.add(event), signal)
-  } finally {
-    log.stop()
-  }
+  tellWarmUp(training.config.warmUpSteps, training.totalSteps)
+  await new TrainingLog(options.out).follow(training.step, (add) => training.run(add, signal))
   if (signal.aborted) return tellStopped(`at step ${training.step} of ${training.totalSteps}`)
   const best = await training.best()
   const content: BundleContent = {
@@ -203,7 +201,7 @@ async function learnIn(
         captions: captions.length,
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
         ...(teachers.length === 0 ? {} : { 'taught by': teachers.map(({ config }) => config.name) }),
-        ...statedRecipe(config, teachers.length > 0),
+        ...statedRecipe(training.config, teachers.length > 0),
         'best step': best.step,
         'CIDEr-D on validation': Number(best.cider.toFixed(4)),
       },
@@ -257,7 +255,7 @@ async function openSource(
   if (options.features === undefined)
     throw expected('--features, or --images with --fine-tune-encoder,', 'train', 'neither')
   const store = FeatureStore.open(options.features)
-  const encoder = await openEncoder(store, options, engine, from)
+  const encoder = await preparedEncoder(store, options, engine, from)
   return {
     engine,
     photos: storedPhotos(store),

@@ -4,7 +4,7 @@ import { decoderConfigSchema } from '../decoder/decoder.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
-import { addSchemaOptions, number } from './schema-options.js'
+import { addSchemaOptions, positive } from './schema-options.js'
 
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
 export interface TrainingOptions extends GraphOptions {
@@ -28,7 +28,8 @@ const USUAL = {
 } satisfies Partial<z.input<typeof decoderConfigSchema>>
 
 /** What the options say of a decoder; the vocabulary and the features say the rest. */
-export const SHAPE = [...Object.keys(USUAL), 'wordMemory']
+export const shapeSchema = decoderConfigSchema.omit({ vocabularySize: true, regions: true, channels: true })
+export const SHAPE = Object.keys(shapeSchema.shape)
 
 /** Adds the options of `TrainingOptions`. @param recipe what of the recipe is asked for. */
 export function addTrainingOptions(command: Command, recipe: z.ZodObject = trainingConfigSchema): Command {
@@ -41,20 +42,10 @@ export function addTrainingOptions(command: Command, recipe: z.ZodObject = train
     .option(
       '--minimum-count <n>',
       'how often a word must occur to be in the vocabulary',
-      number('--minimum-count'),
+      positive('--minimum-count'),
       4,
     )
     .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
   addGraphOptions(command, ['encoderWeights'])
   return addSchemaOptions(command, recipe)
-}
-
-/** The recipe as the options have it, to be validated. */
-export function recipeOf(options: TrainingOptions): Record<string, unknown> {
-  return Object.fromEntries(Object.keys(trainingConfigSchema.shape).map((name) => [name, options[name]]))
-}
-
-/** The decoder as the options have it, to be validated with what vocabulary and features add. */
-export function shapeOf(options: TrainingOptions): Record<string, unknown> {
-  return Object.fromEntries(SHAPE.map((name) => [name, options[name]]))
 }

@@ -6,8 +6,7 @@ import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { StoredFeatures } from '../decoder/photo-features.js'
 import { dataSum } from '../engine/training-state.js'
-import { PhotoFolders } from './fine-tuning-options.js'
-import { readSets, storedPhotos } from './training-photos.js'
+import { PhotoFolders, readSets, storedPhotos } from './training-photos.js'
 
 let folder: string
 beforeAll(async () => {

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
-import { checkApart, type PhotoFolder } from '../data/photo-files.js'
+import { checkApart, PhotoFolder } from '../data/photo-files.js'
 import { nameFinder } from '../data/photo-names.js'
 import { type Parts, readParts } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
@@ -56,6 +56,35 @@ export function storedPhotos(store: FeatureStore): Photos {
       while (store.has(viewKey(key, views))) views++
       return views
     },
+  }
+}
+
+/** The photos of each style, from `style=folder`. */
+export class PhotoFolders implements Photos {
+  readonly folders: Readonly<Record<string, PhotoFolder>>
+
+  constructor(images: readonly string[]) {
+    const named = images.map((option) => namedPath(option, 'style=folder', '--images'))
+    this.folders = Object.fromEntries(named.map(([style, path]) => [style, new PhotoFolder(path)]))
+    const twice = named.find(([style, path]) => this.folders[style]!.path !== path)
+    if (twice !== undefined) throw expected('one folder a style', '--images', `two of ${twice[0]}`)
+  }
+
+  get path(): string {
+    return Object.values(this.folders)
+      .map(({ path }) => path)
+      .join(', ')
+  }
+
+  /** @throws ShowtellError INVALID_ARGUMENT for a style without one. */
+  folderOf(style: string): PhotoFolder {
+    const folder = this.folders[style]
+    if (folder === undefined) throw expected(`a folder of the photos of ${style}`, '--images', this.path)
+    return folder
+  }
+
+  keyOf(file: string, style: string): string | undefined {
+    return this.folderOf(style).nameOf(file)
   }
 }
 

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { inBatches } from '../data/batches.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
+import { sizeOf } from '../engine/ops.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { expected } from '../errors.js'
-import { sizeOf } from '../language/character-model.js'
 import { Characters } from '../language/characters.js'
-import type { Pair } from '../language/dates.js'
+import { datesOfYear, type Pair } from '../language/dates.js'
 import { dateLessons, type Lessons, pairLessons, readPairs } from '../language/pairs.js'
 import { recipeDropping, Training } from '../language/training.js'
 import {
@@ -84,7 +84,7 @@ async function trainTranslator(
   const pairs = path === undefined ? undefined : await readPairs(path)
   const lessons =
     pairs === undefined ? dateLessons(batchSize, recipe.seed) : pairLessons(pairs, batchSize, recipe.seed)
-  const { alphabets, maxLength } = alphabetsOf(pairs ?? datesSeen(lessons))
+  const { alphabets, maxLength } = alphabetsOf(pairs ?? datesOfYear())
   tellHeldOut(pairs ?? [], lessons)
   const model = new Translator(
     fromOptions(translatorConfigSchema, options, {
@@ -105,14 +105,9 @@ async function trainTranslator(
     maxLength,
     data: path === undefined ? 'dates' : 'pairs',
     weights,
-    training: { batchSize, ...recipe, 'best step': step, 'nats a character on validation': loss },
+    training: { batchSize, ...training.recipe, 'best step': step, 'nats a character on validation': loss },
   })
   process.stderr.write(`wrote ${training.bundle}\n`)
-}
-
-/** So many that every form of every month has come. */
-function datesSeen(lessons: Lessons): Pair[] {
-  return Array.from({ length: 200 }, (_, step) => lessons.batch(step)).flat()
 }
 
 /** The characters of both sides, and how long a translation may get: twice the longest seen. */

@@ -1,6 +1,7 @@
 import { type BeamOptions, beamSearch } from './beam.js'
 import type { SequenceModel } from './model.js'
 import { checkRanking, type Hypothesis } from './ranking.js'
+import { bestOfRows } from './rows.js'
 
 export interface DiverseOptions extends BeamOptions {
   /** What a word of content costs a hypothesis for each earlier one of its image that says it, nats. */
@@ -57,10 +58,8 @@ async function searchAgain<State>(
   const { count, beamSize, content, same = String } = options
   const found = await beamSearch(model, { ...options, count: 1 })
   const used = found.map((): Used => new Map())
-  const take = (image: number, one: Hypothesis | undefined, isNew: boolean): void => {
-    if (one === undefined) return
-    if (isNew) found[image]!.push(one)
-    for (const word of contents(one.tokens)) used[image]!.set(word, (used[image]!.get(word) ?? 0) + 1)
+  const note = (image: number, { tokens }: Hypothesis): void => {
+    for (const word of contents(tokens)) used[image]!.set(word, (used[image]!.get(word) ?? 0) + 1)
   }
   const contents = (tokens: Int32Array): number[] =>
     Array.from(tokens, (token) => content[token]!).filter((word) => word !== 0)
@@ -70,7 +69,7 @@ async function searchAgain<State>(
     return ({ tokens }: Hypothesis): boolean => !keys.has(key(tokens))
   }
   found.forEach(([first], image) => {
-    take(image, first, false)
+    note(image, first!)
   })
   for (let pass = 1; pass < count; pass++) {
     // One more than there are subjects so far: one of them at least is new.
@@ -83,7 +82,8 @@ async function searchAgain<State>(
       const own = hypotheses.map((one) => withoutCost(one, used[image]!, options))
       const [hasOtherSubject, isOther] = [others(image, subject), others(image, same)]
       const other = own.find((one) => hasOtherSubject(one) && isOther(one))
-      take(image, other ?? own[0], other !== undefined)
+      if (other !== undefined) found[image]!.push(other)
+      note(image, other ?? own[0]!)
     }
   }
   if (found.every(({ length }) => length >= count)) return found
@@ -108,24 +108,14 @@ function costly<State>(
     async step(tokens, state, k, bias) {
       // So many that k are left of those that cost nothing.
       const width = Math.min(model.vocabularySize, k + most)
-      const { continuations, state: after } = await model.step(tokens, state, width, bias)
-      const rows = tokens.length
-      const best = { tokens: new Int32Array(rows * k), logProbs: new Float32Array(rows * k) }
-      for (let row = 0; row < rows; row++) {
-        const own = used[Math.floor((row * model.images) / rows)]!
-        const ordered = Array.from({ length: width }, (_, i) => {
-          const token = continuations.tokens[row * width + i]!
-          return {
-            token,
-            logProb: continuations.logProbs[row * width + i]! - costOf(token, own, options),
-          }
-        }).sort((a, b) => b.logProb - a.logProb)
-        for (let i = 0; i < k; i++) {
-          best.tokens[row * k + i] = ordered[i]!.token
-          best.logProbs[row * k + i] = ordered[i]!.logProb
-        }
-      }
-      return { continuations: { ...continuations, ...best }, state: after }
+      const { continuations: given, state: after } = await model.step(tokens, state, width, bias)
+      const ofImage = given.tokens.length / model.images
+      const costed = given.logProbs.map(
+        (logProb, i) => logProb - costOf(given.tokens[i]!, used[Math.floor(i / ofImage)]!, options),
+      )
+      const { logProbs, tokens: places } = bestOfRows(costed, width, k)
+      const best = places.map((place, i) => given.tokens[Math.floor(i / k) * width + place]!)
+      return { continuations: { ...given, tokens: best, logProbs }, state: after }
     },
   }
 }

@@ -17,7 +17,7 @@ const MOST_JSON_VALUES = 5_000
 
 /** A photo of a request; an error where it is known already that it cannot be captioned. */
 export interface UploadedPhoto {
-  readonly file?: string
+  readonly file?: string | undefined
   readonly content: Uint8Array | ShowtellError
 }
 

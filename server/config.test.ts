@@ -15,6 +15,7 @@ describe('readConfig', () => {
     })
     expect(readConfig({}, { PORT: '5000' }).port).toBe(5000)
     expect(readConfig({}, { SHOWTELL_HOST: '' }).host).toBe('127.0.0.1')
+    expect(readConfig({}, {}).maxPixels).toBe(100_000_000)
   })
 
   it('names everything that is wrong', () => {

@@ -3,7 +3,6 @@ import express from 'express'
 import { z } from 'zod'
 import { captionerLimitsSchema, LARGEST_BATCH } from '../decoder/captioner.js'
 import { validate, wantedBy } from '../decoder/validate.js'
-import { DEFAULT_IMAGE_LIMITS } from '../encoder/image.js'
 import { ENGINES } from '../engine/backends.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { valuesOf } from './values.js'
@@ -106,7 +105,8 @@ export const serveConfigSchema = z
       .describe('Captioner to serve, or the name of one that ships; showtell-base when absent'),
     engine: z.enum(ENGINES).default('auto').describe('What runs the model'),
     threads,
-    maxPixels: pixelLimit.default(DEFAULT_IMAGE_LIMITS.pixels),
+    // Less than the library takes: while a stranger's photo of 250 million pixels is decoded, others wait for seconds.
+    maxPixels: pixelLimit.default(100_000_000),
     maxDecodeBytes: decodeMemory.default(256 * 2 ** 20),
     ...serviceOptionsSchema.shape,
     drainDelay: time(0)

@@ -29,6 +29,27 @@ describe('photos in JSON', () => {
     ])
   })
 
+  it('may be the data address that a browser makes of a file or a canvas, of any type of image', async () => {
+    const { post } = await listen()
+    const send = (base64: string) => post(JSON.stringify({ image: { base64 } }), '/v1/captions', TYPE)
+    for (const type of ['image/webp', 'image/jpeg', 'image/svg+xml', 'IMAGE/X-Any.thing'])
+      expect(await (await send(`data:${type};base64,${btoa('cat')}`)).json()).toMatchObject({
+        results: [{ captions: [{ text: 'A cat.' }] }],
+      })
+    for (const other of [
+      'data:image/png;base64,',
+      'data:image/png,cat',
+      'data:image/png;charset=x,YQ==',
+      `data:text/html;base64,${btoa('cat')}`,
+      `data:;base64,${btoa('cat')}`,
+      `data:image/png;base64,data:image/png;base64,${btoa('cat')}`,
+    ])
+      expect([other, await failure(await send(other))]).toMatchObject([
+        other,
+        { status: 422, message: expect.stringContaining('Expected base64 for ') },
+      ])
+  })
+
   it('come with options, which win over those of the query', async () => {
     const { post, captioner } = await listen()
     const body = JSON.stringify({ image: btoa('cat'), options: { count: 2 } })
@@ -61,7 +82,11 @@ describe('photos in JSON', () => {
     ],
     [
       { image: { url: 'https://example.org/cat.jpg' } },
-      'Expected text of at least 1 characters for image.base64 but received undefined; Expected one of base64, file for a name in image but received "url"',
+      'Expected --allow-urls (SHOWTELL_ALLOW_URLS) for a photo by its address but this service runs without',
+    ],
+    [
+      { images: ['YQ==', ...Array(15).fill({ url: 'https://example.org/cat.jpg', file: '' })] },
+      'Expected --allow-urls (SHOWTELL_ALLOW_URLS) for a photo by its address but this service runs without',
     ],
     [
       { image: 'YQ==', options: { count: 99 } },

@@ -19,10 +19,11 @@ const MOST_WAITING = 256
 const fetches = pLimit(FETCHES)
 
 /** Looked at when it is decoded: a pattern would go through megabytes once more. */
-export const base64Schema = z
-  .string()
-  .min(1)
-  .meta({ description: 'The file, base64', format: 'byte', contentEncoding: 'base64' })
+export const base64Schema = z.string().min(1).meta({
+  description: 'The file, base64; a data address of an image is taken, too',
+  format: 'byte',
+  contentEncoding: 'base64',
+})
 const fileSchema = z.string().min(1).max(MOST_NAME).optional().describe('Name, repeated in the answer')
 export const base64PhotoSchema = z.strictObject({ base64: base64Schema, file: fileSchema })
 export const urlPhotoSchema = z.strictObject({
@@ -49,6 +50,12 @@ export async function readJson(
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
   const body = await readJsonBody(res, Math.min(limits.maxJsonBytes, limits.maxBodyBytes))
+  if (!limits.allowUrls && hasAddress(body))
+    throw new ShowtellError(
+      'INVALID_ARGUMENT',
+      'Expected --allow-urls (SHOWTELL_ALLOW_URLS) for a photo by its address but this service runs without',
+      { where: 'url' },
+    )
   const request = validate(captionsRequestSchemas(limits).either, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
   const given = images.map((photo) => (typeof photo === 'string' ? { base64: photo } : photo))
@@ -69,14 +76,11 @@ export async function readJson(
   }
   const signal = patienceOf(res, limits.deadline)
   const photos = given.map(async (photo, i): Promise<UploadedPhoto> => {
-    const where = photo.file ?? `images.${i}`
-    const named = photo.file === undefined ? {} : { file: photo.file }
+    const { file } = photo
+    const where = file ?? `images.${i}`
     if ('url' in photo)
-      return {
-        ...named,
-        content: await fetches(() => fetched(photo.url, where, limits, take, signal)),
-      }
-    return { ...named, content: await turn(() => decodeBase64(photo.base64, where, limits)) }
+      return { file, content: await fetches(() => fetched(photo.url, where, limits, take, signal)) }
+    return { file, content: await turn(() => decodeBase64(photo.base64, where, limits)) }
   })
   // As they came: what the query says stands where they say nothing.
   return {
@@ -84,6 +88,12 @@ export async function readJson(
     photos: await within(signal, Promise.all(photos)),
     options: (body as { options?: Record<string, unknown> }).options ?? {},
   }
+}
+
+/** Whether a body that nobody has looked at has a photo by its address: the schema would call that a wrong name. */
+function hasAddress(body: unknown): boolean {
+  const { image, images } = Object(body)
+  return [image, images].flat().some((photo) => Object(photo).url !== undefined)
 }
 
 /** @throws ShowtellError what concerns the whole request: OVERLOADED, DEADLINE, ABORTED */
@@ -116,19 +126,23 @@ export function inTurns(): <Result>(work: () => Result) => Promise<Result> {
   return (work) => one(() => setImmediate().then(work))
 }
 
+/** What browsers put before the base64 of a photo (RFC 2397). Of which type it is shows when it is decoded. */
+const DATA_ADDRESS = /^data:image\/[\w.+-]{1,127};base64,/i
+
 /** The bytes, or why there are none: INVALID_IMAGE, IMAGE_TOO_LARGE. */
 export function decodeBase64(
-  text: string,
+  given: string,
   where: string,
   limits: ServiceOptions,
 ): Uint8Array | ShowtellError {
+  const text = given.slice(DATA_ADDRESS.exec(given)?.[0].length ?? 0)
   const bytes = Buffer.from(text, 'base64')
   // Node passes over what is not base64, so a shorter result shows that there was some.
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((text.length - padding) * 3) / 4)
   return isBase64
     ? sized(bytes, where, limits)
-    : expected('base64', where, beginningOf(text, 20), 'INVALID_IMAGE')
+    : expected('base64', where, beginningOf(given, 20), 'INVALID_IMAGE')
 }
 
 /** The bytes of a photo, or the error that they are none or too many. */

@@ -126,9 +126,9 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
     loadCaptioner(config.bundle, {
       onEvent: restarts.onEvent,
       engine: config.engine,
+      threads: config.threads,
       pixelLimit: config.maxPixels,
       decodeMemory: config.maxDecodeBytes,
-      ...(config.threads === undefined ? {} : { threads: config.threads }),
     })
   // So is SIGHUP; what it asks for while the bundle is loaded is done after that.
   let isWanted = false

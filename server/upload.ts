@@ -87,19 +87,19 @@ async function parseForm(req: Request, res: Response, limits: ServiceOptions): P
         stream.resume()
         return fail(expected('image', 'the name of a file part', name))
       }
-      const named = filename ? { file: beginningOf(filename, MOST_NAME) } : {}
+      const file = filename ? beginningOf(filename, MOST_NAME) : undefined
       const position = photos.length
       let chunks: Buffer[] | undefined = []
-      photos.push({ ...named, content: new Uint8Array() })
+      photos.push({ file, content: new Uint8Array() })
       stream.on('data', (chunk: Buffer) => chunks?.push(chunk))
       stream.on('limit', () => {
         chunks = undefined
       })
       stream.on('end', () => {
-        const where = named.file ?? `image ${position + 1}`
+        const where = file ?? `image ${position + 1}`
         const content =
           chunks === undefined ? tooLarge(limits.maxImageBytes, where, 'more') : Buffer.concat(chunks)
-        photos[position] = { ...named, content }
+        photos[position] = { file, content }
       })
     })
     parser.on('field', (name: string | undefined, text: string | undefined, { valueTruncated }) => {

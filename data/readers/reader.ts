@@ -41,6 +41,54 @@ export function checkedCaption(caption: string, where: string, report: Report): 
   return undefined
 }
 
+/** A line that names a photo, with captions of it. */
+export interface Entry {
+  readonly line: number
+  readonly file: string
+  readonly captions: readonly string[]
+  readonly id?: string | undefined
+  readonly split?: string | undefined
+}
+
+/** A photo and the line that names it first. */
+interface Photo {
+  readonly line: number
+  readonly image: CaptionedImage & { readonly captions: string[] }
+}
+
+/**
+ * The photos that the lines of a file name, with the captions of all lines that do. A photo has the id of its first line:
+ * that of others may be their caption's.
+ * @throws ShowtellError INVALID_DATA where two lines say different splits of a photo.
+ */
+export function gathered(entries: Iterable<Entry>, path: string, report: Report): CaptionedImage[] {
+  const photos = new Map<string, Photo>()
+  const ids = new Map<string, Photo>()
+  for (const entry of entries) {
+    const { line, file } = entry
+    const where = `${path}:${line}`
+    const known = photos.get(file)
+    const id = entry.id ?? known?.image.id ?? idOf(file, ids)
+    const other = ids.get(id)
+    if (other !== undefined && other !== known) {
+      report(expected(`an id that line ${other.line} does not have`, where, id, 'INVALID_DATA'))
+      continue
+    }
+    const marked = entry.split === undefined ? {} : { split: entry.split }
+    const photo: Photo = known ?? { line, image: { id, file, captions: [], ...marked } }
+    const { split: before = 'none', captions } = photo.image
+    const { split: now = 'none' } = entry
+    // Were the line left out, a photo that it marks for test could be trained on.
+    if (before !== now)
+      throw expected(`split ${before} of ${file}, as in line ${photo.line},`, where, now, 'INVALID_DATA')
+    photos.set(file, photo)
+    ids.set(id, photo)
+    if (entry.id === undefined) ids.set(file, photo)
+    captions.push(...entry.captions.flatMap((caption) => checkedCaption(caption, where, report) ?? []))
+  }
+  return [...photos.values()].map(({ image }) => image).filter(({ captions }) => captions.length > 0)
+}
+
 /** The images of one split, or all. @throws ShowtellError INVALID_ARGUMENT naming the splits there are. */
 export function ofSplit(images: CaptionedImage[], split: string | undefined, path: string): CaptionedImage[] {
   if (split === undefined) return images

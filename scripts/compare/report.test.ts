@@ -35,6 +35,7 @@ const tried = (name: string, captions: string[][], losses = [5, 4, 3.5, 3.25]): 
   captions,
   caption: `A | ${name}.`,
   engine: 'onnx',
+  photo: '',
   events: eventsOf(losses),
 })
 

@@ -13,10 +13,10 @@ import { StoredFeatures } from '../../decoder/photo-features.js'
 import { statedRecipe, type TrainingConfig } from '../../decoder/recipe.js'
 import { Training, type TrainingEvent } from '../../decoder/training.js'
 import { readJson } from '../../engine/folder.js'
+import { sizeOf } from '../../engine/ops.js'
 import { checkBegun } from '../../engine/training-state.js'
-import { sizeOf } from '../../language/character-model.js'
-import type { OpenedEncoder } from '../prepared-encoder.js'
-import { eventsIn, TrainingLog } from '../train-log.js'
+import type { PreparedEncoder } from '../prepared-encoder.js'
+import { eventsIn, TrainingLog, tellWarmUp } from '../train-log.js'
 import { writeWhole } from '../whole-file.js'
 import type { Variant } from './variants.js'
 
@@ -31,13 +31,13 @@ export interface Setup {
   readonly out: string
   readonly features: FeatureStore
   readonly vocabulary: Vocabulary
-  /** In one pass over them each variant takes the steps it has. */
+  /** In one epoch of them each variant takes the steps it has. */
   readonly lessons: readonly Example[]
   readonly validation: readonly Example[]
   readonly steps: number
   /** Steps from one validation to the next. */
   readonly validateEvery: number
-  readonly encoder: OpenedEncoder
+  readonly encoder: PreparedEncoder
   readonly style: string
   /** What was trained on, for people. */
   readonly summary: string
@@ -60,8 +60,8 @@ const trialSchema = z.object({
   /** What its bundle says of the photo, and in which engine. */
   caption: z.string(),
   engine: z.string(),
-  /** sha256 of that photo; earlier versions did not write it. */
-  photo: z.string().optional(),
+  /** sha256 of that photo. */
+  photo: z.string(),
 })
 
 /** What a variant is found to be, once it is trained. */
@@ -159,21 +159,18 @@ async function train(
     initialWeights(decoder, recipe.seed, encoder.classifier),
   )
   await training.resume()
-  const log = new TrainingLog(folder)
-  await log.rewind(training.step)
-  let began = performance.now()
-  const report = async (event: TrainingEvent): Promise<void> => {
-    const seconds = Number(((performance.now() - began) / 1000).toFixed(4))
-    const due = event.validationLoss === undefined && event.step % validateEvery === 0
-    const timed: TrialEvent = { ...event, ...(due ? await validated(training) : {}), seconds }
-    await log.add(timed)
-    began = performance.now()
-  }
-  try {
-    await training.run(report, signal, Math.min(validateEvery, SAVE_EVERY))
-  } finally {
-    log.stop()
-  }
+  tellWarmUp(training.config.warmUpSteps, training.totalSteps)
+  await new TrainingLog(folder).follow(training.step, (add) => {
+    let began = performance.now()
+    const report = async (event: TrainingEvent): Promise<void> => {
+      const seconds = Number(((performance.now() - began) / 1000).toFixed(4))
+      const due = event.validationLoss === undefined && event.step % validateEvery === 0
+      const timed: TrialEvent = { ...event, ...(due ? await validated(training) : {}), seconds }
+      await add(timed)
+      began = performance.now()
+    }
+    return training.run(report, signal, Math.min(validateEvery, SAVE_EVERY))
+  })
   return signal.aborted ? undefined : training
 }
 

@@ -64,10 +64,14 @@ describe('the variants', () => {
 
   it.each([
     ['{"one": ', 'Expected a whole'],
-    ['[]', 'Expected an object, variants by name, for'],
+    ['[]', /^Expected a whole .*list\.json but Invalid input: expected record, received array$/],
     ['{}', 'Expected at least one variant for'],
     ['{"../up": {}}', 'Expected a name of letters, digits and hyphens for a variant in'],
-    ['{"one": 3}', 'Expected an object for one in'],
+    [
+      '{"one": 3}',
+      /^Expected a whole .*list\.json but one: Invalid input: expected record, received number$/,
+    ],
+    ['{"one": []}', 'but one: Invalid input: expected record'],
     ['{"one": {"sell": "gru"}}', 'Expected one of cell, layers,'],
     ['{"one": {"epochs": 3}}', 'for a name in one but received "epochs"'],
   ])('refuses a file with %s', async (content, message) => {

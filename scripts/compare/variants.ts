@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { readJson } from '../../engine/folder.js'
 import { expected } from '../../errors.js'
 
@@ -59,23 +60,14 @@ function known(name: string): Variant {
 }
 
 async function inFile(file: string): Promise<Variant[]> {
-  const entries = Object.entries(await objectIn(file))
+  const entries = Object.entries(await readJson(file, (value) => listSchema.parse(value), 'INVALID_DATA'))
   if (entries.length === 0) throw expected('at least one variant', file, 'none', 'INVALID_DATA')
   return entries.map(([name, changes]) => {
     // It becomes the name of a folder.
     if (!/^\w[\w.-]{0,39}$/.test(name) || isFile(name))
       throw expected('a name of letters, digits and hyphens', `a variant in ${file}`, name, 'INVALID_DATA')
-    if (!isObject(changes)) throw expected('an object', `${name} in ${file}`, changes, 'INVALID_DATA')
     return { name, changes }
   })
 }
 
-async function objectIn(file: string): Promise<Changes> {
-  const value = await readJson(file, (json) => json, 'INVALID_DATA')
-  if (!isObject(value)) throw expected('an object, variants by name,', file, value, 'INVALID_DATA')
-  return value
-}
-
-function isObject(value: unknown): value is Changes {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+const listSchema = z.record(z.string(), z.record(z.string(), z.unknown()))
