@@ -1,5 +1,6 @@
 import { copyFile, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 // biome-ignore lint/style/noRestrictedImports: the bench makes its own photos
 import sharp from 'sharp'
 
@@ -16,13 +17,13 @@ export interface Photos {
   readonly averageBytes: number
 }
 
+const EXAMPLES = fileURLToPath(new URL('../examples', import.meta.url))
 /** Deviation of the grain, in steps of a byte: enlarged photos are smoother, and their files smaller, than a camera's. */
 const GRAIN = 16
 const TILE = 256
 
 /** Fills `root/WIDTHxHEIGHT` with `count` JPEGs: the example photos, cropped to the size, with a camera's grain. */
 export async function makePhotos(
-  examples: string,
   root: string,
   size: { readonly width: number; readonly height: number; readonly count: number },
 ): Promise<Photos> {
@@ -35,11 +36,11 @@ export async function makePhotos(
   })
     .png()
     .toBuffer()
-  const names = await examplesIn(examples)
+  const names = await examples()
   const path = (i: number): string =>
     join(folder, `${String(i).padStart(4, '0')}-${names[i % names.length]!}.jpg`)
   for (const [i, name] of names.entries())
-    await sharp(join(examples, `${name}.jpg`))
+    await sharp(join(EXAMPLES, `${name}.jpg`))
       .resize(width, height, { fit: 'cover' })
       .composite([{ input: grain, tile: true, blend: 'overlay' }])
       .jpeg({ quality: 90 })
@@ -54,13 +55,13 @@ export async function makePhotos(
  * Writes the example photos at the size the encoder takes, without loss: every program that reads them, with whatever
  * library, sees the same pixels.
  */
-export async function makeSquares(examples: string, root: string, size: number): Promise<readonly string[]> {
+export async function makeSquares(root: string, size: number): Promise<readonly string[]> {
   const folder = join(root, `${size}x${size}`)
   await mkdir(folder, { recursive: true })
   return Promise.all(
-    (await examplesIn(examples)).map(async (name) => {
+    (await examples()).map(async (name) => {
       const file = join(folder, `${name}.png`)
-      const image = sharp(join(examples, `${name}.jpg`)).resize(size, size, { fit: 'fill', kernel: 'cubic' })
+      const image = sharp(join(EXAMPLES, `${name}.jpg`)).resize(size, size, { fit: 'fill', kernel: 'cubic' })
       await writeFile(file, await image.png().toBuffer())
       return file
     }),
@@ -68,7 +69,7 @@ export async function makeSquares(examples: string, root: string, size: number):
 }
 
 /** Names of the example photos without their ending, sorted. */
-async function examplesIn(folder: string): Promise<string[]> {
-  const files = await readdir(folder)
+async function examples(): Promise<string[]> {
+  const files = await readdir(EXAMPLES)
   return files.flatMap((file) => (file.endsWith('.jpg') ? [file.slice(0, -'.jpg'.length)] : [])).sort()
 }

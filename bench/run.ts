@@ -3,7 +3,6 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { availableParallelism, cpus, tmpdir, totalmem } from 'node:os'
 import { basename, join, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 // biome-ignore lint/style/noRestrictedImports: the bench measures the package as it is compiled
 import { type Captioner, loadCaptioner } from 'showtell'
@@ -11,15 +10,15 @@ import { isContentWord } from '../data/function-words.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { readBundle } from '../decoder/bundle.js'
 import { captionOptionsSchema } from '../decoder/options.js'
+import { shippedBundle } from '../engine/shipped.js'
 import { endingsOf } from './endings.js'
 import { type FolderRate, folderRate, type Latency, latency, startUp } from './measure.js'
 import { makePhotos, makeSquares, SHARP, VIPS } from './photos.js'
+import { table } from './table.js'
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const EXAMPLES = join(ROOT, 'examples')
 const { values } = parseArgs({
   options: {
-    bundle: { type: 'string', default: join(ROOT, 'models/showtell-base') },
+    bundle: { type: 'string', default: shippedBundle() },
     json: { type: 'string' },
     photos: { type: 'string' },
   },
@@ -27,9 +26,9 @@ const { values } = parseArgs({
 const bundle = resolve(values.bundle)
 const folder = values.photos ?? (await mkdtemp(join(tmpdir(), 'showtell-bench-')))
 try {
-  const coco = await makePhotos(EXAMPLES, folder, { width: 640, height: 480, count: 200 })
-  const large = await makePhotos(EXAMPLES, folder, { width: 4000, height: 3000, count: 60 })
-  const squares = await makeSquares(EXAMPLES, folder, (await readBundle(bundle)).encoder.imageSize)
+  const coco = await makePhotos(folder, { width: 640, height: 480, count: 200 })
+  const large = await makePhotos(folder, { width: 4000, height: 3000, count: 60 })
+  const squares = await makeSquares(folder, (await readBundle(bundle)).encoder.imageSize)
   const captioner = await loadCaptioner(bundle)
   const machine = describeMachine(captioner.model.engine)
   const latencies = [
@@ -132,15 +131,4 @@ ${table([
   ]),
 ])}
 `
-}
-
-/** A table that reads well on a screen and is one in Markdown. */
-function table([head, ...rows]: readonly (readonly string[])[]): string {
-  const widths = head!.map((_, column) =>
-    Math.max(...[head!, ...rows].map((cells) => cells[column]!.length), 4),
-  )
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => cell.padStart(widths[i]!)).join(' | ')} |`
-  const rule = `|${widths.map((width) => `${'-'.repeat(width + 1)}:`).join('|')}|`
-  return [line(head!), rule, ...rows.map(line)].join('\n')
 }

@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
+import { shippedBundle } from '../engine/shipped.js'
+import { percent } from '../metrics/report-rows.js'
 import { median } from './median.js'
 import { Crowd, closedLoop, drip, type Kind, type Outcome, openLoop } from './service-clients.js'
 import { soakKinds } from './service-soak.js'
-import { type Cores, ROOT, Subject } from './service-subject.js'
-
-export const BUNDLE = join(ROOT, 'models/showtell-base')
+import { type Cores, Subject } from './service-subject.js'
+import { table as tableOfTexts } from './table.js'
 
 /** What every part is given. */
 export interface Setting {
@@ -190,7 +191,7 @@ async function kill({ raw, seconds }: Setting): Promise<string> {
 /** Bundles are replaced, and a broken one is refused, under load. */
 async function reload({ raw, seconds, scratch }: Setting): Promise<string> {
   const bundle = join(scratch, 'bundle')
-  await cp(BUNDLE, bundle, { recursive: true })
+  await cp(shippedBundle(), bundle, { recursive: true })
   const key = randomUUID()
   const headers = { ...raw.headers, 'X-API-Key': key }
   const service = await started({ ...raw, headers }, ['--bundle', bundle, '--api-keys', key])
@@ -251,10 +252,6 @@ function byStatus(outcomes: readonly Outcome[]): string {
   return table([['status', 'requests', 'median ms', 'longest ms'], ...rows])
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`
-}
-
 function megabytes(bytes: number): number {
   return bytes / 1e6
 }
@@ -263,7 +260,6 @@ function cell(value: Cell): string {
   return typeof value === 'number' ? value.toFixed(0) : value
 }
 
-function table([head, ...rows]: readonly (readonly Cell[])[]): string {
-  const line = (cells: readonly Cell[]): string => `| ${cells.map(cell).join(' | ')} |`
-  return [line(head!), `|${' --- |'.repeat(head!.length)}`, ...rows.map(line)].join('\n')
+function table(rows: readonly (readonly Cell[])[]): string {
+  return tableOfTexts(rows.map((cells) => cells.map(cell)))
 }

@@ -2,9 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { residentOf } from '../resident.js'
 // biome-ignore lint/style/noRestrictedImports: the bench starts the service as its tests do
-import { ROOT, ServiceProcess } from '../server/fixtures/process.js'
-
-export { ROOT }
+import { ServiceProcess } from '../server/fixtures/process.js'
 
 /** Of the clock of /proc. */
 const TICKS_PER_SECOND = 100

@@ -7,13 +7,12 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { shippedBundle } from '../engine/shipped.js'
 import { folderRate, startUp } from './measure.js'
 import { makePhotos, makeSquares, type Photos } from './photos.js'
 import { CAPTIONS, turns } from './service-clients.js'
-import { BUNDLE, PARTS } from './service-parts.js'
-import { ROOT } from './service-subject.js'
+import { PARTS } from './service-parts.js'
 
-const EXAMPLES = join(ROOT, 'examples')
 const NAMES = Object.keys(PARTS).join()
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,10 +31,10 @@ try {
   const [given] = positionals
   const photos =
     given === undefined
-      ? await makePhotos(EXAMPLES, scratch, { width: 640, height: 480, count: 200 })
+      ? await makePhotos(scratch, { width: 640, height: 480, count: 200 })
       : await photosOf(given)
   const images = await Promise.all(photos.files.map((file) => readFile(file)))
-  const squares = await makeSquares(EXAMPLES, scratch, 224)
+  const squares = await makeSquares(scratch, 224)
   const setting = {
     raw: { path: CAPTIONS, headers: { 'Content-Type': 'image/jpeg' }, body: turns(images) },
     png: turns(await Promise.all(squares.map((file) => readFile(file)))),
@@ -53,8 +52,9 @@ try {
 
 /** Photos a second of `showtell caption` with what the service has by default. */
 async function captionRate(photos: Photos): Promise<number> {
-  const start = await startUp(BUNDLE, photos.files[0]!, 3)
-  return (await folderRate(BUNDLE, photos, 3, start)).photosPerSecond
+  const bundle = shippedBundle()
+  const start = await startUp(bundle, photos.files[0]!, 3)
+  return (await folderRate(bundle, photos, 3, start)).photosPerSecond
 }
 
 /** The photos of a folder, of whatever sizes. */

@@ -1,5 +1,5 @@
 import { BACKENDS, type Backend, type Engine } from '../engine/backends.js'
-import { unlessMissing } from '../engine/session.js'
+import { onEngine } from '../engine/session.js'
 import { expected } from '../errors.js'
 import { type Bundle, isGraph } from './bundle.js'
 import { onnxRuntime } from './onnx-runtime.js'
@@ -22,7 +22,5 @@ export async function openRuntime(
     if (engine === 'onnx') throw expected(`one of auto, ${BACKENDS.join(', ')} (${why})`, 'engine', engine)
     return tensorFlow(engine, engine === 'auto' ? `, because ${why}` : '')
   }
-  if (engine === 'onnx') return onnx()
-  if (engine !== 'auto') return tensorFlow(engine)
-  return unlessMissing(onnx, (reason) => tensorFlow('auto', `, slower, because: ${reason}`))
+  return onEngine(engine, onnx, tensorFlow)
 }

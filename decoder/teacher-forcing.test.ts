@@ -200,7 +200,10 @@ describe('teacher forcing', () => {
       const wide = new Decoder({ ...TINY, ...sizes, layers: 3 })
       const batch = batchOf(captions([[4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4, 5, 6, 4]]))
       const ops = new Watched()
-      const held = keptTensors(ops, { ...tinyWeights(wide), features: tinyFeatures(wide, 1) })
+      const held = keptTensors(new TensorFlowOps(), {
+        ...tinyWeights(wide),
+        features: tinyFeatures(wide, 1),
+      })
       ops.scope(() => lossOf(wide, batch, { ...NONE, dropout: 0.4 })(ops, held))
       ops.dispose(Object.values(held))
       expect(ops.masks.map(({ shape }) => shape)).toEqual([

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { type Batch, type Example, makeBatch } from '../data/batches.js'
 import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
@@ -177,7 +178,7 @@ export class Training {
       await report(ends ? { ...event, ...(await this.validated()) } : event)
       if (ends || this.step % saveEvery === 0) await this.checkpoint.save(this.optimiser)
       // Lets signals and output through between two steps.
-      await new Promise((resolve) => setImmediate(resolve))
+      await setImmediate()
     }
     await this.checkpoint.save(this.optimiser)
   }

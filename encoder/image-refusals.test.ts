@@ -26,14 +26,14 @@ describe('decodeImage, given what it cannot take,', () => {
   })
 
   it.each([
-    ['an ArrayBuffer', new ArrayBuffer(3)],
-    ['a URL', new URL('file:///cat.jpg')],
+    ['a number', 3],
+    ['an object', { path: 'cat.jpg' }],
     ['nothing', undefined],
   ])('refuses %s, which JavaScript may give it', async (_what, image) => {
     await expect(decodeImage(image as never, SIZE, 'photo 1')).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       where: 'photo 1',
-      message: expect.stringContaining('Expected a path or a Uint8Array for photo 1 but received'),
+      message: expect.stringContaining('Expected a path, a URL of a file or bytes for photo 1 but received'),
     })
   })
 

@@ -158,7 +158,7 @@ async function recognise(
 ): Promise<{ bytes: Uint8Array; format: ImageFormat }> {
   if (image instanceof Uint8Array) return { bytes: image, format: formatIn(image, where) }
   // The types forbid it; JavaScript does not.
-  if (typeof image !== 'string') throw expected('a path or a Uint8Array', where, image)
+  if (typeof image !== 'string') throw expected('a path, a URL of a file or bytes', where, image)
   const file = await open(image)
   try {
     const { buffer, bytesRead } = await file.read({ buffer: Buffer.alloc(16), position: 0 })

@@ -55,26 +55,14 @@ const DERIVATIVES: Readonly<Record<string, Derivative>> = {
       b: () => tf.matMul(a!, one(dy), true, false),
     }),
   },
-  [tf.Transpose]: {
-    gradFunc: (dy, _, { perm }) => ({
-      x: () => {
-        const order = perm as number[]
-        return tf.transpose(
-          one(dy),
-          order.map((_axis, i) => order.indexOf(i)),
-        )
-      },
-    }),
-  },
+  // Of a matrix: `Ops.transpose` has no other.
+  [tf.Transpose]: { gradFunc: (dy) => ({ x: () => tf.transpose(one(dy)) }) },
   [tf.Concat]: {
     saveAllInputs: true,
     gradFunc: (dy, inputs, { axis }) => {
-      const [first] = tf.util.parseAxisParam(axis as number, inputs[0]!.shape)
-      const parts = tf.split(
-        one(dy),
-        inputs.map(({ shape }) => shape[first!]!),
-        first,
-      )
+      const at = axis as number
+      const sizes = inputs.map(({ shape }) => shape[at]!)
+      const parts = tf.split(one(dy), sizes, at)
       return Object.fromEntries(parts.map((part, i) => [i, () => part]))
     },
   },
@@ -131,7 +119,6 @@ function shapedAs(x: tf.Tensor, dy: tf.Tensor): tf.Tensor {
 
 /** Gives every value that went into a sum over `axis` its share. */
 function spread(dy: tf.Tensor, x: tf.Tensor, axis: number, share: number): tf.Tensor {
-  const axes = tf.util.parseAxisParam(axis, x.shape)
-  const kept = x.shape.map((size, i) => (axes.includes(i) ? 1 : size))
+  const kept = x.shape.map((size, i) => (i === axis ? 1 : size))
   return tf.mul(tf.reshape(dy, kept), tf.fill(x.shape, share))
 }

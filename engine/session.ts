@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises'
 import { messageOf, ShowtellError } from '../errors.js'
+import type { Backend, Engine } from './backends.js'
 
 /** Numbers row by row with their shape; their type is that of the array. */
 export interface GraphTensor {
@@ -96,6 +97,20 @@ export async function unlessMissing<R>(
     if (error instanceof ShowtellError && error.code === 'ENGINE_UNAVAILABLE') return other(error.message)
     throw error
   }
+}
+
+/**
+ * What the engine asked for gives; `auto` is onnxruntime, or TensorFlow.js where that does not load.
+ * @param tensorFlow hears why it is taken in the place of what is faster, as the end of a sentence.
+ */
+export async function onEngine<R>(
+  engine: Engine,
+  onnx: () => Promise<R>,
+  tensorFlow: (backend: Backend | 'auto', reason?: string) => Promise<R>,
+): Promise<R> {
+  if (engine === 'onnx') return onnx()
+  if (engine !== 'auto') return tensorFlow(engine)
+  return unlessMissing(onnx, (reason) => tensorFlow('auto', `, slower, because: ${reason}`))
 }
 
 async function loadRuntime(): Promise<typeof import('onnxruntime-node')> {

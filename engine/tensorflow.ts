@@ -20,9 +20,9 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     return tf.tidy(run as () => tf.TensorContainer) as R
   }
 
-  /** A tensor that lives until `dispose`. uint8 becomes int32, which TensorFlow.js has instead. */
+  /** As `input`, but it lives until `dispose`. */
   tensor(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[]): tf.Tensor {
-    return tf.keep(tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32'))
+    return tf.keep(this.input(data, shape))
   }
 
   /** The weights of a model as tensors that live until `dispose`, by their names. */
@@ -33,8 +33,8 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
     return Object.fromEntries(parameters.map(({ name, shape }) => [name, this.tensor(valuesOf(name), shape)]))
   }
 
-  /** A tensor that the scope around it frees. */
-  input(data: Float32Array | Int32Array, shape: readonly number[]): tf.Tensor {
+  /** A tensor that the scope around it frees. uint8 becomes int32, which TensorFlow.js has instead. */
+  input(data: Float32Array | Int32Array | Uint8Array, shape: readonly number[]): tf.Tensor {
     return tf.tensor(data, shape as number[], data instanceof Float32Array ? 'float32' : 'int32')
   }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core'
-import { expected, ShowtellError } from '../errors.js'
+import { expected, messageOf, ShowtellError } from '../errors.js'
 import { BACKENDS, type Backend } from './backends.js'
 
 /**
@@ -16,7 +16,7 @@ export async function useBackend(choice: Backend | 'auto'): Promise<Backend> {
       await tf.ready()
       return backend
     } catch (error) {
-      failures.push(`${backend}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`)
+      failures.push(`${backend}: ${messageOf(error).split('\n')[0]}`)
     }
   }
   throw new ShowtellError(

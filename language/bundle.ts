@@ -56,26 +56,27 @@ export async function writeLanguageBundle(path: string, content: LanguageContent
 }
 
 /**
- * Opens a bundle of one kind and verifies sums and shapes before anything is built.
+ * Opens a bundle of one kind and verifies its sums, and the shapes of its weights by the model that they are of.
  * @param place its folder, or the name of one that ships
+ * @param schema of `model` in its `config.json`
  * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE naming the file or the weight that does not fit.
  */
-export async function readLanguageBundle<M>(
+export async function readLanguageBundle<C, M extends { readonly parameters: readonly Parameter[] }>(
   place: string,
   kind: string,
-  schema: z.ZodType<M>,
-  parametersOf: (model: M) => readonly Parameter[],
-): Promise<LanguageBundle<M>> {
+  schema: z.ZodType<C>,
+  modelOf: (config: C) => M,
+): Promise<LanguageBundle<M> & { readonly config: C }> {
   const { path, file } = await findBundle(place, kind)
-  const config = await readJson(file, (value) => configSchema.parse(value))
-  const { model, parameters } = await readJson(file, () => {
-    const model = schema.parse(config.model)
-    return { model, parameters: parametersOf(model) }
+  const { files, training, model: stored } = await readJson(file, (value) => configSchema.parse(value))
+  const { config, model } = await readJson(file, () => {
+    const config = schema.parse(stored)
+    return { config, model: modelOf(config) }
   })
-  if (config.files[WEIGHTS] === undefined)
+  if (files[WEIGHTS] === undefined)
     throw expected('its sha256', `files.${WEIGHTS} in ${file}`, undefined, 'INVALID_BUNDLE')
-  await verifySums(path, config.files)
+  await verifySums(path, files)
   const weights = await readSafetensors(join(path, WEIGHTS))
-  weights.expectShapes(parameters)
-  return { path, model, training: config.training, weights }
+  weights.expectShapes(model.parameters)
+  return { path, config, model, training, weights }
 }

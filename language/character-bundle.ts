@@ -1,4 +1,3 @@
-import type { z } from 'zod'
 import { OnnxOps } from '../engine/onnx.js'
 import { after, OnnxGraph } from '../engine/onnx-graph.js'
 import type { SafetensorsFile } from '../engine/safetensors.js'
@@ -13,19 +12,15 @@ export const STEP_GRAPH = 'step.onnx'
 const modelSchema = characterConfigSchema.extend({ characters: charactersSchema })
 
 /** A character model on disk, verified. */
-export interface CharacterBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
-  readonly model: CharacterModel
+export interface CharacterBundle extends LanguageBundle<CharacterModel> {
   readonly characters: Characters
 }
 
 /** @throws ShowtellError INVALID_ARGUMENT or NUMERIC naming a weight that does not fit. */
 export async function writeCharacterBundle(
   path: string,
-  content: {
-    readonly model: CharacterModel
-    readonly characters: Characters
+  content: Pick<CharacterBundle, 'model' | 'characters' | 'training'> & {
     readonly weights: Readonly<Record<string, Float32Array>>
-    readonly training: Readonly<Record<string, unknown>>
   },
 ): Promise<void> {
   const { model, characters, weights, training } = content
@@ -41,12 +36,16 @@ export async function writeCharacterBundle(
 
 /** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
 export async function readCharacterBundle(place: string): Promise<CharacterBundle> {
-  const modelOf = ({ characters, ...config }: z.infer<typeof modelSchema>) => new CharacterModel(config)
-  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
-  const { characters, vocabularySize } = bundle.model
+  const bundle = await readLanguageBundle(
+    place,
+    KIND,
+    modelSchema,
+    ({ characters: _, ...config }) => new CharacterModel(config),
+  )
+  const { characters, vocabularySize } = bundle.config
   if (characters.length !== vocabularySize)
     throw expected(`${vocabularySize} characters`, bundle.path, characters.length, 'INVALID_BUNDLE')
-  return { ...bundle, model: modelOf(bundle.model), characters: new Characters(characters) }
+  return { ...bundle, characters: new Characters(characters) }
 }
 
 /**

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Backend, ENGINES, type Engine } from '../engine/backends.js'
 import { after } from '../engine/onnx-graph.js'
 import type { Weights } from '../engine/ops.js'
-import { openSession, unlessMissing } from '../engine/session.js'
+import { onEngine, openSession } from '../engine/session.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { numbersOf, type StateValues, tensorsOf } from '../rnn/truncated.js'
@@ -30,11 +30,10 @@ export async function openCharacterRuntime(
   engine: Engine,
 ): Promise<CharacterRuntime> {
   if (!ENGINES.includes(engine)) throw expected(`one of ${ENGINES.join(', ')}`, 'engine', engine)
-  if (engine === 'onnx') return onnxRuntime(bundle)
-  if (engine !== 'auto') return tensorFlowRuntime(bundle, engine)
-  return unlessMissing(
+  return onEngine(
+    engine,
     () => onnxRuntime(bundle),
-    (reason) => tensorFlowRuntime(bundle, 'auto', `, slower, because: ${reason}`),
+    (backend, reason) => tensorFlowRuntime(bundle, backend, reason),
   )
 }
 

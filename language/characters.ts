@@ -10,14 +10,15 @@ export const charactersSchema = z
 export class Characters {
   private readonly ids: ReadonlyMap<string, number>
 
-  /** @param first the id of the first character; those below are for others to give away. */
+  /**
+   * @param list each once.
+   * @param first the id of the first character; those below are for others to give away.
+   */
   constructor(
     readonly list: readonly string[],
     readonly first = 0,
   ) {
     this.ids = new Map(list.map((character, i) => [character, first + i]))
-    if (this.ids.size !== list.length)
-      throw expected('every character once', 'the characters', list, 'INVALID_DATA')
   }
 
   /** Those that occur in some texts, in the order of their numbers. */

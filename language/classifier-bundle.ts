@@ -10,8 +10,7 @@ const modelSchema = classifierConfigSchema.extend({
 })
 
 /** A classifier on disk, verified. */
-export interface ClassifierBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
-  readonly model: Classifier
+export interface ClassifierBundle extends LanguageBundle<Classifier> {
   readonly vocabulary: Vocabulary
 }
 
@@ -34,10 +33,14 @@ export async function writeClassifierBundle(
 
 /** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
 export async function readClassifierBundle(place: string): Promise<ClassifierBundle> {
-  const modelOf = ({ vocabulary: _, ...config }: z.infer<typeof modelSchema>) => new Classifier(config)
-  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
-  const { vocabulary, vocabularySize } = bundle.model
+  const bundle = await readLanguageBundle(
+    place,
+    KIND,
+    modelSchema,
+    ({ vocabulary: _, ...config }) => new Classifier(config),
+  )
+  const { vocabulary, vocabularySize } = bundle.config
   if (vocabulary.size !== vocabularySize)
     throw expected(`${vocabularySize} tokens`, bundle.path, vocabulary.size, 'INVALID_BUNDLE')
-  return { ...bundle, model: modelOf(bundle.model), vocabulary }
+  return { ...bundle, vocabulary }
 }

@@ -69,7 +69,7 @@ export class Classifier {
   /** What is left of a text at its own last word, or at both of its ends, [texts, 1, units]. */
   private read<T>(ops: Ops<T>, weights: Weights<T>, xs: readonly T[], masks: readonly T[]): T {
     const { reader } = this
-    if (reader instanceof Bidirectional) return reader.read(ops, weights, xs, masks).whole
+    if (reader instanceof Bidirectional) return reader.read(ops, weights, xs, masks).whole()
     const start = reader.zeros(ops, xs[0]!)
     const { outputs } = unroll(ops, (x, state) => reader.step(ops, weights, x, state), xs, start, masks)
     return outputs.at(-1)!

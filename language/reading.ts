@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { expected } from '../errors.js'
 import type { Random } from '../random.js'
 import { Constraints } from '../search/constraints.js'
@@ -51,7 +52,7 @@ export async function natsOf(
     if (count % 200 !== 0) continue
     report(count, sum / count)
     // Lets signals and output through.
-    await new Promise((resolve) => setImmediate(resolve))
+    await setImmediate()
   }
   return sum / count
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { z } from 'zod'
 import { checkReplaceable } from '../engine/folder.js'
 import { initialize } from '../engine/initialize.js'
@@ -153,7 +154,7 @@ export class Training {
       await report(validates ? { ...event, validationLoss: await this.validated() } : event)
       if (validates || this.step % saveEvery === 0) await this.save()
       // Lets signals and output through between two steps.
-      await new Promise((resolve) => setImmediate(resolve))
+      await setImmediate()
     }
     await this.save()
   }

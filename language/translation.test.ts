@@ -166,7 +166,7 @@ describe('validation', () => {
     const model = tiny({})
     const weights = weightsOf(model)
     const ops = new Watched()
-    const held = keptTensors(ops, weights)
+    const held = keptTensors(new TensorFlowOps(), weights)
     const lessons = { batch: () => pairs, validation: pairs, test: pairs }
     const loss = new TranslationTask(model, alphabets, lessons, { dropout: 0, seed: 1 }).validate(ops, held)
     ops.dispose(Object.values(held))

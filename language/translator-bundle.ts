@@ -17,8 +17,7 @@ const modelSchema = translatorConfigSchema.extend({
 })
 
 /** A translator on disk, verified. */
-export interface TranslatorBundle extends Pick<LanguageBundle<unknown>, 'path' | 'training' | 'weights'> {
-  readonly model: Translator
+export interface TranslatorBundle extends LanguageBundle<Translator> {
   readonly alphabets: Alphabets
   readonly maxLength: number
   readonly data: 'dates' | 'pairs'
@@ -43,10 +42,13 @@ export async function writeTranslatorBundle(
 
 /** @throws ShowtellError NOT_FOUND, INVALID_BUNDLE. */
 export async function readTranslatorBundle(place: string): Promise<TranslatorBundle> {
-  const modelOf = ({ characters, maxLength, data, ...config }: z.infer<typeof modelSchema>) =>
-    new Translator(config)
-  const bundle = await readLanguageBundle(place, KIND, modelSchema, (model) => modelOf(model).parameters)
-  const { characters, maxLength, data, sources, targets } = bundle.model
+  const bundle = await readLanguageBundle(
+    place,
+    KIND,
+    modelSchema,
+    ({ characters: _, maxLength: _most, data: _data, ...config }) => new Translator(config),
+  )
+  const { characters, maxLength, data, sources, targets } = bundle.config
   const alphabets = {
     source: new Characters(characters.source, SOURCE_SPECIALS),
     target: new Characters(characters.target, TARGET_SPECIALS),
@@ -54,5 +56,5 @@ export async function readTranslatorBundle(place: string): Promise<TranslatorBun
   const sizes = [alphabets.source.size, alphabets.target.size]
   if (sizes[0] !== sources || sizes[1] !== targets)
     throw expected(`${sources} and ${targets} characters`, bundle.path, sizes, 'INVALID_BUNDLE')
-  return { ...bundle, model: modelOf(bundle.model), alphabets, maxLength, data }
+  return { ...bundle, alphabets, maxLength, data }
 }

@@ -85,7 +85,7 @@ export class Translator {
     const embedded = ops.gather(weights.source!, source)
     const vectors = dropout === undefined ? embedded : ops.mul(embedded, dropout)
     const xs = ops.split(vectors, length, 1)
-    const { outputs } = this.encoder.read(ops, part(weights, 'encoder'), xs)
+    const outputs = this.encoder.read(ops, part(weights, 'encoder'), xs).outputs()
     // What has been read backward to the first token, and forward to the last.
     const ends = ops.concat([outputs[0]!, outputs.at(-1)!], 2)
     const state = Object.fromEntries(

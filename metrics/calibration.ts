@@ -1,4 +1,5 @@
 import { expected } from '../errors.js'
+import { share } from './scores.js'
 
 /** Captions of about the same confidence. */
 export interface ConfidenceBin {
@@ -44,18 +45,21 @@ export function scoreConfidence(confidences: readonly number[], right: readonly 
   const said = (i: number): number => confidences[i]!
   const isRight = (i: number): number => (right[i] ? 1 : 0)
   const overAll = (off: (bin: readonly number[]) => number): number =>
-    total([...members.keys()], (bin) => off(members[bin]!)) / Math.max(1, captions)
+    share(
+      total([...members.keys()], (bin) => off(members[bin]!)),
+      captions,
+    )
   return {
     captions,
-    right: total([...right.keys()], isRight) / Math.max(1, captions),
+    right: share(total([...right.keys()], isRight), captions),
     error: overAll((bin) => Math.abs(total(bin, said) - total(bin, isRight))),
     // Mean size of a normal deviation whose variance is that of the number of right ones.
     chance: overAll((bin) => Math.sqrt((2 / Math.PI) * total(bin, (i) => said(i) * (1 - said(i))))),
     auroc: areaUnderCurve(confidences, right),
     bins: members.map((bin) => ({
       captions: bin.length,
-      confidence: total(bin, said) / Math.max(1, bin.length),
-      right: total(bin, isRight) / Math.max(1, bin.length),
+      confidence: share(total(bin, said), bin.length),
+      right: share(total(bin, isRight), bin.length),
     })),
   }
 }

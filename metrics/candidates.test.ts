@@ -165,6 +165,10 @@ test.each([
   ['[{"image_id":139}]', 'Expected image_id (or file) and caption for r.json[0]'],
   ['[{"image_id":139,"caption":5}]', 'for r.json[0]'],
   ['{"image_id":139,"caption":"x"}\nhello', 'Expected a JSON object for r.json:2 but received "hello"'],
+  [
+    '{"image_id":139,"caption":"x"}\r\n\r\nhello\r\n',
+    'Expected a JSON object for r.json:3 but received "hello"',
+  ],
   ['{"caption":"x"}', 'for r.json:1'],
   ['file,caption\ndog.png,"x', 'for column 2 of r.json:2 but received "\\"x"'],
   ['file,caption\ndog.png,x,y', 'Expected 2 columns, as the first line has, for r.json:2'],

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { CaptionedImage } from '../data/captions.js'
 import { namesFinder } from '../data/photo-names.js'
 import { csvRows, isCsv } from '../data/readers/csv.js'
-import { nameWithoutEnding } from '../data/readers/reader.js'
+import { nameWithoutEnding, numberedLines } from '../data/readers/reader.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 
 /** A caption to be scored, and how its file names the image: an id or a file name. */
@@ -219,12 +219,11 @@ function jsonEntries(text: string, where: string): [string, unknown][] {
 }
 
 function lineEntries(text: string, where: string): [string, unknown][] {
-  return text.split('\n').flatMap((line, index): [string, unknown][] => {
-    if (line.trim() === '') return []
+  return Array.from(numberedLines(text), ([number, line]) => {
     try {
-      return [[`${where}:${index + 1}`, JSON.parse(line)]]
+      return [`${where}:${number}`, JSON.parse(line)]
     } catch {
-      throw expected('a JSON object', `${where}:${index + 1}`, line, 'INVALID_DATA')
+      throw expected('a JSON object', `${where}:${number}`, line, 'INVALID_DATA')
     }
   })
 }

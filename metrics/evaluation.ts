@@ -59,7 +59,7 @@ export type BeginMeteor = (
   sets: readonly CaptionSet[],
 ) => Promise<() => readonly Scores[] | Promise<readonly Scores[]>>
 
-export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, BootstrapOptions {
+export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, Pick<BootstrapOptions, 'samples'> {
   /** METEOR, scored when it is given. */
   readonly meteor?: BeginMeteor
   /** Captions of another model for the same images in the same order. */
@@ -85,9 +85,10 @@ export async function evaluate(
   const candidates = images.map(({ candidate }) => tokenize(candidate))
   const references = images.map((image) => image.references.map(tokenize))
   const other = options.other?.map(tokenize)
+  const humans = people === true ? humanSets(candidates, references) : []
   const sets: CaptionSet[] = [
     { candidates, references },
-    ...(people === true ? humanSets(candidates, references) : []),
+    ...humans,
     ...(other === undefined ? [] : [{ candidates: other, references }]),
   ]
   const meteors = await options.meteor?.(sets)
@@ -119,7 +120,7 @@ export async function evaluate(
         ),
       ]),
     ),
-    // The same images are drawn whenever the seed is the same.
+    // METEOR's by itself: the same images are drawn each time.
     intervals: Object.fromEntries(
       Object.entries(scores).map(([name, ofName]) => [
         name,
@@ -129,7 +130,7 @@ export async function evaluate(
     objects,
     unsupportedObjects: Object.fromEntries(
       images.flatMap(({ id }, index) => {
-        const { unsupported } = mentions[index] ?? { unsupported: [] }
+        const { unsupported } = mentions[index]!
         return unsupported.length === 0 ? [] : [[id, unsupported]]
       }),
     ),
@@ -154,8 +155,10 @@ export async function evaluate(
             subjects,
           ),
         }),
-    ...(other === undefined ? {} : { comparison: compareScores(scores, others.pop()!, options) }),
-    ...(ofPeople === undefined ? {} : { people: { ...humanScores(others), ...ofPeople } }),
+    ...(other === undefined ? {} : { comparison: compareScores(scores, others.at(-1)!, options) }),
+    ...(ofPeople === undefined
+      ? {}
+      : { people: { ...humanScores(others.slice(0, humans.length)), ...ofPeople } }),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Evaluation } from './evaluation.js'
+import { share } from './scores.js'
 import { MENTIONS, type SubjectScore } from './subjects.js'
 
 /** The scores as a table: a head, then a row a metric. */
@@ -42,7 +43,6 @@ export function factRows({ images, objects, diversity, gender, people }: Evaluat
     const ofPeople = people === undefined ? [] : [human === undefined ? '' : format(human)]
     return [[name, format(value), ...ofPeople]]
   }
-  const share = (count: number): number => count / Math.max(1, images)
   const same = people?.diversity
   return [
     ['', 'captions', ...(people === undefined ? [] : ['people, 1 ref fewer'])],
@@ -63,10 +63,10 @@ export function factRows({ images, objects, diversity, gender, people }: Evaluat
     ...(['women', 'men'] as const).flatMap((who) => [
       ...row(
         `captions that name ${who}`,
-        share(gender.named[who]),
-        people && share(people.gender.named[who]),
+        share(gender.named[who], images),
+        people && share(people.gender.named[who], images),
       ),
-      ...row(`photos whose references name ${who}`, share(gender.referenced[who])),
+      ...row(`photos whose references name ${who}`, share(gender.referenced[who], images)),
     ]),
   ]
 }

@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
+import { tokenize } from '../data/tokenizer.js'
+import { compareScores } from './bootstrap.js'
 import { evaluate } from './evaluation.js'
+import { scoreHumans } from './human.js'
 import { parseGroups } from './object-groups.js'
 import { extremes, htmlReport } from './report.js'
 import { factRows, scoreRows, subjectRows } from './report-rows.js'
+import { scoreTokens } from './score.js'
 
 const images = [
   {
@@ -26,9 +30,10 @@ const images = [
     references: ['a woman skis', 'a skier on a hill'],
   },
 ]
+const other = ['a cat', 'a kite', 'a skier']
 const evaluation = await evaluate(images, {
   people: true,
-  other: ['a cat', 'a kite', 'a skier'],
+  other,
   training: ['A dog runs.'],
   subjects: parseGroups('dog\nkite'),
   samples: 50,
@@ -44,6 +49,17 @@ test('everything one evaluation says', () => {
     expect(low, name).toBeLessThanOrEqual(evaluation.corpus[name] ?? 0)
     expect(high, name).toBeGreaterThanOrEqual(evaluation.corpus[name] ?? 0)
   }
+})
+
+test('people and other captions score what they score by themselves', () => {
+  const candidates = images.map(({ candidate }) => tokenize(candidate))
+  const references = images.map((image) => image.references.map(tokenize))
+  expect(evaluation.people).toMatchObject(scoreHumans(candidates, references))
+  expect(evaluation.comparison).toEqual(
+    compareScores(scoreTokens(candidates, references), scoreTokens(other.map(tokenize), references), {
+      samples: 50,
+    }),
+  )
 })
 
 test('captions, and confidences where there are any', () => {

@@ -40,7 +40,7 @@ describe('the bidirectional network of the reference', () => {
   it.each(backends)('equals PyTorch in values on %s', async (backend) => {
     await useBackend(backend)
     within({ ...reference.bidirectionalWeights(), ...referenceInputs() }, (ops, given) => {
-      const { outputs } = ofReference.read(ops, given, inputsOf(given))
+      const outputs = ofReference.read(ops, given, inputsOf(given)).outputs()
       for (const [t, output] of outputs.entries())
         expectClose(ops.read(output), atTime(reference.values('bidirectional.output'), t).data, `output ${t}`)
     })
@@ -54,7 +54,10 @@ describe('the bidirectional network of the reference', () => {
       (ops, weights, given) => {
         const xs = Array.from({ length: STEPS }, (_, t) => given[`x${t}`]!)
         return Object.fromEntries(
-          ofReference.read(ops, weights, xs).outputs.map((output, t) => [`o${t}`, output]),
+          ofReference
+            .read(ops, weights, xs)
+            .outputs()
+            .map((output, t) => [`o${t}`, output]),
         )
       },
       async (run) => {
@@ -73,7 +76,7 @@ describe('the bidirectional network of the reference', () => {
     await useBackend(backend)
     expectGradients(
       { ...reference.bidirectionalWeights(), ...referenceInputs() },
-      (ops, given) => probed(ops, ...ofReference.read(ops, given, inputsOf(given)).outputs),
+      (ops, given) => probed(ops, ...ofReference.read(ops, given, inputsOf(given)).outputs()),
       { directions: 2 },
     )
   })
@@ -113,13 +116,14 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
       const padded = network.read(ops, held, inputs, masksOf(ops))
       for (const [image, length] of lengths.entries()) {
         const alone = network.read(ops, held, inputs.slice(0, length))
+        const [outputs, outputsAlone] = [padded.outputs(), alone.outputs()]
         const rowOf = (value: Tensor) => {
           const values = ops.read(value)
           return [...values.slice((image * values.length) / 2, ((image + 1) * values.length) / 2)]
         }
         for (let t = 0; t < length; t++)
-          expectClose(rowOf(padded.outputs[t]!), rowOf(alone.outputs[t]!), `output ${t} of image ${image}`)
-        expectClose(rowOf(padded.whole), rowOf(alone.whole), `whole of image ${image}`)
+          expectClose(rowOf(outputs[t]!), rowOf(outputsAlone[t]!), `output ${t} of image ${image}`)
+        expectClose(rowOf(padded.whole()), rowOf(alone.whole()), `whole of image ${image}`)
       }
     })
   })
@@ -137,7 +141,8 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
       within(weights, (ops, held) =>
         network
           .read(ops, held, order(inputsOf(held, steps)))
-          .outputs.flatMap((output) => [...ops.read(output)]),
+          .outputs()
+          .flatMap((output) => [...ops.read(output)]),
       )
     const once = read(given, (values) => values)
     const turned = read(exchanged, (values) => values.toReversed())
@@ -155,7 +160,7 @@ describe.each(Object.keys(CELLS))('both ways with %s', (cell) => {
       given,
       (ops, held) => {
         const read = network.read(ops, held, inputsOf(held, steps), masksOf(ops))
-        return probed(ops, ...read.outputs, read.whole)
+        return probed(ops, ...read.outputs(), read.whole())
       },
       { directions: 1 },
     )
@@ -170,7 +175,7 @@ describe('Bidirectional', () => {
     const xs = Array.from({ length: 3 }, () => floats(1, 1, 3))
     const read = (inputs: readonly Values[]) =>
       within({ ...weights, ...Object.fromEntries(inputs.map((x, t) => [`x${t}`, x])) }, (ops, held) => [
-        ...ops.read(network.read(ops, held, inputsOf(held, 3)).outputs[1]!),
+        ...ops.read(network.read(ops, held, inputsOf(held, 3)).outputs()[1]!),
       ])
     const before = read(xs)
     for (const changed of [0, 1, 2])

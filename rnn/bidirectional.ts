@@ -8,11 +8,12 @@ export interface BidirectionalShape extends StackShape {
   readonly outputs: number
 }
 
+/** What was read; only what is asked for is worked out. */
 export interface ReadBothWays<T> {
   /** For each step [images, hypotheses, outputs]. */
-  readonly outputs: T[]
+  outputs(): T[]
   /** Of the whole sequence, [images, hypotheses, outputs]: s after its last step and s' after its first. */
-  readonly whole: T
+  whole(): T
 }
 
 /**
@@ -57,8 +58,9 @@ export class Bidirectional {
     const both = ops.concat([weights.v!, weights.v_backward!], 0)
     const join = (s: T, back: T): T => ops.linear(ops.concat([s, back], 2), both, weights.c!)
     const seen = backward.outputs.toReversed()
-    const outputs = forward.outputs.map((output, time) => join(output, seen[time]!))
-    const whole = join(forward.outputs.at(-1)!, seen[0]!)
-    return { outputs, whole }
+    return {
+      outputs: () => forward.outputs.map((output, time) => join(output, seen[time]!)),
+      whole: () => join(forward.outputs.at(-1)!, seen[0]!),
+    }
   }
 }

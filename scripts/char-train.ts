@@ -45,7 +45,7 @@ export async function trainCharacters(given: CharacterTraining, signal: AbortSig
   )
   const samples = await Samples.open(join(out, 'samples.md'), training.step)
   const at = new Set(SAMPLED.map((share) => Math.max(1, Math.round(share * recipe.steps))))
-  const told = { out, steps: recipe.steps, unit: 'character' }
+  const told = { out, unit: 'character' }
   const done = await runTraining(training, told, signal, async ({ step, loss }) => {
     if (at.has(step)) await samples.add(step, loss, await drawn(given, training.weights, step))
   })

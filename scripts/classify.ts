@@ -136,7 +136,7 @@ async function trainClassifier(path: string | undefined, options: TrainOptions):
   const setting = { model: model.config, batchSize, data: dataSum({ train, held }) }
   const training = new Training(task, recipe, out, setting)
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
-  if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'text' }, signal))) return
+  if (!(await runTraining(training, { out, unit: 'text' }, signal))) return
   const { weights, loss, step } = training.result
   await writeClassifierBundle(training.bundle, {
     model,

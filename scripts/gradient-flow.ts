@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { clipping } from '../engine/clipping.js'
@@ -81,7 +82,7 @@ async function gradientFlow({ out, seed, engine }: Options): Promise<void> {
     for (const { title, axes, measure } of questions) {
       bar.update(charts.length, title)
       // Lets the bar be drawn and signals through.
-      await new Promise((resolve) => setImmediate(resolve))
+      await setImmediate()
       charts.push({ title, ...axes, logarithmic: true, curves: measure() })
     }
     bar.update(charts.length)

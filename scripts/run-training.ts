@@ -11,11 +11,12 @@ import { TrainingLog, tellWarmUp } from './train-log.js'
  */
 export async function runTraining(
   training: Training,
-  { out, steps, unit }: { out: string; steps: number; unit: string },
+  { out, unit }: { out: string; unit: string },
   signal: AbortSignal,
   each: (event: Event) => void | Promise<void> = () => {},
 ): Promise<boolean> {
-  tellWarmUp(training.recipe.warmUpSteps, steps)
+  const { steps, warmUpSteps } = training.recipe
+  tellWarmUp(warmUpSteps, steps)
   await whileLocked(out, () =>
     new TrainingLog(out, unit).follow(training.step, (add) =>
       training.run(async (event) => {

@@ -97,7 +97,7 @@ async function trainTranslator(
   const setting = { model: model.config, batchSize, data: dataSum(pairs ?? 'dates') }
   const training = new Training(task, recipe, out, setting)
   if (await training.resume()) process.stderr.write(`going on at step ${training.step}\n`)
-  if (!(await runTraining(training, { out, steps: recipe.steps, unit: 'character' }, signal))) return
+  if (!(await runTraining(training, { out, unit: 'character' }, signal))) return
   const { weights, loss, step } = training.result
   await writeTranslatorBundle(training.bundle, {
     model,

@@ -174,6 +174,21 @@ describe('a body', () => {
     expect((await answer).status).toBe(413)
     client.destroy()
   })
+
+  it.each([
+    ['raw image', CAPTIONS, 'image/png'],
+    ['JSON', CAPTIONS, 'application/json'],
+    ['form', CAPTIONS, 'multipart/form-data; boundary=b'],
+    ['inference request', '/v2/models/captioner/infer', 'application/json'],
+    ['photo of an inference request', '/v2/models/captioner/infer', 'application/octet-stream'],
+  ])('that turns out too large is refused, whichever it is: %s', async (_what, path, type) => {
+    const { port } = await listen({ maxBodyBytes: 1000, maxImageBytes: 5000, maxJsonBytes: 5000 })
+    const { client, answer } = slowly(port, path, { 'Content-Type': type, 'Transfer-Encoding': 'chunked' })
+    client.end('x'.repeat(1001))
+    const { status, body } = await answer
+    expect(status).toBe(413)
+    expect(body).toContain('Expected at most 1000 bytes for the body but received more')
+  })
 })
 
 describe('parseJson', () => {

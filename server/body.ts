@@ -41,14 +41,15 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
     const work: Promise<unknown>[] = []
     res.locals.work = work
     res.once('close', () => void Promise.allSettled(work).then(() => memory.release(held)))
-    res.locals.body = (limit = limits.maxBodyBytes) => receive(req, res, limit, limits.uploadTimeout)
+    res.locals.body = (limit = Number.POSITIVE_INFINITY) =>
+      receive(req, res, Math.min(limit, limits.maxBodyBytes), limits.uploadTimeout)
     next()
   }
 }
 
 /**
  * The body of a request, once. Its bytes count as held until the request is answered, and as `holdUntil` says.
- * @param limit most bytes; those of any request when absent.
+ * @param limit most bytes, where they are fewer than those of any request.
  * @throws in the stream: ShowtellError IMAGE_TOO_LARGE, OVERLOADED, SLOW_BODY, INVALID_ARGUMENT where it comes in very
  * many pieces, or ABORTED when the client went away.
  */
@@ -87,11 +88,6 @@ export function readBytes(res: Response, limit?: number): Promise<Buffer> {
   return joined(bodyOf(res, limit))
 }
 
-/** A JSON body. @throws ShowtellError as `bodyOf`, and INVALID_ARGUMENT where it is none. */
-export async function readJsonBody(res: Response, limit?: number): Promise<unknown> {
-  return parseJson(await readBytes(res, limit))
-}
-
 /**
  * Parses JSON. Megabytes take tens of milliseconds, so that others get their turn after each step.
  * @throws ShowtellError INVALID_ARGUMENT where it is no JSON, or JSON of very many values.
@@ -122,6 +118,12 @@ export function tooLarge(limit: number, where: string, received: number | string
     `Expected at most ${limit} bytes for ${where} but received ${received}`,
     { where },
   )
+}
+
+/** The bytes of a photo, or the error that they are none or too many. */
+export function sized(bytes: Uint8Array, where: string, limits: ServiceOptions): Uint8Array | ShowtellError {
+  if (bytes.length === 0) return expected('an image', where, 'nothing at all', 'INVALID_IMAGE')
+  return bytes.length > limits.maxImageBytes ? tooLarge(limits.maxImageBytes, where, bytes.length) : bytes
 }
 
 function receive(req: Request, res: Response, limit: number, timeout: number): Readable {

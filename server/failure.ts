@@ -101,9 +101,9 @@ export const notFound: RequestHandler = (req) => {
 }
 
 /** A route of that path, but not by that method. */
-export function only(...methods: string[]): RequestHandler {
+export function only(method: string): RequestHandler {
   return (req, res) => {
-    res.set('Allow', methods.join(', '))
-    answerFailure(res, expected(methods.join(' or '), `the method of ${req.path}`, req.method), 405)
+    res.set('Allow', method)
+    answerFailure(res, expected(method, `the method of ${req.path}`, req.method), 405)
   }
 }

@@ -1,11 +1,11 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Response } from 'express'
 import pLimit from 'p-limit'
 import { z } from 'zod'
 import { captionFieldsSchema } from '../decoder/options.js'
 import { validate } from '../decoder/validate.js'
-import { beginningOf, type ErrorCode, expected, ShowtellError } from '../errors.js'
-import { hold, MOST_NAME, readJsonBody, tooLarge, type UploadedPhoto } from './body.js'
+import { type ErrorCode, expected, ShowtellError } from '../errors.js'
+import { base64Schema, decodeBase64, inTurns } from './base64.js'
+import { hold, MOST_NAME, parseJson, readBytes, type UploadedPhoto } from './body.js'
 import { perService, type ServiceOptions } from './config.js'
 import { fetchUrl } from './fetch-url.js'
 import { patienceOf, within } from './patience.js'
@@ -18,12 +18,6 @@ const FETCHES = 32
 const MOST_WAITING = 256
 const fetches = pLimit(FETCHES)
 
-/** Looked at when it is decoded: a pattern would go through megabytes once more. */
-export const base64Schema = z.string().min(1).meta({
-  description: 'The file, base64; a data address of an image is taken, too',
-  format: 'byte',
-  contentEncoding: 'base64',
-})
 const fileSchema = z.string().min(1).max(MOST_NAME).optional().describe('Name, repeated in the answer')
 export const base64PhotoSchema = z.strictObject({ base64: base64Schema, file: fileSchema })
 export const urlPhotoSchema = z.strictObject({
@@ -49,7 +43,7 @@ export async function readJson(
   res: Response,
   limits: ServiceOptions,
 ): Promise<{ photos: UploadedPhoto[]; options: Record<string, unknown> }> {
-  const body = await readJsonBody(res, Math.min(limits.maxJsonBytes, limits.maxBodyBytes))
+  const body = await parseJson(await readBytes(res, limits.maxJsonBytes))
   if (!limits.allowUrls && hasAddress(body))
     throw new ShowtellError(
       'INVALID_ARGUMENT',
@@ -68,9 +62,9 @@ export async function readJson(
   const take = (bytes: number): void => {
     fetchedBytes += bytes
     if (fetchedBytes > limits.maxBodyBytes) {
-      const { code, message } = tooLarge(limits.maxBodyBytes, 'the photos fetched', 'more')
+      const message = `Expected at most ${limits.maxBodyBytes} bytes for the photos fetched but received more`
       // Without a `where`, which would be told as the name of the photo that came last: no photo is too large by itself.
-      throw new ShowtellError(code, message)
+      throw new ShowtellError('IMAGE_TOO_LARGE', message)
     }
     hold(res, bytes)
   }
@@ -118,35 +112,4 @@ async function fetched(
     if (error instanceof ShowtellError && !WHOLE.has(error.code)) return error
     throw error
   }
-}
-
-/** Runs pieces of work one after the other, each of which may take milliseconds, so that others get their turn in between. */
-export function inTurns(): <Result>(work: () => Result) => Promise<Result> {
-  const one = pLimit(1)
-  return (work) => one(() => setImmediate().then(work))
-}
-
-/** What browsers put before the base64 of a photo (RFC 2397). Of which type it is shows when it is decoded. */
-const DATA_ADDRESS = /^data:image\/[\w.+-]{1,127};base64,/i
-
-/** The bytes, or why there are none: INVALID_IMAGE, IMAGE_TOO_LARGE. */
-export function decodeBase64(
-  given: string,
-  where: string,
-  limits: ServiceOptions,
-): Uint8Array | ShowtellError {
-  const text = given.slice(DATA_ADDRESS.exec(given)?.[0].length ?? 0)
-  const bytes = Buffer.from(text, 'base64')
-  // Node passes over what is not base64, so a shorter result shows that there was some.
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  const isBase64 = bytes.length > 0 && bytes.length === Math.floor(((text.length - padding) * 3) / 4)
-  return isBase64
-    ? sized(bytes, where, limits)
-    : expected('base64', where, beginningOf(given, 20), 'INVALID_IMAGE')
-}
-
-/** The bytes of a photo, or the error that they are none or too many. */
-export function sized(bytes: Uint8Array, where: string, limits: ServiceOptions): Uint8Array | ShowtellError {
-  if (bytes.length === 0) return expected('an image', where, 'nothing at all', 'INVALID_IMAGE')
-  return bytes.length > limits.maxImageBytes ? tooLarge(limits.maxImageBytes, where, bytes.length) : bytes
 }

@@ -131,13 +131,11 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
       decodeMemory: config.maxDecodeBytes,
     })
   // So is SIGHUP; what it asks for while the bundle is loaded is done after that.
-  let isWanted = false
-  let onHangUp = (): void => {
-    isWanted = true
-  }
-  const hangUp = (): void => onHangUp()
+  // What fails then is in the log already, and the model before goes on.
+  const hangUp = (): void => void first.then(() => reload()).catch(() => {})
   if (!hasTerminal) process.on('SIGHUP', hangUp)
-  const captioner = new ReplaceableCaptioner(await load(), load, config.batchSize)
+  const first = load()
+  const captioner = new ReplaceableCaptioner(await first, load, config.batchSize)
   const reload = async (): ReturnType<ReplaceableCaptioner['reload']> => {
     const before = captioner.model
     try {
@@ -149,9 +147,6 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
       throw error
     }
   }
-  // Logged already; the model before goes on.
-  onHangUp = () => void reload().catch(() => {})
-  if (isWanted) onHangUp()
   try {
     const service = await startService(captioner, config, logger, {
       reload,

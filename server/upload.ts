@@ -26,21 +26,17 @@ export interface Upload {
 
 /**
  * Reads the photos and caption options of a request: multipart with parts named `image`, a raw image, or JSON
- * `{ images: [{ base64, file? }], options? }`. Options may stand in the query too.
+ * `{ images: [{ base64, file? }], options? }`.
  * @throws ShowtellError INVALID_ARGUMENT, UNSUPPORTED_IMAGE for another type of body, or as `bodyOf`.
  */
 export async function readUpload(req: Request, res: Response, limits: ServiceOptions): Promise<Upload> {
   requireBody(req)
-  const query = valuesOf(captionOptionsSchema, req.query as Texts)
   if (req.is(FORM)) {
     const { photos, fields } = await parseForm(req, res, limits)
-    return { photos, options: { ...query, ...valuesOf(captionOptionsSchema, fields) } }
+    return { photos, options: valuesOf(captionOptionsSchema, fields) }
   }
-  if (req.is('application/json')) {
-    const { photos, options } = await readJson(res, limits)
-    return { photos, options: { ...query, ...options } }
-  }
-  if (isRawImage(req)) return { photos: [await readRaw(res, limits)], options: query }
+  if (req.is('application/json')) return readJson(res, limits)
+  if (isRawImage(req)) return { photos: [await readRaw(res, limits)], options: {} }
   throw wrongType(`${FORM}, application/json or an image type`, req)
 }
 
@@ -54,7 +50,7 @@ function isRawImage(req: Request): boolean {
 }
 
 async function readRaw(res: Response, limits: ServiceOptions): Promise<UploadedPhoto> {
-  const content = await readBytes(res, Math.min(limits.maxImageBytes, limits.maxBodyBytes))
+  const content = await readBytes(res, limits.maxImageBytes)
   if (content.length === 0) throw expected('an image', 'the body', 'nothing at all')
   return { content }
 }

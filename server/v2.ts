@@ -4,9 +4,9 @@ import type { Caption } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
 import { expected } from '../errors.js'
 import { codeSchema } from './answer.js'
-import { parseJson, tooLarge, type UploadedPhoto } from './body.js'
+import { base64Schema, decodeBase64, inTurns } from './base64.js'
+import { parseJson, sized, tooLarge, type UploadedPhoto } from './body.js'
 import { perService, type ServiceOptions } from './config.js'
-import { base64Schema, decodeBase64, inTurns, sized } from './json-photos.js'
 import { valuesOf } from './values.js'
 
 /** The name that clients of the Open Inference Protocol ask for, and its one version. */

@@ -21,15 +21,16 @@ export class Card {
   readonly photo: File
   chosen = 0
   result: Outcome | undefined
-  /** Asks for captions once more. */
-  #again = (): void => {}
+  readonly #again: () => void
   readonly #frame = make('div', { className: 'photo mount blank', textContent: '…' })
   readonly #image = make('img', { loading: 'lazy', decoding: 'async' })
   readonly #light = lightCanvas()
   readonly #told = make('div', { className: 'told' })
 
-  constructor(photo: File) {
+  /** @param again asks for captions once more; offered where that may help. */
+  constructor(photo: File, again: () => void) {
     this.photo = photo
+    this.#again = again
     this.#image.alt = photo.name
     this.#image.addEventListener('load', () => {
       this.#frame.classList.remove('blank')
@@ -45,10 +46,8 @@ export class Card {
     this.element.append(this.#frame, this.#told)
   }
 
-  /** @param again asks for captions once more; offered where that may help. */
-  showResult(result: Outcome, again: () => void): void {
+  showResult(result: Outcome): void {
     this.result = result
-    this.#again = again
     this.element.className = 'error' in result ? 'failed' : ''
     if ('error' in result) this.#showError(result.error)
     else this.#showCaptions(result.captions, result.model)

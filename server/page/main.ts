@@ -85,7 +85,10 @@ function add(files: FileList | undefined | null): void {
   byId('ask').textContent = 'Lay more photos here'
   byId('tray').hidden = false
   for (const photo of photos) {
-    const card = new Card(photo)
+    const card = new Card(photo, () => {
+      queue.push(card)
+      work()
+    })
     cards.push(card)
     queue.push(card)
     byId('album').append(card.element)
@@ -114,10 +117,7 @@ async function caption(card: Card): Promise<void> {
     queue.push(card)
     return
   }
-  card.showResult(result, () => {
-    queue.push(card)
-    work()
-  })
+  card.showResult(result)
   if (codeOf(result) === 'UNAUTHORIZED') gate.hidden = false
   else if ('captions' in result) closeGate()
 }

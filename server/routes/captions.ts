@@ -13,10 +13,11 @@ export function captions({ captioner, desk, options }: Service): Router {
   router
     .route('/v1/captions')
     .post(async (req, res) => {
+      const query = valuesOf(captionOptionsSchema, req.query as Texts)
       // Whether or not the body says something else by the same name.
-      desk.checkEach(valuesOf(captionOptionsSchema, req.query as Texts), 'the query')
+      desk.checkEach(query, 'the query')
       const upload = await desk.receive(() => readUpload(req, res, options))
-      const request = desk.accept(upload.options)
+      const request = desk.accept({ ...query, ...upload.options })
       const fingerprints = await desk.fingerprints(res, upload.photos, request)
       const tag = tagOf(fingerprints)
       // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.

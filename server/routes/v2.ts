@@ -58,8 +58,8 @@ export function v2({ desk, isReady, options }: Service): Router {
     .post(known, async (req, res) => {
       // Bytes of which nothing is said are a photo.
       const header = req.get('Inference-Header-Content-Length') ?? (isBytes(req) ? '0' : undefined)
-      const limit = header === undefined ? options.maxJsonBytes : options.maxBodyBytes
-      const body = await desk.receive(() => readBytes(res, Math.min(limit, options.maxBodyBytes)))
+      const limit = header === undefined ? options.maxJsonBytes : undefined
+      const body = await desk.receive(() => readBytes(res, limit))
       const inference = await readInference(body, header, options)
       const request = desk.accept(inference.options, 'the parameters')
       const results = await desk.caption(res, inference.photos, request)
