@@ -2,14 +2,14 @@ import { Command } from 'commander'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { register } from './serve.js'
 
-/** Settings that a service was started with, and variables that are none. */
+/** Settings that a service was started with, and what it was told to warn of. */
 const served = vi.hoisted((): object[] => [])
-const unknown = vi.hoisted((): string[] => [])
+const warned = vi.hoisted((): { unknown: string[]; empty: string[] }[] => [])
 vi.mock('../server/main.js', async (importOriginal) => ({
   ...(await importOriginal<object>()),
-  serve: async (config: object, variables: string[]) => {
+  serve: async (config: object, odd: { unknown: string[]; empty: string[] }) => {
     served.push(config)
-    unknown.push(...variables)
+    warned.push(odd)
   },
 }))
 
@@ -34,7 +34,7 @@ it('takes a list from one flag or several, of any other flag the last, and says 
   )
 })
 
-it('names variables that look like settings and are none', async () => {
+it('names variables that look like settings and are none, and settings that are empty', async () => {
   onTestFinished(() => void vi.unstubAllEnvs())
   vi.stubEnv('SHOWTELL_API_KEYS', 'the-key-of-somebody')
   vi.stubEnv('SHOWTELL_API_KEY', 'the-key-of-another')
@@ -42,8 +42,9 @@ it('names variables that look like settings and are none', async () => {
   vi.stubEnv('SHOWTELL_PYTHON', 'python3')
   const program = new Command()
   register(program)
-  unknown.length = 0
-  await program.parseAsync(['serve'], { from: 'user' })
+  await program.parseAsync(['serve', '--cors-origins', ''], { from: 'user' })
+  const { unknown, empty } = warned.at(-1)!
   expect(unknown.sort()).toEqual(['SHOWTELL_API_KEY', 'SHOWTELL_PYTHON', 'SHOWTELL_SHARED'])
+  expect(empty).toEqual(['--cors-origins'])
   expect(served.at(-1)).toMatchObject({ apiKeys: ['the-key-of-somebody'] })
 })

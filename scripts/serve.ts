@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { readConfig, serve, settings, unknownVariables } from '../server/main.js'
+import { emptySettings, readConfig, serve, settings, unknownVariables } from '../server/main.js'
 
 /** `showtell serve`: captions over HTTP, with a web page. */
 export function register(program: Command): void {
@@ -16,6 +16,9 @@ export function register(program: Command): void {
   command.action((flags: Record<string, string | true>) => {
     // Other commands end with whoever reads what they write; a service goes on without its log.
     process.stdout.removeAllListeners('error')
-    return serve(readConfig(flags, process.env), unknownVariables(process.env))
+    return serve(readConfig(flags, process.env), {
+      unknown: unknownVariables(process.env),
+      empty: emptySettings(flags, process.env),
+    })
   })
 }

@@ -111,6 +111,21 @@ describe('rates', () => {
     expect(await from(['loopback'])).toEqual([200, 200])
   })
 
+  it.each([
+    ['198.51.100.1:1001', '198.51.100.1:1002', '198.51.100.1'],
+    ['[2001:db8::1]:1001', '[2001:db8::1]', '2001:db8::1'],
+    ['unknown', 'unknown:80', '127.0.0.1'],
+    ['999.1.1.1:80', '[x]:80', '127.0.0.1'],
+  ])('are of an address, whatever port a proxy adds: %s, %s', async (first, second, address) => {
+    const { get, log } = await listen({ rateLimit: 1, trustProxy: ['loopback'] })
+    const status = async (from: string) =>
+      (await get('/v1/model', { headers: { 'X-Forwarded-For': from } })).status
+    expect([await status(first), await status(second), await status('198.51.100.2')]).toEqual([200, 429, 200])
+    await expect.poll(() => log.length, SOON).toBe(3)
+    const addresses = log.map((line) => JSON.parse(line).req.remoteAddress)
+    expect(addresses).toEqual([address, address, '198.51.100.2'])
+  })
+
   it('leave the page and what watches the service alone', async () => {
     const { get } = await listen({ rateLimit: 1 })
     for (const path of ['/', '/', '/livez', '/livez', '/metrics', '/metrics'])

@@ -3,6 +3,7 @@ import cors from 'cors'
 import { type RequestHandler, type Response, Router } from 'express'
 import { ipKeyGenerator, rateLimit } from 'express-rate-limit'
 import { expected, ShowtellError } from '../errors.js'
+import { clientAddress } from './client-address.js'
 import type { ServiceOptions } from './config.js'
 
 /** What costs something or tells of the model; the page and the reference of the service are for everybody. */
@@ -80,7 +81,7 @@ function limitRate(limit: number): RequestHandler {
     limit,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
-    keyGenerator: (req, res) => (hasKey(res) ? `key ${res.locals.key}` : ipKeyGenerator(req.ip ?? '')),
+    keyGenerator: (req, res) => (hasKey(res) ? `key ${res.locals.key}` : ipKeyGenerator(clientAddress(req))),
     handler: (_req, _res, next) =>
       next(expected(`at most ${limit} a minute`, 'requests', 'more', 'RATE_LIMITED')),
     // A stranger's X-Forwarded-For is no reason to write to the console.

@@ -71,6 +71,48 @@ describe('Batcher', () => {
     expect(echo.batches).toEqual([['a', 'c'], ['b']])
   })
 
+  it('takes fewer photos together the longer each takes, but one always, and as many as the page sends', async () => {
+    const echo = new Echo()
+    const batcher = new Batcher(echo, LIMITS)
+    const sizes = async (options: object) => {
+      echo.batches.length = 0
+      await texts(batcher, ['a', 'b', 'c', 'd', 'e'], captionOptionsSchema.parse(options))
+      return echo.batches.map(({ length }) => length)
+    }
+    expect(await sizes({ count: 3, beamSize: 5 })).toEqual([4, 1])
+    expect(await sizes({ count: 3, beamSize: 10 })).toEqual([2, 2, 1])
+    expect(await sizes({ count: 10, beamSize: 20, maxLength: 50 })).toEqual([1, 1, 1, 1, 1])
+  })
+
+  it('lets photos of other options in between the batches of a large request', async () => {
+    const echo = new Echo()
+    const { shut, open } = gate()
+    echo.gate = shut
+    const batcher = new Batcher(echo, { ...LIMITS, batchSize: 2 })
+    const all = [texts(batcher, ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])]
+    await expect.poll(() => echo.batches.length, SOON).toBe(2)
+    all.push(texts(batcher, ['x'], OTHER), texts(batcher, ['y'], captionOptionsSchema.parse({ count: 3 })))
+    all.push(texts(batcher, ['z'], OTHER))
+    open()
+    await Promise.all(all)
+    expect(echo.batches.map((batch) => batch.join(''))).toEqual(['ab', 'cd', 'xz', 'ef', 'y', 'gh'])
+  })
+
+  it('has one batch of long searches under way at a time, and lets others pass', async () => {
+    const echo = new Echo()
+    const { shut, open } = gate()
+    echo.gate = shut
+    const batcher = new Batcher(echo, LIMITS)
+    const long = [{ count: 10 }, { beamSize: 20 }].map((options) => captionOptionsSchema.parse(options))
+    const all = long.map((options, i) => texts(batcher, [`long ${i}`, `long ${i}`, `long ${i}`], options))
+    expect(echo.batches).toEqual([['long 0', 'long 0']])
+    all.push(texts(batcher, ['short']))
+    await expect.poll(() => echo.batches.slice(1), SOON).toEqual([['short']])
+    open()
+    await Promise.all(all)
+    expect(echo.batches.slice(2)).toEqual([['long 1', 'long 1', 'long 1'], ['long 0']])
+  })
+
   it('refuses what does not fit and takes nothing of it', async () => {
     const batcher = new Batcher(new Echo(), { ...LIMITS, queueSize: 2, batchDelay: 50 })
     const first = texts(batcher, ['a'])

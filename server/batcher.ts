@@ -2,6 +2,7 @@ import type { CaptionOptions } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { type ErrorCode, expected, ShowtellError } from '../errors.js'
 import type { ServiceOptions } from './config.js'
+import { effortOf, USUAL_EFFORT } from './effort.js'
 import { internal } from './failure.js'
 
 /** Batches under way at once: the next one's photos are decoded while the model works at the first. */
@@ -42,7 +43,10 @@ export class Batcher {
   readonly #captioner: Pick<Captioner, 'caption'>
   readonly #limits: Pick<ServiceOptions, 'queueSize' | 'batchSize' | 'batchDelay'>
   readonly #observer: BatchObserver
+  /** By their turn: the oldest first, but those whose like began a batch after the others. */
   #waiting: Job[] = []
+  /** The key of the batch that began last. */
+  #last: string | undefined
   readonly #running = new Set<Batch>()
   #timer: NodeJS.Timeout | undefined
 
@@ -112,12 +116,13 @@ export class Batcher {
   }
 
   #schedule(): void {
-    if (this.#running.size >= IN_FLIGHT || this.#waiting.length === 0) return
-    const waited = performance.now() - this.#waiting[0]!.since
+    const next = this.#running.size < IN_FLIGHT ? this.#next() : undefined
+    if (next === undefined) return
+    const waited = performance.now() - next.since
     if (this.#waiting.length >= this.#limits.batchSize || waited >= this.#limits.batchDelay) {
       clearTimeout(this.#timer)
       this.#timer = undefined
-      void this.#run()
+      void this.#run(next)
       this.#schedule()
     } else
       this.#timer ??= setTimeout(() => {
@@ -126,11 +131,23 @@ export class Batcher {
       }, this.#limits.batchDelay - waited)
   }
 
-  async #run(): Promise<void> {
-    const { key, options } = this.#waiting[0]!
-    const jobs = this.#waiting.filter((job) => job.key === key).slice(0, this.#limits.batchSize)
-    const taken = new Set(jobs)
-    this.#waiting = this.#waiting.filter((job) => !taken.has(job))
+  /** The first that may begin a batch, if possible of other options than the last: nobody waits for all of a large request. */
+  #next(): Job | undefined {
+    const hasLong = [...this.#running].some(({ jobs }) => isLong(jobs[0]!))
+    const free = this.#waiting.filter((job) => !(hasLong && isLong(job)))
+    return free.find(({ key }) => key !== this.#last) ?? free[0]
+  }
+
+  /** Of photos of more than the usual effort a batch has fewer, or the others would wait for longer. */
+  async #run({ key, options }: Job): Promise<void> {
+    const { batchSize } = this.#limits
+    const fitting = Math.floor((batchSize * USUAL_EFFORT) / effortOf(options))
+    const size = Math.max(1, Math.min(batchSize, fitting))
+    const alike = this.#waiting.filter((job) => job.key === key)
+    const jobs = alike.slice(0, size)
+    this.#last = key
+    // What is left of them has had its turn.
+    this.#waiting = [...this.#waiting.filter((job) => job.key !== key), ...alike.slice(size)]
     const batch: Batch = { jobs, controller: new AbortController() }
     this.#running.add(batch)
     try {
@@ -151,4 +168,9 @@ export class Batcher {
       this.#schedule()
     }
   }
+}
+
+/** One batch of such is under way at a time: others wait for that one, however many there are. */
+function isLong({ options }: Job): boolean {
+  return effortOf(options) > USUAL_EFFORT
 }

@@ -92,7 +92,7 @@ describe('answers that come again', () => {
   })
 
   it('are not sent to whoever has them', async () => {
-    const { post, captioner } = await listen()
+    const { post, get, captioner } = await listen()
     const first = await post(form({ 'a.jpg': 'cat' }))
     const tag = first.headers.get('etag')!
     const ask = (text: string) => post(form({ 'a.jpg': text }), undefined, { 'If-None-Match': tag })
@@ -100,6 +100,9 @@ describe('answers that come again', () => {
     expect([known.status, known.headers.get('etag'), await known.text()]).toEqual([304, tag, ''])
     expect((await ask('dog')).status).toBe(200)
     expect(captioner.calls).toHaveLength(2)
+    const metrics = await (await get('/metrics')).text()
+    expect(metrics).toContain('showtell_photos_total{outcome="unchanged"} 1')
+    expect(metrics).toContain('showtell_photos_total{outcome="captioned"} 2')
   })
 
   it.each([

@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
-import { readConfig } from './config.js'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { emptySettings, readConfig } from './config.js'
 
 describe('readConfig', () => {
   it('takes flags before the environment before the defaults', () => {
@@ -42,6 +42,36 @@ describe('readConfig', () => {
       )
   })
 
+  it('waits at the end for as long as an answer may take, and a little longer, unless told otherwise', () => {
+    const waits = (flags: Record<string, string>) => readConfig(flags, {}).drainTimeout
+    expect([waits({}), waits({ deadline: '1000' }), waits({ deadline: '2147483647' })]).toEqual([
+      35_000, 6000, 2_147_483_647,
+    ])
+    expect(waits({ drainTimeout: '0' })).toBe(0)
+  })
+
+  it('refuses a limit of the search below what a request without options takes', () => {
+    expect(readConfig({ maxSearch: '48' }, {}).maxSearch).toBe(48)
+    expect(() => readConfig({ maxSearch: '47' }, {})).toThrow('an integer from 48 for maxSearch')
+  })
+
+  it.each([
+    '{"apiKeys": [secret-one]}',
+    '{"apiKeys": ["secret\none"]}',
+    '{"apiKeys": "secret" "one"}',
+    '"secret',
+  ])('tells nothing of what is in a file that is no JSON: %s', async (text) => {
+    const folder = await mkdtemp(join(tmpdir(), 'config-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const file = join(folder, 'showtell.json')
+    await writeFile(file, text)
+    expect(() => readConfig({ config: file }, {})).toThrow(
+      expect.objectContaining({
+        message: expect.stringMatching(/^Expected a JSON object in \S+ but (?!.*(secre|cret|one)).+/),
+      }),
+    )
+  })
+
   it('takes what a file says, unless the environment or a flag says something else', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'config-'))
     const file = join(folder, 'showtell.json')
@@ -76,4 +106,17 @@ describe('readConfig', () => {
     await rm(folder, { recursive: true })
     expect(() => readConfig({ config: file }, {})).toThrow('no such file')
   })
+})
+
+it('names settings that are given but empty', () => {
+  const environment = {
+    SHOWTELL_API_KEYS: '',
+    SHOWTELL_PORT: '1',
+    SHOWTELL_HOST: undefined,
+    SHOWTELL_OTHER: '',
+  }
+  expect(emptySettings({ rateLimit: '', port: '2', allowUrls: true }, environment)).toEqual([
+    'SHOWTELL_API_KEYS',
+    '--rate-limit',
+  ])
 })

@@ -2,13 +2,18 @@ import { readFileSync } from 'node:fs'
 import express from 'express'
 import { z } from 'zod'
 import { captionerLimitsSchema, LARGEST_BATCH } from '../decoder/captioner.js'
+import { captionOptionsSchema } from '../decoder/options.js'
 import { validate, wantedBy } from '../decoder/validate.js'
 import { ENGINES } from '../engine/backends.js'
 import { messageOf, ShowtellError } from '../errors.js'
+import { effortOf, SAMPLED, USUAL_EFFORT } from './effort.js'
 import { valuesOf } from './values.js'
 
 /** Longest time, ms: timers count in 32 bits with a sign, and one that is set to more fires at once. */
 const MOST_TIME = 2 ** 31 - 1
+
+/** Time beyond the deadline in which the answers of the last requests reach their clients, ms. */
+const LAST_ANSWERS = 5000
 
 /** A time, ms. */
 const time = (least: number) => z.int().min(least).max(MOST_TIME)
@@ -38,6 +43,14 @@ export const serviceOptionsSchema = z.strictObject({
   uploadTimeout: time(1).default(60_000).describe('Longest time for a client to send its body, ms'),
   downloadTimeout: time(1).default(60_000).describe('Longest time for a client to take its answer, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
+  maxSearch: z
+    .int()
+    // Or requests that ask for nothing would be refused.
+    .min(effortOf(captionOptionsSchema.parse({})))
+    .default(1000)
+    .describe(
+      `Most count × beamSize × maxLength, with ${SAMPLED} for beamSize where captions are sampled; the page asks for ${USUAL_EFFORT}`,
+    ),
   queueSize: z.int().min(1).default(128).describe('Most photos waiting; beyond it requests are refused'),
   batchSize: z.int().min(1).max(LARGEST_BATCH).default(16).describe('Most photos captioned together'),
   batchDelay: z.int().min(0).max(1000).default(4).describe('Longest wait for more photos to join, ms'),
@@ -112,7 +125,9 @@ export const serveConfigSchema = z
     drainDelay: time(0)
       .default(1000)
       .describe('Time to go on taking requests after SIGTERM while /readyz says no, ms'),
-    drainTimeout: time(0).default(10_000).describe('Longest wait for open requests at the end, ms'),
+    drainTimeout: time(0)
+      .optional()
+      .describe('Longest wait for open requests at the end, ms; when absent, 5000 more than deadline'),
     logLevel: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
       .default('info')
@@ -128,6 +143,10 @@ export const serveConfigSchema = z
     message: 'Expected at least maxBodyBytes for maxHeldBytes: a full request could never be taken',
     when: areWhole('maxHeldBytes', 'maxBodyBytes'),
   })
+  .transform(({ drainTimeout, ...config }) => ({
+    ...config,
+    drainTimeout: drainTimeout ?? Math.min(config.deadline + LAST_ANSWERS, MOST_TIME),
+  }))
 export type ServeConfig = z.output<typeof serveConfigSchema>
 
 /** Settings that depend on each other are looked at whatever is wrong with the others. */
@@ -240,6 +259,17 @@ export function unknownVariables(environment: Readonly<Record<string, string | u
   return Object.keys(environment).filter((name) => name.startsWith('SHOWTELL_') && !known.has(name))
 }
 
+/** Flags and variables that are given but empty, which counts as not given: without a key that is there a service is open. */
+export function emptySettings(
+  flags: Readonly<Record<string, string | boolean>>,
+  environment: Readonly<Record<string, string | undefined>>,
+): string[] {
+  return settings().flatMap(({ name, flag, variable }) => [
+    ...(flags[name] === '' ? [flag] : []),
+    ...(environment[variable] === '' ? [variable] : []),
+  ])
+}
+
 function readFile(file: string): Record<string, unknown> {
   const broken = (why: string): ShowtellError =>
     new ShowtellError('INVALID_ARGUMENT', `Expected a JSON object in ${file} but ${why}`, { where: file })
@@ -248,7 +278,8 @@ function readFile(file: string): Record<string, unknown> {
     const read: unknown = JSON.parse(new TextDecoder().decode(readFileSync(file)))
     if (typeof read === 'object' && read !== null && !Array.isArray(read)) return { ...read }
   } catch (error) {
-    throw broken(messageOf(error))
+    // What the parser quotes may be a piece of a key.
+    throw broken(messageOf(error).replace(/, (\.\.\.)?".*/s, ''))
   }
   throw broken('it holds something else')
 }

@@ -7,11 +7,13 @@ import {
 } from '../decoder/options.js'
 import type { Caption, CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { validate } from '../decoder/validate.js'
-import { ShowtellError } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 import type { PhotoResult } from './answer.js'
 import type { Batcher } from './batcher.js'
 import { holdUntil, type UploadedPhoto } from './body.js'
 import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js'
+import type { ServiceOptions } from './config.js'
+import { effortOf, SAMPLED } from './effort.js'
 import { asFailure } from './failure.js'
 import type { Metrics } from './metrics.js'
 import { patienceOf, within } from './patience.js'
@@ -32,17 +34,21 @@ export class Desk {
     private readonly batcher: Batcher,
     private readonly cache: CaptionCache,
     private readonly metrics: Metrics,
-    private readonly limits: { readonly deadline: number },
+    private readonly limits: Pick<ServiceOptions, 'deadline' | 'maxSearch'>,
   ) {}
 
   /**
-   * Caption options as they came, validated, those of the model that is served now included.
+   * Caption options as they came, validated, those of the model that is served now and the limit of the search included.
    * @throws ShowtellError INVALID_ARGUMENT
    */
   accept(options: unknown, what?: string): CaptionOptions {
     const accepted = validate(captionOptionsSchema, options, what)
     checkModel(this.captioner.model, accepted)
-    return accepted
+    const { maxSearch } = this.limits
+    const effort = effortOf(accepted)
+    if (effort <= maxSearch) return accepted
+    const width = accepted.temperature > 0 ? SAMPLED : 'beamSize'
+    throw expected(`at most ${maxSearch} (maxSearch)`, `count × ${width} × maxLength`, effort)
   }
 
   /**

@@ -37,3 +37,16 @@ it('shows every operation, asks nobody else and breaks no rule of its own', asyn
   await page.waitForSelector('text=Captions returned a photo: the best')
   expect(complaints).toEqual([])
 })
+
+it('asks the service behind a proxy that takes a prefix away', async () => {
+  const page = await browser.newPage()
+  await page.route(`${service.url}/captioner/**`, async (route) => {
+    const url = route.request().url().replace('/captioner/', '/')
+    await route.fulfill({ response: await route.fetch({ url }) })
+  })
+  await page.goto(`${service.url}/captioner/docs/`)
+  await page.click('#operations-Captions-model .opblock-summary-control')
+  await page.click('.try-out__btn')
+  const [answer] = await Promise.all([page.waitForResponse(/v1\/model$/), page.click('button.execute')])
+  expect([answer.url(), answer.status()]).toEqual([`${service.url}/captioner/v1/model`, 200])
+})

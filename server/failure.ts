@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from 'express'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
 import type { ErrorAnswer } from './answer.js'
 import { hasBody } from './body.js'
 import { STATUS } from './status.js'
@@ -70,15 +70,16 @@ function endAfter(res: Response): void {
 
 /**
  * Before log and metrics, which look at a response when it finishes or closes: notes that its client did not get it. Its
- * route finds that out later or, where it has answered, never.
+ * route finds that out later or, where it has answered, never. Of one that was cut here the client did nothing wrong.
  */
 export const noteAborted: RequestHandler = (req, res, next) => {
   const note = (): void => {
     res.off('finish', note).off('close', note)
     // Node calls a response finished, too, that was cut with its connection.
     if (res.writableFinished && !req.socket.destroyed) return
-    res.statusCode = STATUS.ABORTED
-    res.locals.code = 'ABORTED'
+    const code: ErrorCode = res.locals.isCut === true ? 'DEADLINE' : 'ABORTED'
+    res.statusCode = STATUS[code]
+    res.locals.code = code
   }
   res.once('finish', note).once('close', note)
   next()

@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Request, RequestHandler, Response } from 'express'
 import type { Logger } from 'pino'
 import { pinoHttp } from 'pino-http'
+import { clientAddress } from './client-address.js'
 import { REFUSALS } from './status.js'
 
 /** Asked for every few seconds by whoever watches the service. */
@@ -33,12 +34,13 @@ export function logRequests(logger: Logger): RequestHandler {
     },
     serializers: {
       // Behind a proxy that is trusted, the address that it names.
-      req: ({ method, url, remoteAddress, raw }) => ({
+      req: ({ method, url, raw }) => ({
         method,
         path: pathOf(url),
-        remoteAddress: (raw as Request).ip ?? remoteAddress,
+        remoteAddress: clientAddress(raw as Request),
       }),
-      res: ({ statusCode }) => ({ statusCode }),
+      // Pino's own is null where nothing was sent.
+      res: ({ raw }) => ({ statusCode: raw.statusCode }),
     },
   })
 }

@@ -4,14 +4,15 @@ import { Agent, type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
+import { json, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
 import { ServiceProcess } from './fixtures/process.js'
-import { FakeCaptioner, freePort, gate, SOON, start } from './fixtures/service.js'
+import { FakeCaptioner, freePort, gate, keptLog, SOON, start } from './fixtures/service.js'
+import { readConfig, serve } from './main.js'
 
 const photo = { method: 'POST', body: Buffer.from('cat') }
 
@@ -164,12 +165,52 @@ describe('startService', () => {
 
   it('ends what takes longer than the drain timeout', async () => {
     const captioner = new FakeCaptioner()
-    const service = await start(captioner, { drainDelay: '0', drainTimeout: '30' })
+    const { log, logger } = keptLog()
+    const service = await start(captioner, { drainDelay: '0', drainTimeout: '30' }, logger)
     captioner.gate = gate().shut
     const failed = expect(fetch(`${service.url}/v1/captions`, photo)).rejects.toThrow()
     await expect.poll(() => captioner.calls.length, SOON).toBe(2)
     await service.stop()
     await failed
+    await expect.poll(() => log.length, SOON).toBe(2)
+    expect(log.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 40, requests: 1, msg: 'cut at the drain timeout' },
+      // Not the client's doing.
+      { level: 40, res: { statusCode: 504 }, code: 'DEADLINE' },
+    ])
+  })
+
+  it('logs a client that went away by its status', async () => {
+    const captioner = new FakeCaptioner()
+    const { log, logger } = keptLog()
+    const service = await start(captioner, { drainDelay: '0' }, logger)
+    const { shut, open } = gate()
+    captioner.gate = shut
+    const gone = new AbortController()
+    const asked = expect(
+      fetch(`${service.url}/v1/captions`, { ...photo, signal: gone.signal }),
+    ).rejects.toThrow()
+    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    gone.abort()
+    await asked
+    await expect.poll(() => log.length, SOON).toBe(1)
+    expect(JSON.parse(log[0]!)).toMatchObject({ level: 30, res: { statusCode: 499 }, code: 'ABORTED' })
+    open()
+    await service.stop()
+  })
+
+  it.each([
+    ['400', 'HPE_INVALID_METHOD', 'what is this\r\n\r\n'],
+    ['431', 'HPE_HEADER_OVERFLOW', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2 ** 15)}\r\n\r\n`],
+  ])('logs what is no request and is answered by Node itself with %s', async (status, code, sent) => {
+    const { log, logger } = keptLog()
+    const service = await start(new FakeCaptioner(), { drainDelay: '0' }, logger)
+    const socket = connect(Number(new URL(service.url).port), '127.0.0.1')
+    socket.write(sent)
+    expect(await text(socket)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    await expect.poll(() => log.length, SOON).toBe(1)
+    expect(JSON.parse(log[0]!)).toMatchObject({ remoteAddress: '127.0.0.1', code, msg: 'no request' })
+    await service.stop()
   })
 
   it('does not start when the first caption fails', async () => {
@@ -190,7 +231,7 @@ describe('serve', () => {
     await writeBundle(bundle, tinyContent())
     const { process: child, url } = await ServiceProcess.fromSources(
       ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--drain-delay', '3600000'],
-      { SHOWTELL_API_KEY: 'the-key-of-somebody' },
+      { SHOWTELL_API_KEY: 'the-key-of-somebody', SHOWTELL_API_KEYS: '' },
       'pipe',
     )
     let log = ''
@@ -205,10 +246,31 @@ describe('serve', () => {
     const ready = async () => (await fetch(`${url}/readyz`)).status
     expect(await ready()).toBe(200)
     await expect.poll(() => log, SOON).toMatch(/"level":40,.*"variables":\["SHOWTELL_API_KEY"\]/)
+    expect(log).toMatch(/"level":40,.*"settings":\["SHOWTELL_API_KEYS"\]/)
+    await expect.poll(() => log, SOON).toMatch(/"keys":0,"msg":"ready"/)
     expect(log).not.toContain('the-key-of-somebody')
     child.kill(first)
     await expect.poll(ready, SOON).toBe(503)
     child.kill(second)
     expect(await ended).toEqual([null, second])
+  })
+
+  it('says of a host without an address where it could not listen', { timeout: 120_000 }, async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'host-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const bundle = join(folder, 'bundle')
+    await writeBundle(bundle, tinyContent())
+    const flags = {
+      bundle,
+      engine: 'onnx',
+      threads: '1',
+      host: 'no such host',
+      port: '0',
+      logLevel: 'silent',
+    }
+    await expect(serve(readConfig(flags, {}))).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: expect.stringMatching(/^Expected to listen at no such host:0 but getaddrinfo /),
+    })
   })
 })

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { createServer, type ServerResponse } from 'node:http'
+import { createServer } from 'node:http'
 import { type AddressInfo, Server as NetServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isatty } from 'node:tty'
+import type { Response } from 'express'
 import { type Logger, pino } from 'pino'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { Captioner } from '../decoder/types.js'
@@ -14,7 +15,7 @@ import { logTo } from './log-output.js'
 import { ReplaceableCaptioner, warmUp } from './reload.js'
 import { Restarts } from './restarts.js'
 
-export { readConfig, settings, unknownVariables } from './config.js'
+export { emptySettings, readConfig, settings, unknownVariables } from './config.js'
 
 /** Time for a client to send the head of its request, and how often connections are looked at for that, ms. */
 const HEADERS_TIMEOUT = 10_000
@@ -48,7 +49,7 @@ export async function startService(
 ): Promise<RunningService> {
   let ready = false
   let stopping = false
-  const open = new Set<ServerResponse>()
+  const open = new Set<Response>()
   const app = createApp({
     captioner,
     options: config,
@@ -71,6 +72,13 @@ export async function startService(
     connectionsCheckingInterval: CHECKING_INTERVAL,
   }
   const server = createServer(limits, app)
+  server.on('connection', (socket) => {
+    const { remoteAddress } = socket
+    // Node itself answers what is no request, 400, 408 or 431, and then ends the connection with the reason.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      if (/^(HPE|ERR_HTTP)_/.test(code ?? '')) logger.info({ remoteAddress, code }, 'no request')
+    })
+  })
   server.listen(config.port, config.host)
   await once(server, 'listening')
   const { address, family, port } = server.address() as AddressInfo
@@ -88,7 +96,11 @@ export async function startService(
     const sweep = setInterval(() => {
       if (open.size === 0) server.closeIdleConnections()
     }, IDLE)
-    const limit = setTimeout(() => server.closeAllConnections(), config.drainTimeout)
+    const limit = setTimeout(() => {
+      if (open.size > 0) logger.warn({ requests: open.size }, 'cut at the drain timeout')
+      for (const res of open) res.locals.isCut = true
+      server.closeAllConnections()
+    }, config.drainTimeout)
     await closed
     clearInterval(sweep)
     clearTimeout(limit)
@@ -107,10 +119,16 @@ export async function startService(
 /**
  * `showtell serve`: runs until SIGTERM or SIGINT and then finishes what it has; a second signal ends it at once. SIGHUP
  * loads the bundle again; with a terminal, which sends it when it is closed, it is as SIGTERM.
- * @param unknown variables that look like settings and are none, to be named in the log.
+ * @param odd what to warn of in the log: variables that look like settings and are none, and settings that are empty.
  * @throws ShowtellError when the captioner cannot be loaded or the address not be had.
  */
-export async function serve(config: ServeConfig, unknown: readonly string[] = []): Promise<void> {
+export async function serve(
+  config: ServeConfig,
+  odd: { readonly unknown: readonly string[]; readonly empty: readonly string[] } = {
+    unknown: [],
+    empty: [],
+  },
+): Promise<void> {
   blockOtherLoaders()
   keepNothing()
   const hasTerminal = isatty(0) || isatty(1)
@@ -120,7 +138,8 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
     { level: config.logLevel },
     logTo(process.stdout, (loss) => process.stderr.write(`${loss}\n`)),
   )
-  if (unknown.length > 0) logger.warn({ variables: unknown }, 'no setting has these variables')
+  if (odd.unknown.length > 0) logger.warn({ variables: odd.unknown }, 'no setting has these variables')
+  if (odd.empty.length > 0) logger.warn({ settings: odd.empty }, 'empty settings count as not given')
   const restarts = new Restarts(logger)
   const load = (): Promise<Captioner> =>
     loadCaptioner(config.bundle, {
@@ -152,14 +171,16 @@ export async function serve(config: ServeConfig, unknown: readonly string[] = []
       reload,
       restarts: restarts.counts,
     }).catch((error: NodeJS.ErrnoException) => {
-      if (error.syscall !== 'listen') throw error
+      // The latter for a host that has no address.
+      if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error
       const where = `${config.host}:${config.port}`
       throw new ShowtellError('INVALID_ARGUMENT', `Expected to listen at ${where} but ${error.message}`, {
         where,
       })
     })
     const { name, version, engine } = captioner.model
-    logger.info({ url: service.url, model: name, version, engine }, 'ready')
+    const keys = config.apiKeys.length
+    logger.info({ url: service.url, model: name, version, engine, keys }, 'ready')
     process.stderr.write(`showtell serves ${name} (${engine}) at ${service.url}\n`)
     const signal = await signalled
     logger.info({ signal }, 'draining')

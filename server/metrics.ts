@@ -17,6 +17,8 @@ export interface Metrics extends BatchObserver {
   /** The cache was asked for a photo. */
   onLookUp(isHit: boolean): void
   onResults(results: readonly PhotoResult[]): void
+  /** So many photos of a client who has their captions. */
+  onUnchanged(photos: number): void
   /** Captioning failed for so many photos together. */
   onFailure(code: ErrorCode, photos: number): void
 }
@@ -81,7 +83,7 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
   })
   const photos = new Counter({
     name: 'showtell_photos_total',
-    help: 'Photos answered, by outcome: captioned, or the code of the error',
+    help: 'Photos answered, by outcome: captioned, unchanged (304), or the code of the error',
     labelNames: ['outcome'],
     registers,
   })
@@ -138,6 +140,7 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
         for (const [stage, time] of Object.entries(result.timing)) stages.observe({ stage }, time / 1000)
       }
     },
+    onUnchanged: (known) => photos.inc({ outcome: 'unchanged' }, known),
     onFailure: (code, failed) => photos.inc({ outcome: code }, failed),
   }
 }

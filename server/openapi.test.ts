@@ -17,6 +17,7 @@ interface Operation {
   readonly responses: object
 }
 interface Document {
+  readonly servers: readonly { readonly url: string }[]
   readonly paths: Record<string, Record<string, Operation>>
   readonly components: { readonly schemas: Record<string, Schema> }
 }
@@ -135,7 +136,16 @@ describe('the specification', () => {
     expect(await (await get('/openapi.json')).json()).toMatchObject({ openapi: '3.1.1' })
     const page = await get('/docs')
     expect(page.url).toMatch(/\/docs\/$/)
+    // So that it holds under a prefix that a proxy takes away.
+    expect((await get('/docs', { redirect: 'manual' })).headers.get('Location')).toBe('docs/')
     expect(await page.text()).toContain('swagger-ui-bundle.js')
+  })
+
+  it('names the service by where the specification lies', () => {
+    const urls = document.servers.map(
+      ({ url }) => new URL(url, 'https://example.org/captioner/openapi.json').href,
+    )
+    expect(urls).toEqual(['https://example.org/captioner/'])
   })
 
   it('describes the answers that are given', async () => {

@@ -45,6 +45,8 @@ function document(
       description: 'Captions photos.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
+    // Beside this document, wherever a proxy shows it.
+    servers: [{ url: '.' }],
     security: options.apiKeys.length > 0 ? [{ bearer: [] }, { key: [] }] : [],
     paths: identified({ ...ownPaths(fields, options), ...healthPaths(), ...v2Paths(), ...maxPaths() }),
     components: {
@@ -57,7 +59,10 @@ function document(
   }
 }
 
-function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: ServiceOptions): Paths {
+function ownPaths(
+  fields: Readonly<Record<string, JsonSchema>>,
+  { maxImages, maxSearch }: ServiceOptions,
+): Paths {
   const tags = ['Captions']
   const image = { type: 'array', items: BYTES, minItems: 1, maxItems: maxImages }
   const form = {
@@ -79,8 +84,7 @@ function ownPaths(fields: Readonly<Record<string, JsonSchema>>, { maxImages }: S
       post: {
         operationId: 'captions',
         summary: 'Caption photos',
-        description:
-          'A form with parts named image, JSON, or the photo itself. A photo of several that fails has its error in its place; options of the body win over those of the query.',
+        description: `A form with parts named image, JSON, or the photo itself. A photo of several that fails has its error in its place; options of the body win over those of the query. count × beamSize × maxLength is at most ${maxSearch}.`,
         tags,
         parameters: [
           ...query,

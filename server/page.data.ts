@@ -137,6 +137,42 @@ it('shows where it looked at a word that is pointed at, or reached by keyboard',
   expect(drawn).toBeGreaterThan(10)
 })
 
+it('has a photo dragged out, which is not laid here anew', async () => {
+  const image = cards().first().locator('img')
+  await image.scrollIntoViewIfNeeded()
+  const { x, y } = (await image.boundingBox())!
+  await page.evaluate(() => {
+    const note = ({ type, target }: Event) => {
+      document.body.dataset[type] = (target as Element).tagName
+    }
+    for (const type of ['dragstart', 'drop']) document.addEventListener(type, note, { once: true })
+  })
+  await page.mouse.move(x + 40, y + 40)
+  await page.mouse.down()
+  await page.mouse.move(x + 60, y + 60, { steps: 5 })
+  await page.mouse.move(x + 80, y + 80, { steps: 5 })
+  await page.mouse.up()
+  await page.waitForFunction(() => document.body.dataset.drop !== undefined)
+  expect(await page.evaluate(() => document.body.dataset.dragstart)).toBe('IMG')
+  expect(await cards().count()).toBe(5)
+})
+
+it('is printed as photos with what was told of them, which the corners do not cover', async () => {
+  await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+  const styles = await page.evaluate(() => ({
+    corners: getComputedStyle(document.querySelector('.photo')!, '::after').display,
+    torn: getComputedStyle(document.querySelector('#album > li')!).breakInside,
+    ink: getComputedStyle(document.documentElement).color,
+  }))
+  expect(styles).toEqual({ corners: 'none', torn: 'avoid', ink: 'rgb(34, 39, 43)' })
+  const card = cards().first()
+  for (const part of ['img', '.caption button', '.others button'])
+    expect([part, await card.locator(part).first().isVisible()]).toEqual([part, true])
+  for (const part of ['#place', '#csv', '#progress', '#album .actions', '#album .hint'])
+    expect([part, await page.locator(part).first().isVisible()]).toEqual([part, false])
+  await page.emulateMedia({ media: null, colorScheme: null })
+})
+
 it('takes another caption instead, and copies it as alt text', async () => {
   const card = cards().first()
   const other = card.locator('.others button').first()

@@ -1,5 +1,5 @@
 import type { Caption, ModelDescription } from '../../decoder/types.js'
-import { explain, type Grid, type Outcome } from './client.js'
+import { explain, type Failure, type Grid, type Outcome } from './client.js'
 import { drawLight, lightCanvas } from './photo.js'
 import { piecesOf, sureness, whereLooked } from './reading.js'
 
@@ -53,26 +53,36 @@ export class Card {
     else this.#showCaptions(result.captions, result.model)
   }
 
+  /** Whether it failed of something that may be gone the next time. */
+  get mayRetry(): boolean {
+    return this.result !== undefined && 'error' in this.result && TEMPORARY.includes(this.result.error.code)
+  }
+
+  /** Says meanwhile why it takes longer. */
+  showPause(failure: Failure): void {
+    this.#showWaiting(`${explain(failure)} Asking again …`)
+  }
+
   retry(): void {
     this.result = undefined
     this.#showWaiting()
     this.#again()
   }
 
-  #showWaiting(): void {
+  #showWaiting(textContent = 'Looking …'): void {
     this.element.className = 'waiting'
     this.#told.replaceChildren(
       make('p', { className: 'file', textContent: this.photo.name }),
-      make('p', { className: 'caption', textContent: 'Looking …' }),
+      make('p', { className: 'caption', textContent }),
     )
   }
 
-  #showError(error: { code: string; message: string }): void {
+  #showError(error: Failure): void {
     const parts: HTMLElement[] = [
       make('p', { className: 'file', textContent: this.photo.name }),
       make('p', { className: 'caption', textContent: explain(error) }),
     ]
-    if (TEMPORARY.includes(error.code)) {
+    if (this.mayRetry) {
       const retry = make('button', { type: 'button', textContent: 'Try again' })
       retry.addEventListener('click', () => {
         this.retry()

@@ -5,12 +5,20 @@ import { CODES, STATUS } from '../status.js'
 /** Captions shown of a photo: the best and two others. */
 const COUNT = 3
 const MOST_TRIES = 20
+/** Milliseconds until the next try where nobody says how long. */
+const PAUSE = 1000
 
 /** Rows and columns of the regions that attention speaks of. */
 export type Grid = ModelDescription['grid']
 
+/** Why there is no answer. */
+export interface Failure {
+  readonly code: string
+  readonly message: string
+}
+
 interface Failed {
-  readonly error: { readonly code: string; readonly message: string }
+  readonly error: Failure
 }
 
 /**
@@ -27,6 +35,8 @@ const CODE_OF: Readonly<Record<number, string>> = Object.fromEntries(
 )
 
 let key = ''
+/** What ends the pauses of photos under way. */
+const pauses = new Set<() => void>()
 let description: Promise<ModelDescription> | undefined
 
 /** What a server that wants a key is shown from now on. @returns whether it can be shown: not every text fits in a header */
@@ -41,13 +51,12 @@ export function useKey(given: string): boolean {
   return true
 }
 
-/** The model, asked for once. @throws Error with the code of the server as its name. */
+/** The model, asked for once. @throws Error with the code as its name: the server's, or UNREACHABLE. */
 export function describeModel(): Promise<ModelDescription> {
   description ??= ask('v1/model').then(async (response) => {
     const answer = await answerOf<ModelDescription>(response)
     if (response.ok && answer?.name !== undefined) return answer as ModelDescription
-    const { code, message } = failed(response, answer).error
-    throw Object.assign(new Error(message), { name: code })
+    throw thrown(failed(response, answer).error)
   })
   description.catch(() => {
     description = undefined
@@ -55,9 +64,24 @@ export function describeModel(): Promise<ModelDescription> {
   return description
 }
 
-function ask(path: string, init: RequestInit = {}): Promise<Response> {
+/** @throws Error with UNREACHABLE as its name */
+async function ask(path: string, init: RequestInit = {}): Promise<Response> {
   const headers = key === '' ? {} : showing(key)
-  return fetch(path, { ...init, headers: { ...headers, ...init.headers } })
+  try {
+    return await fetch(path, { ...init, headers: { ...headers, ...init.headers } })
+  } catch (error) {
+    throw thrown({ code: 'UNREACHABLE', message: String(error) })
+  }
+}
+
+function thrown({ code, message }: Failure): Error {
+  return Object.assign(new Error(message), { name: code })
+}
+
+/** What was thrown by what asks. */
+export function failureOf(error: unknown): Failure {
+  const { name, message } = error as Error
+  return { code: name, message }
 }
 
 function showing(key: string): { Authorization: string } {
@@ -69,10 +93,14 @@ async function answerOf<Answer>(response: Response): Promise<Partial<Answer> | n
   return response.json().catch(() => undefined)
 }
 
+/** Whether the server itself says what went wrong. */
+function isOurs(answer: object | null | undefined): answer is ErrorAnswer {
+  return typeof (answer as Partial<ErrorAnswer> | null | undefined)?.error?.code === 'string'
+}
+
 /** The error of an answer that holds nothing else. */
 function failed({ status }: Response, answer: object | null | undefined): Failed {
-  const { error } = (answer ?? {}) as Partial<ErrorAnswer>
-  if (typeof error?.code === 'string') return { error }
+  if (isOurs(answer)) return { error: answer.error }
   const message = `Something else answered in place of the server, with status ${status}.`
   return { error: { code: CODE_OF[status] ?? 'INTERNAL', message } }
 }
@@ -81,11 +109,40 @@ function failed({ status }: Response, answer: object | null | undefined): Failed
 function pauseOf(response: Response): number {
   const after = response.headers.get('Retry-After') ?? ''
   const pause = /^\d+$/.test(after) ? Number(after) * 1000 : Date.parse(after) - Date.now()
-  return pause > 0 ? pause : 1000
+  return pause > 0 ? pause : PAUSE
 }
 
-/** Captions of one photo, or its error; a server that has too much to do is asked again. */
-export async function captionPhoto(photo: Blob): Promise<Outcome> {
+/**
+ * Captions of one photo, or its error; a server that has too much to do, or that is away for a moment, is asked again.
+ * @param pausing told before each pause why there is one
+ */
+export async function captionPhoto(photo: Blob, pausing: (failure: Failure) => void): Promise<Outcome> {
+  for (let attempt = 1; ; attempt++) {
+    const { outcome, pause } = await tryOnce(photo)
+    if (pause === undefined || !('error' in outcome) || attempt === MOST_TRIES) return outcome
+    pausing(outcome.error)
+    await passed(pause)
+  }
+}
+
+/** Has those photos asked for at once that pause. */
+export function endPauses(): void {
+  for (const end of pauses) end()
+}
+
+function passed(pause: number): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      pauses.delete(end)
+      resolve()
+    }
+    pauses.add(end)
+    setTimeout(end, pause)
+  })
+}
+
+/** @returns what came of it, and milliseconds after which another try may give something better */
+async function tryOnce(photo: Blob): Promise<{ outcome: Outcome; pause?: number }> {
   const path = `v1/captions?count=${COUNT}&beamSize=5&attention=true`
   // What it is the server finds out from its content; the name of the file may be wrong.
   const headers = { 'Content-Type': 'application/octet-stream' }
@@ -93,24 +150,24 @@ export async function captionPhoto(photo: Blob): Promise<Outcome> {
     await photo.slice(0, 1).arrayBuffer()
   } catch {
     const message = 'The browser cannot read this: it is a folder, or a file that was moved or changed.'
-    return { error: { code: 'UNREADABLE', message } }
+    return { outcome: { error: { code: 'UNREADABLE', message } } }
   }
+  let response: Response
   try {
-    for (let attempt = 1; ; attempt++) {
-      const response = await ask(path, { method: 'POST', headers, body: photo })
-      const busy = response.status === 503 || response.status === 429
-      if (busy && attempt < MOST_TRIES) {
-        await new Promise((resolve) => setTimeout(resolve, pauseOf(response)))
-        continue
-      }
-      const answer = await answerOf<CaptionsAnswer>(response)
-      const result = answer?.results?.[0] ?? failed(response, answer)
-      if ('error' in result) return result
-      return { captions: result.captions, model: await modelOf(answer?.version) }
-    }
+    response = await ask(path, { method: 'POST', headers, body: photo })
   } catch (error) {
-    return { error: { code: 'UNREACHABLE', message: String(error) } }
+    return { outcome: { error: failureOf(error) }, pause: PAUSE }
   }
+  const answer = await answerOf<CaptionsAnswer & ErrorAnswer>(response)
+  const result = answer?.results?.[0] ?? failed(response, answer)
+  if ('captions' in result)
+    return { outcome: { captions: result.captions, model: await modelOf(answer?.version) } }
+  return isPassing(response, answer) ? { outcome: result, pause: pauseOf(response) } : { outcome: result }
+}
+
+/** Too much to do, or a proxy that finds no server behind it; a deadline that the server itself tells of has passed. */
+function isPassing({ status }: Response, answer: Partial<ErrorAnswer> | null | undefined): boolean {
+  return [429, 502, 503].includes(status) || (status === 504 && !isOurs(answer))
 }
 
 /** The model of a version; a page may be open while another one takes the place of that which it knows. */
@@ -126,7 +183,7 @@ async function modelOf(version: string | undefined): Promise<ModelDescription | 
 }
 
 /** What a code means to the person whose photo it is; other codes speak for themselves. */
-export function explain(error: { code: string; message: string }): string {
+export function explain(error: Failure): string {
   switch (error.code) {
     case 'INVALID_IMAGE':
       return 'This file is damaged: it cannot be read as a photo.'
@@ -143,7 +200,7 @@ export function explain(error: { code: string; message: string }): string {
     case 'SLOW_BODY':
       return 'The photo took too long to reach the server.'
     case 'UNREACHABLE':
-      return 'The server does not answer.'
+      return navigator.onLine ? 'The server does not answer.' : 'This device is offline.'
     default:
       return error.message
   }

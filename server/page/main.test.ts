@@ -1,65 +1,21 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { type FakeElement, FakePage } from './fixtures/document.js'
+import { FakeServer } from './fixtures/server.js'
 
 const KEY = 'the-key-of-this-server'
 const REFUSED = 'That key was refused.'
+const BUSY = 'The server has too much to do just now.'
 const SOON = { timeout: 10_000 }
 let page: FakePage
-/** Keys that requests came with. */
-let asked: (string | null)[]
-/** What every request is answered with in place of what its key deserves. */
-let trouble: number | undefined
-/** A path that no answer comes from. */
-let lost: string | undefined
-/** Whether the model says that its confidences mean something. */
-let calibrated: boolean
-/** Photos under way, and how many may be before they take too long to arrive. */
-let uploads: number
-let mostUploads: number
+let server: FakeServer
 
-beforeEach(async () => {
+beforeEach(() => {
   page = new FakePage()
-  for (const id of ['gate', 'tray']) at(id).hidden = true
-  asked = []
-  trouble = undefined
-  lost = undefined
-  calibrated = true
-  uploads = 0
-  mostUploads = Number.POSITIVE_INFINITY
+  server = new FakeServer(KEY)
+  for (const id of ['gate', 'tray', 'again']) at(id).hidden = true
   vi.stubGlobal('document', page)
-  vi.stubGlobal('fetch', async (path: string, init: RequestInit) => {
-    const key = new Headers(init.headers).get('Authorization')
-    asked.push(key)
-    if (path === lost) throw new TypeError('Failed to fetch')
-    if (init.method === 'POST') {
-      uploads++
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      const isSlow = uploads > mostUploads
-      await new Promise((resolve) => setTimeout(resolve, 20))
-      uploads--
-      if (isSlow) return Response.json({ error: { code: 'SLOW_BODY', message: 'no' } }, { status: 408 })
-    }
-    const status = trouble ?? (key === `Bearer ${KEY}` ? 200 : 401)
-    const codes: Record<number, string> = {
-      401: 'UNAUTHORIZED',
-      408: 'SLOW_BODY',
-      429: 'RATE_LIMITED',
-      500: 'INTERNAL',
-    }
-    if (status !== 200) return Response.json({ error: { code: codes[status], message: 'no' } }, { status })
-    if (path === 'v1/model')
-      return Response.json({
-        name: 'fake',
-        version: 'v1',
-        encoder: 'none',
-        cell: 'none',
-        grid: [1, 1],
-        calibrated,
-      })
-    const caption = { text: 'A cat.', tokens: ['a', 'cat'], confidence: 1, attention: [[1], [1]] }
-    const other = { ...caption, text: 'A dog.', tokens: ['a', 'dog'] }
-    return Response.json({ version: 'v1', results: [{ captions: [caption, other] }] })
-  })
+  vi.stubGlobal('navigator', { onLine: true })
+  vi.stubGlobal('fetch', server.fetch)
 })
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -73,7 +29,7 @@ function at(id: string): FakeElement {
 async function load(): Promise<void> {
   at('gate').append(at('key'), at('refused'))
   await import('./main.js')
-  await expect.poll(() => asked.length, SOON).toBe(1)
+  await expect.poll(() => server.asked, SOON).toBe(1)
 }
 
 function give(key: string): void {
@@ -98,13 +54,15 @@ it('asks for a key until one is accepted, and says when one is refused', async (
   await expect.poll(() => at('refused').textContent, SOON).toBe(REFUSED)
   expect(at('gate').hidden).toBe(false)
   // Whether that is the key nobody has said.
-  trouble = 429
+  server.trouble = 429
   give(KEY)
-  await expect.poll(() => asked.length, SOON).toBe(3)
-  // Time for the answer to be taken.
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  expect([at('gate').hidden, at('refused').textContent]).toEqual([false, ''])
-  trouble = undefined
+  await expect.poll(() => at('refused').textContent, SOON).toBe(BUSY)
+  server.trouble = undefined
+  server.lost = 'v1/model'
+  give(KEY)
+  await expect.poll(() => at('refused').textContent, SOON).toBe('The server does not answer.')
+  expect([at('gate').hidden, server.asked]).toEqual([false, 4])
+  server.lost = undefined
   give(KEY)
   await expect.poll(() => at('gate').hidden, SOON).toBe(true)
   expect(at('refused').textContent).toBe('')
@@ -116,16 +74,22 @@ it('refuses a key that fits in no header, and asks nobody', async () => {
   await expect.poll(() => at('gate').hidden, SOON).toBe(false)
   give('ключ-от-сервера-1')
   await expect.poll(() => at('refused').textContent, SOON).toBe(REFUSED)
-  expect([at('gate').hidden, asked.length]).toEqual([false, 1])
+  expect([at('gate').hidden, server.asked]).toEqual([false, 1])
 })
 
 it('asks for a key when a photo is refused for want of one, and then for the captions again', async () => {
-  trouble = 500
+  server.trouble = 500
   await load()
   expect(at('gate').hidden).toBe(true)
-  trouble = undefined
+  server.trouble = undefined
   const card = await addPhoto()
   expect(at('gate').hidden).toBe(false)
+  // Not while nobody knows whether the key is right.
+  server.trouble = 429
+  give(KEY)
+  await expect.poll(() => at('refused').textContent, SOON).toBe(BUSY)
+  expect(card.className).toBe('failed')
+  server.trouble = undefined
   give(KEY)
   await expect.poll(() => at('gate').hidden, SOON).toBe(true)
   await expect.poll(() => card.textContent, SOON).toContain('A cat.')
@@ -135,7 +99,7 @@ it('asks for a key when a photo is refused for want of one, and then for the cap
 it('leaves the focus with the photo that is tried again', async () => {
   await load()
   const card = await addPhoto()
-  trouble = 500
+  server.trouble = 500
   const again = card.button('Try again')!
   again.focus()
   again.happen('click')
@@ -143,14 +107,58 @@ it('leaves the focus with the photo that is tried again', async () => {
   await expect.poll(() => card.className, SOON).toBe('failed')
 })
 
+it('tries all again that failed of something passing, with one button', async () => {
+  await load()
+  give(KEY)
+  await expect.poll(() => at('gate').hidden, SOON).toBe(true)
+  expect(at('again').hidden).toBe(true)
+  server.trouble = 422
+  await addPhoto()
+  expect(at('again').hidden).toBe(true)
+  server.trouble = 500
+  await addPhoto(...['a', 'b'].map((name) => new File([name], `${name}.jpg`)))
+  await expect.poll(() => at('status').textContent, SOON).toBe('0 of 3 photos captioned, 3 failed')
+  expect(at('again').hidden).toBe(false)
+  server.trouble = undefined
+  at('again').happen('click')
+  const [, first] = at('album').children as FakeElement[]
+  expect([at('again').hidden, page.activeElement]).toEqual([true, first])
+  await expect.poll(() => at('status').textContent, SOON).toBe('2 of 3 photos captioned, 1 failed')
+})
+
+it('says of a photo that waits for a busy server why it does', async () => {
+  await load()
+  server.trouble = 429
+  const added = addPhoto()
+  const [card] = at('album').children as FakeElement[]
+  expect(card!.textContent).toContain('Looking …')
+  await expect.poll(() => card!.textContent, SOON).toContain(`${BUSY} Asking again …`)
+  expect(card!.className).toBe('waiting')
+  server.trouble = undefined
+  expect((await added).textContent).toContain('The server wants a key.')
+})
+
+it('has no photo wait on once a key is accepted', async () => {
+  await load()
+  server.trouble = 429
+  server.retryAfter = '60'
+  const added = addPhoto()
+  const [card] = at('album').children as FakeElement[]
+  await expect.poll(() => card!.textContent, SOON).toContain(BUSY)
+  server.trouble = undefined
+  give(KEY)
+  expect((await added).textContent).toContain('A cat.')
+})
+
 it('shows captions without the light where the model cannot be asked for its grid', async () => {
-  lost = 'v1/model'
+  server.lost = 'v1/model'
   await load()
   const card = await addPhoto()
   give(KEY)
+  card.button('Try again')!.happen('click')
   await expect.poll(() => card.textContent, SOON).toContain('A cat.')
   expect(card.button('cat')).toBeUndefined()
-  lost = undefined
+  server.lost = undefined
   const [, lit] = [await addPhoto(), (at('album').children as FakeElement[])[1]!]
   await expect.poll(() => lit.button('cat'), SOON).toBeDefined()
 })
@@ -159,10 +167,11 @@ it.each([
   ['its first word', undefined],
   ['its photo where no word can be pointed at', 'v1/model'],
 ])('leaves the focus with a caption that is taken instead: %s', async (_which, path) => {
-  lost = path
+  server.lost = path
   await load()
   const card = await addPhoto()
   give(KEY)
+  card.button('Try again')!.happen('click')
   await expect.poll(() => card.textContent, SOON).toContain('A cat.')
   const other = card.button('A dog.')!
   other.focus()
@@ -195,8 +204,8 @@ it('says how sure the model is only where that means something', async () => {
   expect((await addPhoto()).textContent).toContain('Very likely right')
   vi.resetModules()
   page.elements.clear()
-  asked = []
-  calibrated = false
+  server.asked = 0
+  server.calibrated = false
   await load()
   give(KEY)
   const card = await addPhoto()
@@ -206,14 +215,14 @@ it('says how sure the model is only where that means something', async () => {
 
 it('tells of a photo that took too long to arrive, and offers to try again', async () => {
   await load()
-  trouble = 408
+  server.trouble = 408
   const card = await addPhoto()
   expect(card.textContent).toContain('The photo took too long to reach the server.')
   expect(card.button('Try again')).toBeDefined()
 })
 
 it('sends one photo after the other once they took too long together', async () => {
-  mostUploads = 1
+  server.mostUploads = 1
   await load()
   give(KEY)
   await expect.poll(() => at('gate').hidden, SOON).toBe(true)

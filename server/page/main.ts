@@ -1,6 +1,15 @@
 import { commaSeparated, jsonLines } from '../../data/caption-lines.js'
 import { Card } from './card.js'
-import { captionPhoto, describeModel, type Outcome, useKey } from './client.js'
+import {
+  captionPhoto,
+  describeModel,
+  endPauses,
+  explain,
+  type Failure,
+  failureOf,
+  type Outcome,
+  useKey,
+} from './client.js'
 import { type Entry, linesOf, save } from './files.js'
 
 /**
@@ -8,6 +17,8 @@ import { type Entry, linesOf, save } from './files.js'
  * long to arrive: on a slow line each has a share of it only.
  */
 let atOnce = 4
+
+const REFUSED: Failure = { code: 'UNAUTHORIZED', message: 'That key was refused.' }
 
 const place = byId('place')
 const gate = byId('gate') as HTMLFormElement
@@ -44,21 +55,28 @@ byId('csv').addEventListener('click', () =>
 byId('jsonl').addEventListener('click', () =>
   save('captions.jsonl', 'application/jsonl', jsonLines(linesOf(entries()))),
 )
+byId('again').addEventListener('click', () => {
+  const failed = cards.filter(({ mayRetry }) => mayRetry)
+  for (const card of failed) card.retry()
+  failed[0]?.element.focus()
+})
 gate.addEventListener('submit', async (event) => {
   event.preventDefault()
   const refused = byId('refused')
   // So that the same words are a change, and read out, the next time.
   refused.textContent = ''
-  if (!useKey((byId('key') as HTMLInputElement).value) || (await introduce()) === 'UNAUTHORIZED') {
-    refused.textContent = 'That key was refused.'
-    return
-  }
-  for (const card of cards) if (codeOf(card.result) === 'UNAUTHORIZED') card.retry()
+  const isKey = useKey((byId('key') as HTMLInputElement).value)
+  const failure = isKey ? await introduce() : REFUSED
+  if (failure === undefined) {
+    // A key has a rate of its own: what others have used up is no reason to wait any more.
+    endPauses()
+    for (const card of cards) if (codeOf(card.result) === 'UNAUTHORIZED') card.retry()
+  } else refused.textContent = failure.code === REFUSED.code ? REFUSED.message : explain(failure)
 })
 void introduce()
 
-/** Tells of the model. @returns the code of the error where there is none */
-async function introduce(): Promise<string | undefined> {
+/** Tells of the model. @returns why there is none */
+async function introduce(): Promise<Failure | undefined> {
   try {
     const { name, encoder, cell, terms = '' } = await describeModel()
     byId('model').textContent = `Captions by ${name} (${encoder}, ${cell}). They can be wrong; look twice.`
@@ -66,9 +84,9 @@ async function introduce(): Promise<string | undefined> {
     closeGate()
     return undefined
   } catch (error) {
-    const { name } = error as Error
-    if (name === 'UNAUTHORIZED') gate.hidden = false
-    return name
+    const failure = failureOf(error)
+    if (failure.code === 'UNAUTHORIZED') gate.hidden = false
+    return failure
   }
 }
 
@@ -110,7 +128,7 @@ function work(): void {
 }
 
 async function caption(card: Card): Promise<void> {
-  const result = await captionPhoto(card.photo)
+  const result = await captionPhoto(card.photo, (failure) => card.showPause(failure))
   if (codeOf(result) === 'SLOW_BODY' && !slow.has(card)) {
     atOnce = 1
     slow.add(card)
@@ -132,6 +150,7 @@ function report(): void {
   const progress = byId('progress') as HTMLProgressElement
   progress.max = cards.length
   progress.value = done.length
+  byId('again').hidden = !cards.some(({ mayRetry }) => mayRetry)
   const all = cards.length === 1 ? '1 photo' : `${cards.length} photos`
   byId('status').textContent =
     `${done.length - failed} of ${all} captioned${failed === 0 ? '' : `, ${failed} failed`}`

@@ -8,7 +8,7 @@ import { readUpload } from '../upload.js'
 import { type Texts, valuesOf } from '../values.js'
 
 /** `POST /v1/captions`: photos in, captions out. */
-export function captions({ captioner, desk, options }: Service): Router {
+export function captions({ captioner, desk, metrics, options }: Service): Router {
   const router = Router()
   router
     .route('/v1/captions')
@@ -21,8 +21,10 @@ export function captions({ captioner, desk, options }: Service): Router {
       const fingerprints = await desk.fingerprints(res, upload.photos, request)
       const tag = tagOf(fingerprints)
       // A request changes nothing, so that it is answered like a GET: whoever names the tag has these captions.
-      if (tag !== undefined && matches(req.get('If-None-Match') ?? '', tag))
+      if (tag !== undefined && matches(req.get('If-None-Match') ?? '', tag)) {
+        metrics.onUnchanged(upload.photos.length)
         return void res.status(304).set('ETag', tag).end()
+      }
       const results = await desk.caption(res, upload.photos, request, fingerprints)
       const { model } = captioner
       // While a model is replaced another may have answered than the one that was asked.

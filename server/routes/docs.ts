@@ -17,6 +17,8 @@ export function docs({ captioner, options }: Service): Router {
     .route('/openapi.json')
     .get((_req, res) => void res.json(specify(captioner.model)))
     .all(only('GET'))
+  // Relative, so that it holds behind a proxy that takes a prefix away, too.
+  router.use(/^\/docs$/, (_req, res) => res.redirect(301, 'docs/'))
   // Its style sheet has its icons in it.
   router.use('/docs', secureHeaders('data:'), express.static(DOCS))
   return router

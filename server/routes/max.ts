@@ -1,5 +1,4 @@
 import { Router } from 'express'
-import { captionOptionsSchema } from '../../decoder/options.js'
 import { expected } from '../../errors.js'
 import { captionsOf } from '../desk.js'
 import { only } from '../failure.js'
@@ -15,7 +14,7 @@ export function max({ captioner, desk, options }: Service): Router {
     .post(async (req, res) => {
       const { photos } = await desk.receive(() => readForm(req, res, options))
       if (photos.length !== 1) throw expected('one', 'the number of images', photos.length)
-      const request = captionOptionsSchema.parse({ count: MAX_CAPTIONS })
+      const request = desk.accept({ count: MAX_CAPTIONS })
       const [result] = await desk.caption(res, photos, request)
       res.json(predictAnswer(captionsOf(result!)))
     })
