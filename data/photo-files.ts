@@ -54,14 +54,10 @@ export function checkApart(
   nameOf: (file: string) => string | undefined,
   where: string,
 ): void {
-  const seen = new Map<string, string>()
-  for (const file of files) {
-    const name = nameOf(file) ?? file
-    const other = seen.get(name) ?? file
-    if (other !== file)
-      throw expected(`${other} and ${file} as two photos`, where, `${name} alone`, 'INVALID_DATA')
-    seen.set(name, file)
-  }
+  const found = namesakes([...new Set(files)], (file) => nameOf(file) ?? file)
+  if (found === undefined) return
+  const { name, first, second } = found
+  throw expected(`${first} and ${second} as two photos`, where, `${name} alone`, 'INVALID_DATA')
 }
 
 /**
@@ -75,11 +71,21 @@ export function checkNames(
   option: string,
   what = 'photos with different names',
 ): void {
-  const seen = new Map<number | string, string>()
-  for (const [index, file] of files.entries()) {
-    const name = nameOf(file, index)
-    const other = seen.get(name)
-    if (other !== undefined) throw expected(what, option, [other, file])
-    seen.set(name, file)
+  const found = namesakes(files, nameOf)
+  if (found !== undefined) throw expected(what, option, [found.first, found.second])
+}
+
+/** The first two that are called the same. */
+function namesakes<Name>(
+  files: readonly string[],
+  nameOf: (file: string, index: number) => Name,
+): { readonly name: Name; readonly first: string; readonly second: string } | undefined {
+  const seen = new Map<Name, string>()
+  for (const [index, second] of files.entries()) {
+    const name = nameOf(second, index)
+    const first = seen.get(name)
+    if (first !== undefined) return { name, first, second }
+    seen.set(name, second)
   }
+  return undefined
 }
