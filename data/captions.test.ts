@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -107,6 +108,42 @@ describe('readCaptions', () => {
     expect(images.map(({ file }) => file)).toEqual(['000000000007.jpg', 'kite.jpg'])
   })
 
+  it('takes every annotation of COCO, as pycocotools does, whatever ids they have', async () => {
+    const lines = [
+      [1, 'A dog.'],
+      [1, 'The dog runs.'],
+      [2, 'A cat.'],
+      [2, 'A cat.'],
+    ] as const
+    const captions = lines.map(([, caption]) => caption)
+    const imagesWith = async (ids: readonly (number | null | undefined)[]) => {
+      const annotations = lines.map(([image_id, caption], i) => ({ id: ids[i], image_id, caption }))
+      const images = await readCaptions(written('annotations.json', { annotations }))
+      return images.map((image) => image.captions)
+    }
+    // Counted anew in each image, that of the image, none.
+    for (const ids of [[0, 1, 0, 1], [1, 1, 2, 2], [], [null, null, null, null]])
+      expect(await imagesWith(ids)).toEqual([captions.slice(0, 2), captions.slice(2)])
+  })
+
+  it.each(['coco', 'karpathy'] as const)('says what is wrong with broken JSON of %s', async (format) => {
+    const whole = await readFile(join(fixtures, `${format}.json`), 'utf8')
+    for (const text of [whole.trimEnd().slice(0, -20), whole.replace(/: [0-9]+/, ': NaN')]) {
+      expect(() => JSON.parse(text)).toThrow()
+      const path = written('broken.json', text)
+      for (const asked of [undefined, format])
+        await expect(readCaptions(path, { format: asked })).rejects.toMatchObject({
+          code: 'INVALID_DATA',
+          message: expect.stringMatching(/^Expected whole JSON in .*broken\.json: .*JSON/s),
+        })
+    }
+    const lines = written('lines.json', '{"caption": "A."}\n{"caption": "B."}')
+    await expect(readCaptions(lines)).rejects.toThrow('Expected one of')
+    await expect(readCaptions(lines, { format })).rejects.toThrow(
+      `Expected ${READERS[format].title} for ${lines} but received "{`,
+    )
+  })
+
   it("reads JSON lines of one's own", async () => {
     expect(await readCaptions(join(fixtures, 'own.jsonl'))).toEqual([
       { id: 'mug', file: 'shelf/mug.png', captions: ['A mug.', 'A red mug on a shelf.'], split: 'train' },
@@ -179,7 +216,6 @@ describe('readCaptions', () => {
         images: [{ id: 1, file_name: 'a.jpg' }, { id: 1 }, { file_name: 'b.jpg' }, { id: 2 }],
         annotations: [
           { id: 1, image_id: 1, caption: 'Good.' },
-          { id: 1, image_id: 1, caption: 'Doubled.' },
           { id: 2, image_id: 1, caption: ' . ' },
           { id: 3, caption: 'Whose?' },
           { id: 4, image_id: 9, caption: 'Not listed.' },
@@ -190,10 +226,9 @@ describe('readCaptions', () => {
     expect(problems).toEqual([
       'Expected an id used once for FILE: images[1] but received "1"',
       'Expected an id, and file_name as text for FILE: images[2] but received object',
-      'Expected an id used once for FILE: annotations[1] but received "1"',
-      'Expected a caption with words for FILE: annotations[2] but received " . "',
-      'Expected image_id and caption for FILE: annotations[3] but received object',
-      'Expected an image_id of the images list for FILE: annotations[4] but received "9"',
+      'Expected a caption with words for FILE: annotations[1] but received " . "',
+      'Expected image_id and caption for FILE: annotations[2] but received object',
+      'Expected an image_id of the images list for FILE: annotations[3] but received "9"',
       'Expected a caption for FILE: image 2 but received "none"',
     ])
   })

@@ -4,7 +4,7 @@ import { csv } from './readers/csv.js'
 import { flickr8k } from './readers/flickr8k.js'
 import { jsonl } from './readers/jsonl.js'
 import { karpathy } from './readers/karpathy.js'
-import type { Reader, Source } from './readers/reader.js'
+import { jsonOf, numberedLines, type Reader, type Source } from './readers/reader.js'
 import { readText } from './text-file.js'
 
 /** A photo with what people wrote about it. */
@@ -26,9 +26,9 @@ export type CaptionFormat = keyof typeof READERS
 
 export interface ReadCaptionsOptions {
   /** Recognised from the content when absent. */
-  readonly format?: CaptionFormat
+  readonly format?: CaptionFormat | undefined
   /** Only the photos of this split. */
-  readonly split?: string
+  readonly split?: string | undefined
   /**
    * Takes every entry that cannot be used (broken, doubled, empty), and reading goes on without it.
    * When absent, any such entry fails the whole reading.
@@ -40,7 +40,7 @@ export interface ReadCaptionsOptions {
  * Reads a file of captions, gzipped or not, photos in the order of the file.
  *
  * @throws ShowtellError NOT_FOUND for a missing file or split list, INVALID_ARGUMENT for a split the file has not,
- *   INVALID_DATA for an unknown format, for no photo at all, and, without `onProblem`, for entries that cannot be
+ *   INVALID_DATA for an unknown format or broken JSON, for no photo at all, and, without `onProblem`, for entries that cannot be
  *   used, named by file and line (or position in the JSON document).
  */
 export async function readCaptions(
@@ -59,19 +59,27 @@ export async function readCaptions(
 
 async function readSource(path: string): Promise<Source> {
   const text = await readText(path, 'captions')
-  let json: unknown
-  if (/^\s*\{/.test(text)) {
-    try {
-      json = JSON.parse(text)
-    } catch {
-      // JSON lines look like this too; the readers decide.
-    }
+  if (!/^\s*\{/.test(text)) return { path, text, json: undefined }
+  try {
+    return { path, text, json: jsonOf(text, path) }
+  } catch (fault) {
+    // JSON lines begin like this too; the readers decide.
+    return { path, text, json: undefined, ...(isJsonLines(text) ? {} : { fault: fault as ShowtellError }) }
   }
-  return { path, text, json }
+}
+
+function isJsonLines(text: string): boolean {
+  const [[, first] = [0, '']] = numberedLines(text)
+  try {
+    return JSON.parse(first) instanceof Object
+  } catch {
+    return false
+  }
 }
 
 function recognise(source: Source): Reader {
   for (const reader of Object.values(READERS)) if (reader.recognises(source)) return reader
+  if (source.fault !== undefined) throw source.fault
   const titles = Object.values(READERS).map((reader) => reader.title)
   throw expected(`one of ${titles.join(', ')}`, source.path, source.text.slice(0, 100), 'INVALID_DATA')
 }

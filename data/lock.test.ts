@@ -18,11 +18,18 @@ import { lockForWriting } from './lock.js'
 
 /** The start of this host, and its list of processes. */
 const system = vi.hoisted(() => ({ start: 'first', list: 'pid:[2]' }))
+/** What others do before a file is moved, once. */
+const others = vi.hoisted(() => ({ act: () => {} }))
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof import('node:fs')>()
   const readFileSync = (file: PathOrFileDescriptor, encoding: BufferEncoding) =>
     file === '/proc/sys/kernel/random/boot_id' ? `${system.start}\n` : real.readFileSync(file, encoding)
-  return { ...real, readFileSync, readlinkSync: () => system.list }
+  const renameSync = (from: string, to: string) => {
+    others.act()
+    others.act = () => {}
+    real.renameSync(from, to)
+  }
+  return { ...real, readFileSync, readlinkSync: () => system.list, renameSync }
 })
 
 let folder: string
@@ -131,6 +138,27 @@ describe('a lock', () => {
     }
     // What was written to ask for the time is gone.
     expect(readdirSync(folder)).toEqual(['lock'])
+  })
+
+  it('that is left over is taken over once, by whoever is first of two that found it so', () => {
+    leave({ host: 'elsewhere' })
+    touchedAgo(60.5)
+    let theirs = ''
+    others.act = () => {
+      rmSync(file)
+      leave({ number: process.ppid })
+      theirs = readFileSync(file, 'utf8')
+    }
+    expect(takeOver).toThrow(`but process ${process.ppid} is writing it; if that is not so, delete ${file}`)
+    expect(readFileSync(file, 'utf8')).toBe(theirs)
+    expect(readdirSync(folder)).toEqual(['lock'])
+    // One that only goes away leaves the place to this one.
+    rmSync(file)
+    leave({ host: 'elsewhere' })
+    touchedAgo(60.5)
+    others.act = () => rmSync(file)
+    takeOver()
+    expect(readdirSync(folder)).toEqual([])
   })
 
   it('that another took over is neither touched nor deleted', () => {

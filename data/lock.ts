@@ -4,6 +4,7 @@ import {
   openSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -44,7 +45,8 @@ export function lockForWriting(place: string, lock = join(place, 'lock')): () =>
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     }
-    const owner = ownerOf(file)
+    const content = contentOf(file)
+    const owner = ownerOf(file, content)
     if (owner !== undefined) {
       const wait = owner.seconds === undefined ? '' : `try again in ${owner.seconds} s or `
       throw new ShowtellError(
@@ -53,7 +55,7 @@ export function lockForWriting(place: string, lock = join(place, 'lock')): () =>
         { where: place },
       )
     }
-    rmSync(file, { force: true })
+    removeLeft(file, content)
   }
   held.add(file)
   const touching = setInterval(() => {
@@ -103,10 +105,33 @@ function nowAt(file: string): number {
   }
 }
 
-/** Who holds the lock, and in how many seconds it is left over unless it is touched; undefined if nobody does any more. */
-function ownerOf(file: string): { readonly who: string; readonly seconds?: number } | undefined {
+/**
+ * Removes a lock that is left over. Where two find it so, the slower would remove what the faster has made since: moved
+ * aside, it shows what it is, and is put back.
+ * @param content what the lock says that is left over
+ */
+function removeLeft(file: string, content: string | undefined): void {
+  const aside = `${file}.${randomUUID()}`
+  try {
+    renameSync(file, aside)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+    throw error
+  }
+  if (contentOf(aside) === content) rmSync(aside, { force: true })
+  else renameSync(aside, file)
+}
+
+/**
+ * Who holds the lock, and in how many seconds it is left over unless it is touched; undefined if nobody does any more.
+ * @param content what the lock says, undefined where it is gone
+ */
+function ownerOf(
+  file: string,
+  content: string | undefined,
+): { readonly who: string; readonly seconds?: number } | undefined {
   if (held.has(file)) return { who: 'this process' }
-  const [number, host, list] = contentOf(file)?.split('\n') ?? []
+  const [number, host, list] = content?.split('\n') ?? []
   const pid = Number(number)
   if (pid !== process.pid && [host, list].join() === here().join())
     return isRunning(pid) ? { who: `process ${pid}` } : undefined

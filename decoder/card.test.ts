@@ -6,7 +6,7 @@ import { evaluate } from '../metrics/evaluation.js'
 import { parseGroups } from '../metrics/object-groups.js'
 import { readBundle, rewriteBundle, rewriteConfidence, versionOf, writeBundle } from './bundle.js'
 import { cardScoresOf } from './card-scores.js'
-import { tinyContent } from './fixtures/captioners.js'
+import { TINY_CONFIG, tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import { diagramOf, modelCard } from './model-card.js'
 
 const path = join(tmpdir(), `card-${process.pid}`)
@@ -25,7 +25,7 @@ const images = [
 /** As it comes out of a file. */
 const evaluationOf = async (people: boolean): Promise<Record<string, unknown>> =>
   JSON.parse(
-    JSON.stringify(await evaluate(images, { people, samples: 9, subjects: parseGroups('dog\ncat') })),
+    JSON.stringify(await evaluate(images, { people, samples: 40, subjects: parseGroups('dog\ncat') })),
   )
 
 it('a card tells scores, people, gender, reliability and the surest failures, and the version stays', async () => {
@@ -49,7 +49,10 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
       '| One set, 3 photos |',
       '| people on the same photos, against 1 references |',
       '| One set: people, against one reference fewer |',
+      '| captions that name an object no reference names | 66.7 % | 33.3 % | 66.7 % |',
       '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
+      '| different words | 8 | 4 | 8 |',
+      '| of these, the other gender than the references | 100.0 % | 0.0 % | 100.0 % |',
       '![Reliability of Another](reliability-another.svg)',
       '| One set, 3 | a cat | cat | 0.60 |',
       // The same captions twice: the same error.
@@ -76,6 +79,22 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
   }
 })
 
+it('a card says which METEOR it has', async () => {
+  const evaluation = await evaluationOf(false)
+  const card = (...known: readonly (boolean | undefined)[]) => {
+    const scores = known.map((paraphrases, i) =>
+      cardScoresOf(`Set ${i + 1}`, { ...evaluation, paraphrases }, 'x.json'),
+    )
+    return modelCard({ config: { ...TINY_CONFIG, scores }, vocabulary: VOCABULARY })
+  }
+  expect(card(true, true)).toContain('interval. METEOR is with its paraphrases.\n')
+  expect(card(false, false)).toContain(
+    'interval. METEOR is without the paraphrases that pycocoevalcap has.\n',
+  )
+  expect(card(true, false)).toContain('METEOR of Set 2 is without the paraphrases that pycocoevalcap has.\n')
+  expect(card(undefined)).not.toMatch(/METEOR (?:is|of)/)
+})
+
 it('what is no evaluation is refused by what is missing', () => {
   expect(() => cardScoresOf('set', { images: 3 }, 'x.json')).toThrow('Expected an object for corpus')
   expect(() => cardScoresOf('set', [], 'x.json')).toThrow('x.json')
@@ -92,11 +111,10 @@ it('diagrams are named after their sets in letters of any script', () => {
 })
 
 it('a card tells what a captioner came of, a training a row', async () => {
-  const { config, vocabulary } = tinyContent()
   const first = { data: 'photos | captions', epochs: 3 }
   const second = { seed: 2, 'begun with': { name: 'one', ...first } }
   const card = (training: Record<string, unknown>) =>
-    modelCard({ config: { ...config, training }, vocabulary })
+    modelCard({ config: { ...TINY_CONFIG, training }, vocabulary: VOCABULARY })
   expect(card(first)).toContain('| data | photos   captions |\n| epochs | 3 |')
   // As the config has it, where what is undefined is left out.
   expect(card({ fineTuneEncoder: undefined, ...first })).toBe(card(first))

@@ -1,5 +1,5 @@
 import { expected } from '../errors.js'
-import { percent } from '../metrics/report-rows.js'
+import { factsBeside, percent } from '../metrics/report-rows.js'
 import type { BundleContent } from './bundle.js'
 import type { CardScores } from './card-scores.js'
 import { trainingSteps } from './training-steps.js'
@@ -69,8 +69,7 @@ function trainingSection(stated: BundleContent['config']['training']): string {
 }
 
 function sections(scores: readonly CardScores[]): string {
-  const measured = scores.filter(({ calibration }) => calibration !== undefined)
-  return [scoreSection(scores), factSection(scores), reliabilitySection(measured), failureSection(scores)]
+  return [scoreSection(scores), factSection(scores), reliabilitySection(scores), failureSection(scores)]
     .filter((section) => section !== '')
     .map((section) => `${section}\n\n`)
     .join('')
@@ -103,78 +102,49 @@ function scoreSection(scores: readonly CardScores[]): string {
           ],
         ]),
   ])
-  const meteor = scores.every(({ paraphrases }) => paraphrases) ? ' METEOR is with its paraphrases.' : ''
   return `## Scores
 
-By \`showtell evaluate\`, which computes what pycocoevalcap 1.2 does. In brackets the 95 % interval.${meteor}
+By \`showtell evaluate\`, which computes what pycocoevalcap 1.2 does. In brackets the 95 % interval.${meteorOf(scores)}
 
 ${table(['', ...Object.values(TITLES)], rows)}`
 }
 
+/** Which METEOR it is, where it was scored. */
+function meteorOf(scores: readonly CardScores[]): string {
+  const without = scores.filter(({ paraphrases }) => paraphrases === false)
+  if (without.length > 0) {
+    const whose = without.length === scores.length ? '' : ` of ${without.map(({ set }) => set).join(' and ')}`
+    return ` METEOR${whose} is without the paraphrases that pycocoevalcap has.`
+  }
+  return scores.every(({ paraphrases }) => paraphrases) ? ' METEOR is with its paraphrases.' : ''
+}
+
 /** What overlap hides, gendered words among it; a column a set, and one for the people of it. */
 function factSection(scores: readonly CardScores[]): string {
-  const columns = scores.flatMap((all) => [
+  const columns = scores.flatMap(({ people, ...all }) => [
     { name: all.set, ...all },
-    ...(all.people === undefined
+    ...(people === undefined
       ? []
-      : [
-          {
-            name: `${all.set}: people, against one reference fewer`,
-            ...all.people,
-            images: all.images,
-            subjects: undefined,
-          },
-        ]),
+      : [{ name: `${all.set}: people, against one reference fewer`, ...people, images: all.images }]),
   ])
-  type Column = (typeof columns)[number]
-  const row = (name: string, of: (column: Column) => number | undefined, told = percent): string[][] => {
-    const values = columns.map(of)
-    return values.every((value) => value === undefined)
-      ? []
-      : [[name, ...values.map((value) => (value === undefined ? '' : told(value)))]]
-  }
-  const rows = [
-    row('captions that name an object no reference names', ({ objects }) => objects.unsupportedCaptions),
-    row('objects most references name, named', ({ objects }) => objects.found),
-    row('captions that name the subject, where three references do', ({ subjects }) =>
-      subjects === undefined || subjects.photos === 0 ? undefined : subjects.named / subjects.photos,
-    ),
-    row('distinct captions', ({ diversity }) => diversity.distinct),
-    row('different words', ({ diversity }) => diversity.vocabulary, String),
-    row('captions that repeat a content word', ({ diversity }) => diversity.repeating),
-    row('captions that break off', ({ diversity }) => diversity.dangling),
-    row('captions that copy one of the training set', ({ diversity }) => diversity.copied),
-    row('captions with a gendered word', ({ gender }) => gender.gendered),
-    row('of these, as the references have it', ({ gender }) => gender.supported),
-    row('of these, the other gender than the references', ({ gender }) => gender.contrary),
-    row('of these, where no reference says', ({ gender }) => gender.unfounded),
-    ...(['women', 'men'] as const).flatMap((who) => [
-      row(`captions that name ${who}`, ({ gender, images }) => gender.named[who] / images),
-      row(`photos whose references name ${who}`, ({ gender, images }) => gender.referenced[who] / images),
-    ]),
-  ].flat()
   return `## What overlap hides, and gender
 
-${table(['', ...columns.map(({ name }) => name)], rows)}`
+${table(['', ...columns.map(({ name }) => name)], factsBeside(columns))}`
 }
 
 function reliabilitySection(scores: readonly CardScores[]): string {
-  if (scores.length === 0) return ''
-  const rows = scores.flatMap(({ set, calibration: found }) =>
-    found === undefined
-      ? []
-      : [
-          [
-            set,
-            found.error.toFixed(3),
-            found.chance.toFixed(3),
-            found.auroc.toFixed(3),
-            percent(found.right),
-          ],
-        ],
+  const measured = scores.flatMap(({ set, calibration }) =>
+    calibration === undefined ? [] : [{ set, ...calibration }],
   )
-  const all = scores.flatMap(({ calibration: found }) => found ?? [])
-  if (all.length > 1) rows.push(['all together', pooledError(all).toFixed(3), '', '', ''])
+  if (measured.length === 0) return ''
+  const rows = measured.map(({ set, error, chance, auroc, right }) => [
+    set,
+    error.toFixed(3),
+    chance.toFixed(3),
+    auroc.toFixed(3),
+    percent(right),
+  ])
+  if (measured.length > 1) rows.push(['all together', pooledError(measured).toFixed(3), '', '', ''])
   return `## Confidence
 
 The confidence of a caption is the probability that every object it names stands in some reference. The expected
@@ -182,7 +152,7 @@ calibration error is over ten equal bins; "by chance" is what confidences withou
 
 ${table(['', 'calibration error', 'by chance', 'AUROC', 'captions right'], rows)}
 
-${scores.map((one) => `![Reliability of ${one.set}](${diagramOf(one)})`).join('\n')}`
+${measured.map((one) => `![Reliability of ${one.set}](${diagramOf(one)})`).join('\n')}`
 }
 
 /** Expected calibration error of all captions in one. */

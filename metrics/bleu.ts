@@ -1,5 +1,5 @@
 import { type CountedSet, countNgrams, MAX_ORDER, type Ngrams, type Token } from './ngrams.js'
-import { type Scores, summing } from './scores.js'
+import { checkReferences, type Scores, summing } from './scores.js'
 
 /** What keeps a precision above zero when no n-gram matches, and its divisor when there is none; as in the COCO evaluation. */
 const TINY = 1e-15
@@ -11,18 +11,20 @@ const SMALL = 1e-9
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
  * @returns four scores, BLEU-1 first
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreBleu(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
 ): readonly Scores[] {
+  checkReferences(candidates, references)
   return bleuOfNgrams(countNgrams(candidates, references))
 }
 
 /** `scoreBleu` of captions whose n-grams are counted already. */
 export function bleuOfNgrams({ index, candidates, references }: CountedSet): readonly Scores[] {
   const places = new Int32Array(index.size)
-  const statistics = candidates.map((candidate, image) => compare(candidate, references[image] ?? [], places))
+  const statistics = candidates.map((candidate, image) => compare(candidate, references[image]!, places))
   const perImage = statistics.map(bleuOf)
   const sumOf = summing(statistics)
   const resample = (images: ArrayLike<number>): number[] => bleuOf(sumOf(images))

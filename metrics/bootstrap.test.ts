@@ -17,6 +17,17 @@ test('the interval of a mean is as wide as theory says', () => {
   expect((x!.high - x!.low) / ((2 * 1.96 * deviation) / Math.sqrt(400))).toBeCloseTo(1, 1)
 })
 
+test('of 1,000 sets the interval ends at the 25th from either side', () => {
+  const random = new Random('bootstrap', 7)
+  const values = normals(new Random('ends'), 30)
+  const { corpus, resample } = meanScores(values)
+  const drawn = Array.from({ length: 1000 }, () => resample(values.map(() => random.below(30))))
+  const rising = drawn.sort((a, b) => a - b)
+  const { x } = bootstrapIntervals({ x: meanScores(values) }, { seed: 7 })
+  expect(x).toEqual({ low: rising.at(24), high: rising.at(-25) })
+  expect(x!.low).toBeLessThan(corpus)
+})
+
 test('intervals hold the truth about 95 times of 100', () => {
   const random = new Random('coverage')
   const trials = 1000
@@ -70,7 +81,7 @@ test('p is twice the share of sets on the rarer side of 0, and the same the othe
   )
 })
 
-test('a difference is real exactly where its p is below .05', () => {
+test('a difference is real exactly where its p is below .05, and its interval without 0', () => {
   const score = fc.integer({ min: -3, max: 4 })
   const pairs = fc.array(fc.tuple(score, score), { minLength: 2, maxLength: 20 })
   // Of 39, 79, … sets p may be .05 itself.
@@ -79,8 +90,9 @@ test('a difference is real exactly where its p is below .05', () => {
   fc.assert(
     fc.property(pairs, samples, (values, samples) => {
       const [before, after] = [0, 1].map((of) => ({ x: meanScores(values.map((pair) => pair[of]!)) }))
-      const { p, real } = compareScores(before!, after!, { samples }).x!
+      const { p, real, interval } = compareScores(before!, after!, { samples }).x!
       expect(real).toBe(p < 0.05)
+      expect(interval.low > 0 || interval.high < 0).toBe(real)
       seen[real ? 'yes' : 'no']++
     }),
     { numRuns: 500, seed: 1 },
@@ -88,7 +100,7 @@ test('a difference is real exactly where its p is below .05', () => {
   expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(50)
 })
 
-test('too few sets to tell a difference by are refused, by level', () => {
+test('so few sets that none is outside of the interval are refused, by level', () => {
   const scores = { x: meanScores([1, 2, 3]) }
   const better = { x: meanScores([4, 6, 5]) }
   for (const [level, least] of [
@@ -98,8 +110,9 @@ test('too few sets to tell a difference by are refused, by level', () => {
     [0.97, 66],
   ] as const) {
     expect(() => compareScores(scores, better, { level, samples: least - 1 })).toThrow(
-      `Expected at least ${least} to compare for samples but received ${least - 1}`,
+      `Expected at least ${least} for samples but received ${least - 1}`,
     )
+    expect(() => bootstrapIntervals(scores, { level, samples: least - 1 })).toThrow(`at least ${least}`)
     expect(compareScores(scores, better, { level, samples: least }).x).toMatchObject({ real: true })
   }
   expect(() => compareScores(scores, better, { level: 1 })).toThrow('level')

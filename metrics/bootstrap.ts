@@ -9,11 +9,11 @@ export interface Interval {
 }
 
 export interface BootstrapOptions {
-  /** How many sets are drawn. */
-  readonly samples?: number
+  /** How many sets are drawn; at least 2 / (1 − level), 40 for 95 %. */
+  readonly samples?: number | undefined
   /** Between 0 and 1. */
-  readonly level?: number
-  readonly seed?: number
+  readonly level?: number | undefined
+  readonly seed?: number | undefined
 }
 
 /** What comparing two result files of the same images says of one metric. */
@@ -50,12 +50,12 @@ export function bootstrapIntervals(
 }
 
 /**
- * Whether as many sets can show a difference to be real: p is never less than 2 / (samples + 1).
+ * Whether so many sets have an interval: p is never less than 2 / (samples + 1), so that fewer leave every value possible.
  * @throws ShowtellError INVALID_ARGUMENT
  */
 export function checkSamples(samples: number, where = 'samples', level = DEFAULTS.level): void {
   const least = Math.floor(2 / (1 - level) + ROUNDING)
-  if (samples < least) throw expected(`at least ${least} to compare`, where, samples)
+  if (samples < least) throw expected(`at least ${least}`, where, samples)
 }
 
 /**
@@ -71,9 +71,7 @@ export function compareScores(
 ): Record<string, Comparison> {
   const images = sizeOf(before)
   if (sizeOf(after) !== images) throw expected(`${images} images`, 'the second set of scores', sizeOf(after))
-  const { level = DEFAULTS.level, samples = DEFAULTS.samples } = options
-  checkLevel(level)
-  checkSamples(samples, 'samples', level)
+  const { level = DEFAULTS.level } = options
   const pairs = Object.entries(before).flatMap(([name, first]) => {
     const second = after[name]
     return second === undefined ? [] : [{ name, first, second }]
@@ -99,13 +97,15 @@ export function compareScores(
   )
 }
 
-/** Each statistic on every drawn set, rising. */
+/** Each statistic on every drawn set, rising. @throws ShowtellError INVALID_ARGUMENT */
 function draw(
   statistics: readonly ((images: ArrayLike<number>) => number)[],
   images: number,
-  { samples = DEFAULTS.samples, seed = DEFAULTS.seed }: BootstrapOptions,
+  { samples = DEFAULTS.samples, level = DEFAULTS.level, seed = DEFAULTS.seed }: BootstrapOptions,
 ): number[][] {
-  if (!Number.isInteger(samples) || samples < 1) throw expected('a positive integer', 'samples', samples)
+  if (!(level > 0 && level < 1)) throw expected('a number between 0 and 1', 'level', level)
+  if (!Number.isInteger(samples)) throw expected('an integer', 'samples', samples)
+  checkSamples(samples, 'samples', level)
   const random = new Random('bootstrap', seed)
   const values = statistics.map((): number[] => [])
   const drawn = new Int32Array(images)
@@ -118,14 +118,15 @@ function draw(
   return values.map((list) => list.sort((a, b) => a - b))
 }
 
-function checkLevel(level: number): void {
-  if (!(level > 0 && level < 1)) throw expected('a number between 0 and 1', 'level', level)
-}
-
+/**
+ * From the least to the greatest value that a test with the p of `compareScores` does not refuse (Davison and Hinkley 1997,
+ * section 5.5), so that the interval of a difference is without 0 exactly where the difference is real. These are the
+ * percentile limits of their section 5.3, of 1,000 values the 25th from either end; where (samples + 1) · (1 − level) / 2
+ * is whole, the values next to them outside, since p is 1 less the level there, not below it.
+ */
 function intervalOf(rising: readonly number[], level = DEFAULTS.level): Interval {
-  checkLevel(level)
-  const at = (share: number): number => rising[Math.round(share * (rising.length - 1))] ?? 0
-  return { low: at((1 - level) / 2), high: at((1 + level) / 2) }
+  const refused = Math.ceil(((rising.length + 1) * (1 - level)) / 2 - ROUNDING) - 2
+  return { low: rising[refused] ?? 0, high: rising[rising.length - 1 - refused] ?? 0 }
 }
 
 function sizeOf(scores: Readonly<Record<string, Scores>>): number {

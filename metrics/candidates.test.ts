@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { commaSeparated } from '../data/caption-lines.js'
 import type { CaptionedImage } from '../data/captions.js'
-import { joinReferences, parseCandidates, parseImageList } from './candidates.js'
+import { joinReferences, ofImages, parseCandidates, parseImageList } from './candidates.js'
 
 const references: CaptionedImage[] = [
   { id: '139', file: '000000000139.jpg', captions: ['a room'] },
@@ -72,6 +72,54 @@ test('folders count as far as they agree, and an ending does before names withou
   for (const unclear of ['x/2020/1.jpg', 'x\\2020\\1.jpg', 'x/d/1.jpg'])
     expect(() => fileOf(unclear)).toThrow('Expected a name of one image for r but received')
   expect(() => fileOf('dog.webp')).toThrow('Expected a name of one image for r but received "dog.webp"')
+})
+
+test('folders count for all once they do for one; else a photo may lie in another, which is said', () => {
+  const warnings: string[] = []
+  const scoredOf = (images: readonly CaptionedImage[], ...names: string[]) => {
+    warnings.length = 0
+    const candidates = names.map((image) => ({ image, caption: `of ${image}` }))
+    const ours = ofImages(candidates, images, images)
+    const warn = (warning: string): number => warnings.push(warning)
+    return joinReferences(ours, images, 'r', warn).map(({ file, candidate }) => [file, candidate])
+  }
+  const tests = ['0001', '0002'].map((id) => ({ id, file: `test/${id}.jpg`, captions: ['x'] }))
+  // As `--split test` leaves of photos that are numbered alike in each split.
+  const photos = ['photos/train/0001.jpg', 'photos/train/0002.jpg', 'photos\\test\\0001.jpg']
+  for (const names of [photos, [...photos].reverse()])
+    expect(scoredOf(tests, ...names)).toEqual([['test/0001.jpg', 'of photos\\test\\0001.jpg']])
+  expect(warnings).toEqual([
+    'r: not scored, no references: photos/train/0002.jpg, photos/train/0001.jpg',
+    'r: not scored, no caption: 0002',
+  ])
+  expect(() => parseImageList(photos.join('\n'), tests, 'list')).toThrow(
+    'Expected images of the references for list but received "images photos/train/0001.jpg, photos/train/0002.jpg"',
+  )
+  // Photos of COCO by the names of Karpathy's file, where they lie in a folder of one's own.
+  const file = 'val2014/COCO_val2014_000000000139.jpg'
+  const coco = [{ id: '139', file, captions: ['x'] }]
+  expect(scoredOf(coco, 'photos/COCO_val2014_000000000139.jpg')).toHaveLength(1)
+  expect(warnings).toEqual(['r: scored as the photo of another folder: photos/COCO_val2014_000000000139.jpg'])
+  for (const name of ['val2017/000000000139.jpg', `x/${file}`, 'COCO_val2014_000000000139.webp']) {
+    expect(scoredOf(coco, name)).toEqual([[file, `of ${name}`]])
+    expect(warnings).toEqual([])
+  }
+})
+
+test('an image is a file, whatever id the caption has', () => {
+  const images = ['1', '12'].map((id) => ({ id, file: `${id}.jpg`, captions: ['x'] }))
+  const entries = [
+    { id: 1, image: '12.jpg', caption: 'of 12.jpg' },
+    { image: '1.jpg', caption: 'of 1.jpg' },
+  ]
+  const text = entries.map((entry) => JSON.stringify(entry)).join('\n')
+  const ignore = (): void => {}
+  const scored = joinReferences(parseCandidates(text, 'r', ignore), images, 'r', ignore)
+  expect(scored.map(({ file, candidate }) => [file, candidate])).toEqual([
+    ['12.jpg', 'of 12.jpg'],
+    ['1.jpg', 'of 1.jpg'],
+  ])
+  expect(parseImageList(JSON.stringify(entries), images, 'list')).toEqual([images[1], images[0]])
 })
 
 test('a file says more than an image_id that is text, not than one that is a number', () => {

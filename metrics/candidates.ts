@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { CaptionedImage } from '../data/captions.js'
 import { namesFinder } from '../data/photo-names.js'
 import { csvRows, isCsv } from '../data/readers/csv.js'
-import { nameWithoutEnding, numberedLines } from '../data/readers/reader.js'
-import { expected, messageOf, ShowtellError } from '../errors.js'
+import { jsonOf, nameWithoutEnding, numberedLines } from '../data/readers/reader.js'
+import { expected, type ShowtellError } from '../errors.js'
 
 /** A caption to be scored, and how its file names the image: an id or a file name. */
 export interface Candidate {
@@ -27,22 +27,27 @@ const entrySchema = z
   .looseObject({
     image_id: idSchema.optional(),
     file: z.string().min(1).optional(),
+    image: z.string().min(1).optional(),
     id: idSchema.optional(),
     caption: z.string().optional(),
     confidence: z.unknown().optional(),
     error: z.string().optional(),
   })
-  .refine(({ image_id, file, id }) => (image_id ?? file ?? id) !== undefined)
+  .refine(({ image_id, file, image, id }) => (image_id ?? file ?? image ?? id) !== undefined)
   .refine(({ caption, error }) => (caption ?? error) !== undefined)
 
-/** How an entry names its image. An `image_id` that is text may be a name cut short; the file then says which photo it is. */
-function imageOf({ image_id, file, id }: { image_id?: unknown; file?: unknown; id?: unknown }): string {
+/**
+ * How an entry names its image. An `image_id` that is text may be a name cut short; the file then says which photo it is. An
+ * `id` beside a file may be the caption's.
+ */
+function imageOf(entry: { image_id?: unknown; file?: unknown; image?: unknown; id?: unknown }): string {
+  const { image_id, image, file = image, id } = entry
   return String((typeof image_id === 'string' ? file : undefined) ?? image_id ?? file ?? id)
 }
 
 /**
  * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, JSON lines with `image_id`,
- * `file` or `id`, or CSV with `file`, as `showtell caption` writes them.
+ * `file` (or `image`) or `id`, or CSV with `file` (or `image`), as `showtell caption` writes them.
  * @param where the file, for messages
  * @param warn takes photos whose line holds an error instead of a caption
  * @throws ShowtellError INVALID_DATA naming the entry or line
@@ -67,8 +72,9 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
 
 /**
  * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
- * the id of the references, or by file name, as `namesFinder` does, or without folder, ending and leading zeros.
- * @param warn takes, by kind, the images that cannot be scored, and captions without words, which are scored
+ * the id of the references, or by file name, as `imageFinder` has it.
+ * @param warn takes, by kind, the images that cannot be scored, and those of another folder and captions without words,
+ *   which are scored
  * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
  */
 export function joinReferences(
@@ -77,8 +83,12 @@ export function joinReferences(
   where: string,
   warn: (warning: string) => void,
 ): ScoredImage[] {
-  const find = imageFinder(references)
+  const find = imageFinder(
+    references,
+    candidates.map(({ image }) => image),
+  )
   const unknown: string[] = []
+  const elsewhere: string[] = []
   const empty: string[] = []
   const scored = new Map<string, ScoredImage>()
   for (const { image: name, caption, ...sureness } of candidates) {
@@ -90,6 +100,7 @@ export function joinReferences(
     }
     if (scored.has(image.id))
       throw expected('one caption an image', where, `two for ${image.id}`, 'INVALID_DATA')
+    if (isElsewhere(name, image)) elsewhere.push(name)
     if (!/[\p{L}\p{N}]/u.test(caption)) empty.push(image.id)
     const { id, file, captions } = image
     scored.set(id, { id, file, candidate: caption, ...sureness, references: captions })
@@ -101,6 +112,7 @@ export function joinReferences(
   if (unknown.length > 0) warn(`${where}: not scored, no references: ${list(unknown)}`)
   const missing = references.filter(({ id }) => !scored.has(id)).map(({ id }) => id)
   if (missing.length > 0) warn(`${where}: not scored, no caption: ${list(missing)}`)
+  if (elsewhere.length > 0) warn(`${where}: scored as the photo of another folder: ${list(elsewhere)}`)
   if (empty.length > 0) warn(`${where}: caption without a word: ${list(empty)}`)
   return [...scored.values()]
 }
@@ -120,7 +132,7 @@ export function parseImageList(
     ? jsonEntries(text, where).map(([, name]) => (name instanceof Object ? imageOf(name) : String(name)))
     : text.split('\n').flatMap((line) => line.trim() || [])
   if (names.length === 0) throw expected('ids of images', where, 'none', 'INVALID_DATA')
-  const find = imageFinder(references)
+  const find = imageFinder(references, names)
   const images = new Set<CaptionedImage>()
   const unknown: string[] = []
   for (const name of names) {
@@ -141,28 +153,54 @@ export function ofImages(
   wanted: readonly CaptionedImage[],
   references: readonly CaptionedImage[],
 ): Candidate[] {
-  const find = imageFinder(references)
+  const find = imageFinder(
+    references,
+    candidates.map(({ image }) => image),
+  )
   const isWanted = new Set<unknown>([undefined, 'several', ...wanted])
   return candidates.filter(({ image }) => isWanted.has(find(image)))
 }
 
 /**
  * Finds the image that an id means, or a file name: as `namesFinder` does, or without folder, ending and leading zeros.
- * Accents may be one character with their letters or apart.
+ * Accents may be one character with their letters or apart. Where no name has the folder of its image, folders only say
+ * where each side keeps its photos; where some name has, they count: `train/1.jpg` is not `test/1.jpg`.
+ * @param names all that will be asked for
  */
 function imageFinder(
   images: readonly CaptionedImage[],
+  names: readonly string[],
 ): (name: string) => CaptionedImage | 'several' | undefined {
   const byId = imagesBy(images, ({ id }) => [id.normalize()])
   const byFile = imagesBy(images, ({ file }) => [file])
   const filesOf = namesFinder(byFile.keys())
   // An id has no ending, though it may look like one: less that of `shot 10.20.30`, `shot 10.20.45` would be it.
   const named = imagesBy(images, ({ file, id }) => [plainName(file), plainId(id)])
-  return (name) => {
+  const ofFile = (name: string): CaptionedImage | 'several' | undefined => {
     const [file = '', ...others] = filesOf(name)
-    const ofFile = others.length > 0 ? 'several' : byFile.get(file)
-    return byId.get(name.normalize()) ?? ofFile ?? named.get(plainName(name))
+    return others.length > 0 ? 'several' : byFile.get(file)
   }
+  const doFoldersCount = names.some((name) => {
+    const image = ofFile(name)
+    return image instanceof Object && folderOf(name) !== '' && folderOf(name) === folderOf(image.file)
+  })
+  return (name) => {
+    const image = byId.get(name.normalize()) ?? ofFile(name)
+    if (image !== undefined) return image
+    const alike = named.get(plainName(name))
+    return doFoldersCount && alike instanceof Object && isElsewhere(name, alike) ? undefined : alike
+  }
+}
+
+/** Whether a name is that of the image, but for its folder. */
+function isElsewhere(name: string, { file }: CaptionedImage): boolean {
+  const [one, other] = [folderOf(name), folderOf(file)]
+  return one !== '' && other !== '' && one !== other && plainName(name) === plainName(file)
+}
+
+/** The folder that a file lies in, without those around it. */
+function folderOf(file: string): string {
+  return file.replaceAll('\\', '/').normalize().split('/').at(-2) ?? ''
 }
 
 function imagesBy(
@@ -207,15 +245,7 @@ function csvEntries(text: string, where: string): [string, unknown][] {
 }
 
 function jsonEntries(text: string, where: string): [string, unknown][] {
-  try {
-    const value: unknown = JSON.parse(text)
-    return (value as unknown[]).map((entry, index) => [`${where}[${index}]`, entry])
-  } catch (cause) {
-    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${where}: ${messageOf(cause)}`, {
-      where,
-      cause,
-    })
-  }
+  return (jsonOf(text, where) as unknown[]).map((entry, index) => [`${where}[${index}]`, entry])
 }
 
 function lineEntries(text: string, where: string): [string, unknown][] {

@@ -1,6 +1,6 @@
 import { expected } from '../errors.js'
 import { type CountedSet, countNgrams, MAX_ORDER, NgramIndex, type Ngrams, type Token } from './ngrams.js'
-import { meanScores, type Scores } from './scores.js'
+import { checkReferences, meanScores, type Scores } from './scores.js'
 
 /** Deviation of the Gaussian on the difference of lengths. */
 const SIGMA = 6
@@ -175,12 +175,14 @@ export class CiderScorer {
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
  * @param frequencies by default those of `references`
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreCider(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
   frequencies?: DocumentFrequencies,
 ): Scores {
+  checkReferences(candidates, references)
   return ciderOfNgrams(countNgrams(candidates, references), frequencies)
 }
 
@@ -198,7 +200,7 @@ export function ciderOfNgrams(
     candidates.map((candidate, image) =>
       ciderOf(
         weigh(candidate, weights),
-        (references[image] ?? []).map((reference) => weigh(reference, weights)),
+        references[image]!.map((reference) => weigh(reference, weights)),
         room,
       ),
     ),

@@ -23,8 +23,10 @@ export interface Evaluation {
   readonly images: number
   /** What was scored, by image id. */
   readonly captions: Readonly<Record<string, string>>
-  /** By the names of the COCO evaluation. */
+  /** By the names of the COCO evaluation. Without paraphrases its METEOR is another metric. */
   readonly corpus: Readonly<Record<string, number>>
+  /** Whether METEOR, if it was scored, knew paraphrases. */
+  readonly paraphrases?: boolean
   /** By image id, then by name. */
   readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** 95 % intervals of `corpus`. */
@@ -61,15 +63,17 @@ export type BeginMeteor = (
 
 export interface EvaluationOptions extends Omit<ScoreOptions, 'meteor'>, Pick<BootstrapOptions, 'samples'> {
   /** METEOR, scored when it is given. */
-  readonly meteor?: BeginMeteor
+  readonly meteor?: BeginMeteor | undefined
+  /** Whether METEOR knows paraphrases, as that of the COCO evaluation does. */
+  readonly paraphrases?: boolean | undefined
   /** Captions of another model for the same images in the same order. */
-  readonly other?: readonly string[]
+  readonly other?: readonly string[] | undefined
   /** Captions that the model was trained on. */
-  readonly training?: Iterable<string>
+  readonly training?: Iterable<string> | undefined
   /** Subjects of photos: which captions name them? */
-  readonly subjects?: ObjectGroups
+  readonly subjects?: ObjectGroups | undefined
   /** Score people, too: each reference against the others. */
-  readonly people?: boolean
+  readonly people?: boolean | undefined
 }
 
 /**
@@ -94,8 +98,7 @@ export async function evaluate(
   const meteors = await options.meteor?.(sets)
   // All that needs no METEOR comes before it is waited for.
   const { documentFrequencies } = options
-  const scoring = documentFrequencies === undefined ? {} : { documentFrequencies }
-  const plain = sets.map((set) => scoreTokens(set.candidates, set.references, scoring))
+  const plain = sets.map((set) => scoreTokens(set.candidates, set.references, { documentFrequencies }))
   const { perImage: mentions, ...objects } = scoreObjects(candidates, references)
   const diversity = scoreDiversity(
     candidates,
@@ -112,6 +115,7 @@ export async function evaluate(
     images: images.length,
     captions: Object.fromEntries(images.map(({ id, candidate }) => [id, candidate])),
     corpus: Object.fromEntries(Object.entries(scores).map(([name, { corpus }]) => [name, corpus])),
+    ...(meteors === undefined ? {} : { paraphrases: options.paraphrases === true }),
     perImage: Object.fromEntries(
       images.map(({ id }, index) => [
         id,

@@ -1,5 +1,5 @@
 import { MEN, WOMEN } from '../data/gender.js'
-import { share } from './scores.js'
+import { checkReferences, share } from './scores.js'
 
 export type Gender = 'women' | 'men'
 
@@ -32,17 +32,19 @@ export function gendersOf(tokens: readonly string[]): Set<Gender> {
  * Gendered words against the references (Hendricks et al. 2018, "Women also Snowboard": a wrong one is worse than none).
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreGender(
   candidates: readonly (readonly string[])[],
   references: readonly (readonly (readonly string[])[])[],
 ): GenderScores {
+  checkReferences(candidates, references)
   const counts = { gendered: 0, supported: 0, contrary: 0, unfounded: 0 }
   const named = { women: 0, men: 0 }
   const referenced = { women: 0, men: 0 }
   candidates.forEach((candidate, image) => {
     const said = gendersOf(candidate)
-    const seen = gendersOf((references[image] ?? []).flat())
+    const seen = gendersOf(references[image]!.flat())
     for (const gender of said) named[gender]++
     for (const gender of seen) referenced[gender]++
     if (said.size === 0) return

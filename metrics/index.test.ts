@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { runInNewContext } from 'node:vm'
 import { build } from 'esbuild'
-import { expect, test } from 'vitest'
+import { expect, expectTypeOf, test } from 'vitest'
 import * as sources from './index.js'
+import type { MeteorOptions } from './meteor/resources.js'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -70,4 +71,11 @@ test('a paraphrase table is read whole, or cut to what captions can use', async 
   ])
   const cut = await sources.readParaphrases(table(), 'the table', used)
   expect([cut.of('a dog'), cut.of('my cat')]).toEqual([['a hound'], []])
+})
+
+test('an option that is not given may be undefined', () => {
+  type Undefined<T> = { [K in keyof T]-?: T[K] | undefined }
+  expectTypeOf<Undefined<sources.ScoreOptions>>().toExtend<sources.ScoreOptions>()
+  expectTypeOf<Undefined<sources.BootstrapOptions>>().toExtend<sources.BootstrapOptions>()
+  expectTypeOf<Undefined<MeteorOptions>>().toExtend<MeteorOptions>()
 })

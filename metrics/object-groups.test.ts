@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseGroups } from './object-groups.js'
+import { OBJECT_GROUPS, parseGroups } from './object-groups.js'
 import { objectsOf } from './objects.js'
 
 const named = (caption: string): string[] => objectsOf(caption.split(' '))
@@ -51,6 +51,21 @@ test('a remark parts no group, wherever its line stands', () => {
     ])
     expect([...new Set(groups.values())]).toEqual(['dog', 'cat'])
   }
+})
+
+test('a name of two groups is refused, and its file named; what is written goes before a plural', () => {
+  for (const [text, name] of [
+    ['vehicle car bus\ncar', 'car'],
+    ['vehicle fire_truck\ntruck\nred Fire_Truck', 'fire_truck'],
+    ['=hot_dog\ndog hot_dog', 'hot_dog'],
+  ] as const)
+    expect(() => parseGroups(text, 's.txt')).toThrow(
+      `Expected each name in one group for s.txt but received "${name}"`,
+    )
+  expect(parseGroups('car car bus').get('cars')).toBe('car')
+  for (const text of ['spectacles glasses\ncup glass', 'cup glass\nspectacles glasses'])
+    expect(parseGroups(text).get('glasses')).toBe('spectacles')
+  expect(OBJECT_GROUPS.get('glasses')).toBe(null)
 })
 
 test('a name that no two words can be is refused, and its file named', () => {

@@ -170,7 +170,7 @@ export type ObjectGroups = ReadonlyMap<string, string | null>
  * Reads groups in the form above, in small letters as captions are compared. What `#` begins is a remark; a line that
  * holds nothing else does not part the group around it.
  * @param where their file, for messages
- * @throws ShowtellError INVALID_DATA naming a name of more than two words.
+ * @throws ShowtellError INVALID_DATA naming a name of more than two words, or one that stands in two groups.
  */
 export function parseGroups(text: string, where = 'groups'): ObjectGroups {
   const lines = text
@@ -183,15 +183,19 @@ export function parseGroups(text: string, where = 'groups'): ObjectGroups {
     .map((line) => line.trim().split(/\s+/))
   const long = lines.flat().find((name) => name.split('_').length > 2)
   if (long !== undefined) throw expected('names of one or two words', where, long, 'INVALID_DATA')
-  return new Map(
-    lines.flatMap((names) => {
-      const group = names[0]!.startsWith('=') ? null : names[0]!.replace('_', ' ')
-      return names
-        .filter((name) => name !== '')
-        .map((name) => name.replace('=', '').replace('_', ' '))
-        .flatMap((name) => [name, ...plurals(name)].map((form): [string, string | null] => [form, group]))
-    }),
-  )
+  const written = new Map<string, string | null>()
+  for (const names of lines) {
+    const group = names[0]!.startsWith('=') ? null : names[0]!.replace('_', ' ')
+    for (const name of names.filter((name) => name !== '')) {
+      const words = name.replace('=', '').replace('_', ' ')
+      if (written.has(words) && written.get(words) !== group)
+        throw expected('each name in one group', where, name, 'INVALID_DATA')
+      written.set(words, group)
+    }
+  }
+  // What is written says more than a plural that is made: glasses are not several of glass.
+  const made = [...written].flatMap(([name, group]) => plurals(name).map((form) => [form, group] as const))
+  return new Map([...made, ...written])
 }
 
 /** Of any other name -es makes another word: `skies` of ski, `cubes` of cub, `tubes` of tub. */

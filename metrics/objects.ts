@@ -1,5 +1,5 @@
 import { OBJECT_GROUPS, type ObjectGroups } from './object-groups.js'
-import { share } from './scores.js'
+import { checkReferences, share } from './scores.js'
 
 /** What a caption names against what people named in the same photo. */
 export interface ObjectMention {
@@ -28,12 +28,14 @@ export interface ObjectScores {
  * the references alone (CHAIR also takes COCO's object marks, so that its figures are lower).
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreObjects(
   candidates: readonly (readonly string[])[],
   references: readonly (readonly (readonly string[])[])[],
 ): ObjectScores {
-  const perImage = candidates.map((candidate, image) => compare(candidate, references[image] ?? []))
+  checkReferences(candidates, references)
+  const perImage = candidates.map((candidate, image) => compare(candidate, references[image]!))
   const count = (of: (mention: ObjectMention) => number): number =>
     perImage.reduce((sum, mention) => sum + of(mention), 0)
   const unsupported = count((mention) => mention.unsupported.length)

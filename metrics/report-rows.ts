@@ -1,9 +1,18 @@
+import type { DiversityScores } from './diversity.js'
 import type { Evaluation } from './evaluation.js'
+import type { GenderScores } from './gender.js'
+import type { ObjectScores } from './objects.js'
 import { share } from './scores.js'
 import { MENTIONS, type SubjectScore } from './subjects.js'
 
+/** What a score is called: METEOR without paraphrases is not that of the COCO evaluation. */
+export function scoreTitle(name: string, { paraphrases }: Pick<Evaluation, 'paraphrases'>): string {
+  return name === 'METEOR' && paraphrases === false ? 'METEOR, no paraphrases' : name
+}
+
 /** The scores as a table: a head, then a row a metric. */
-export function scoreRows({ images, corpus, intervals, people, comparison }: Evaluation): string[][] {
+export function scoreRows(evaluation: Evaluation): string[][] {
+  const { images, corpus, intervals, people, comparison } = evaluation
   const head = [
     `${images} images`,
     'score',
@@ -14,7 +23,7 @@ export function scoreRows({ images, corpus, intervals, people, comparison }: Eva
   const rows = Object.entries(corpus).map(([name, score]) => {
     const compared = comparison?.[name]
     return [
-      name,
+      scoreTitle(name, evaluation),
       number(score),
       range(intervals[name]),
       ...(people === undefined ? [] : [number(people.candidate[name]), number(people.human[name])]),
@@ -31,43 +40,67 @@ export function scoreRows({ images, corpus, intervals, people, comparison }: Eva
   return [head, ...rows]
 }
 
+/** What facts are told of: an evaluation, its people, or what a card keeps of either. */
+interface Findings {
+  readonly images: number
+  readonly objects: Known<Omit<ObjectScores, 'perImage'>>
+  /** Captions that name the subject of their photo, of those photos that have one. */
+  readonly subjects?: Pick<SubjectScore, 'photos' | 'named'> | undefined
+  readonly diversity: Known<DiversityScores>
+  readonly gender: GenderScores
+}
+type Known<T> = { readonly [Name in keyof T]?: T[Name] | undefined }
+
+/** What it is called, undefined where it is not known, and as it is read. */
+type Fact = readonly [name: string, value: number | undefined, format: (value: number) => string]
+
+/** What is no score, the same facts of whatever it is told. */
+function facts({ images, objects, subjects, diversity, gender }: Findings): Fact[] {
+  const fact = (name: string, value: number | undefined, format = percent): Fact => [name, value, format]
+  return [
+    fact('objects that no reference names', objects.unsupportedObjects),
+    fact('captions that name an object no reference names', objects.unsupportedCaptions),
+    fact('objects most references name, named', objects.found),
+    fact(
+      'captions that name the subject, where three references do',
+      subjects?.photos ? subjects.named / subjects.photos : undefined,
+    ),
+    fact('distinct captions', diversity.distinct),
+    fact('different words', diversity.vocabulary, String),
+    fact('words a caption', diversity.meanLength, (value) => value.toFixed(1)),
+    fact('captions that repeat a content word', diversity.repeating),
+    fact('captions that break off', diversity.dangling),
+    fact('captions without a word', diversity.empty),
+    fact('captions that copy one of the training set', diversity.copied),
+    fact('captions with a gendered word', gender.gendered),
+    fact('of these, as the references have it', gender.supported),
+    fact('of these, the other gender than the references', gender.contrary),
+    fact('of these, where no reference says', gender.unfounded),
+    ...(['women', 'men'] as const).flatMap((who) => [
+      fact(`captions that name ${who}`, share(gender.named[who], images)),
+      fact(`photos whose references name ${who}`, share(gender.referenced[who], images)),
+    ]),
+  ]
+}
+
+/** The facts of several, beside each other: a row each, its name, then a cell each, empty where it is not known. */
+export function factsBeside(columns: readonly Findings[]): string[][] {
+  const all = columns.map(facts)
+  return (all[0] ?? []).flatMap(([name], row) => {
+    const cells = all.map((column) => {
+      const [, value, format] = column[row]!
+      return value === undefined ? '' : format(value)
+    })
+    return cells.every((cell) => cell === '') ? [] : [[name, ...cells]]
+  })
+}
+
 /** Everything but the scores as a table: a head, then a row each in words. */
 export function factRows({ images, objects, diversity, gender, people }: Evaluation): string[][] {
-  const row = (
-    name: string,
-    value: number | undefined,
-    human?: number,
-    format: (value: number) => string = percent,
-  ): string[][] => {
-    if (value === undefined) return []
-    const ofPeople = people === undefined ? [] : [human === undefined ? '' : format(human)]
-    return [[name, format(value), ...ofPeople]]
-  }
-  const same = people?.diversity
+  const ofPeople = people === undefined ? [] : [people]
   return [
-    ['', 'captions', ...(people === undefined ? [] : ['people, 1 ref fewer'])],
-    ...row('objects that no reference names', objects.unsupportedObjects, people?.objects.unsupportedObjects),
-    ...row('captions with such an object', objects.unsupportedCaptions, people?.objects.unsupportedCaptions),
-    ...row('objects most references name, found', objects.found, people?.objects.found),
-    ...row('distinct captions', diversity.distinct, same?.distinct),
-    ...row('different words', diversity.vocabulary, same?.vocabulary, String),
-    ...row('words a caption', diversity.meanLength, same?.meanLength, (value) => value.toFixed(1)),
-    ...row('captions that repeat a content word', diversity.repeating, same?.repeating),
-    ...row('captions that break off', diversity.dangling, same?.dangling),
-    ...row('captions without a word', diversity.empty, same?.empty),
-    ...row('captions copied from the training set', diversity.copied),
-    ...row('captions with a gendered word', gender.gendered, people?.gender.gendered),
-    ...row('of these, as the references have it', gender.supported, people?.gender.supported),
-    ...row('of these, against the references', gender.contrary, people?.gender.contrary),
-    ...row('of these, where no reference says', gender.unfounded, people?.gender.unfounded),
-    ...(['women', 'men'] as const).flatMap((who) => [
-      ...row(
-        `captions that name ${who}`,
-        share(gender.named[who], images),
-        people && share(people.gender.named[who], images),
-      ),
-      ...row(`photos whose references name ${who}`, share(gender.referenced[who], images)),
-    ]),
+    ['', 'captions', ...ofPeople.map(() => 'people, 1 ref fewer')],
+    ...factsBeside([{ images, objects, diversity, gender }, ...ofPeople.map((all) => ({ ...all, images }))]),
   ]
 }
 

@@ -6,7 +6,8 @@ import { scoreHumans } from './human.js'
 import { parseGroups } from './object-groups.js'
 import { extremes, htmlReport } from './report.js'
 import { factRows, scoreRows, subjectRows } from './report-rows.js'
-import { scoreTokens } from './score.js'
+import { type CaptionSet, scoreTokens } from './score.js'
+import { meanScores } from './scores.js'
 
 const images = [
   {
@@ -79,16 +80,36 @@ test('the tables have a column a head, and people beside the captions', () => {
   expect(scoreRows(evaluation)[0]).toContain('with 1 refs')
   expect(factRows(evaluation)[0]).toEqual(['', 'captions', 'people, 1 ref fewer'])
   const facts = Object.fromEntries(factRows(evaluation).map(([name, ...values]) => [name, values]))
-  expect(facts['captions copied from the training set']).toEqual(['33.3 %', ''])
+  expect(facts['captions that copy one of the training set']).toEqual(['33.3 %', ''])
   // One caption names a man where the references name a woman; the first of them names her against no other.
-  expect(facts['of these, against the references']).toEqual(['100.0 %', '0.0 %'])
+  expect(facts['of these, the other gender than the references']).toEqual(['100.0 %', '0.0 %'])
   expect(facts['of these, where no reference says']).toEqual(['0.0 %', '100.0 %'])
-  expect(facts['photos whose references name women']).toEqual(['33.3 %', ''])
+  // Of people, as of the captions, by the references that they are scored against.
+  expect(facts['photos whose references name women']).toEqual(['33.3 %', '0.0 %'])
+})
+
+test('the table and the page say of which METEOR they have the score', async () => {
+  const meteor = async (sets: readonly CaptionSet[]) => () =>
+    sets.map(({ candidates }) => meanScores(candidates.map(() => 0.5)))
+  for (const [paraphrases, title] of [
+    [true, 'METEOR'],
+    [false, 'METEOR, no paraphrases'],
+    [undefined, 'METEOR, no paraphrases'],
+  ] as const) {
+    const scored = await evaluate(images, { meteor, paraphrases, people: true, other, samples: 40 })
+    expect(scored.paraphrases).toBe(paraphrases === true)
+    const row = scoreRows(scored).find(([name]) => name?.startsWith('METEOR'))
+    expect(row).toEqual([title, '0.5000', '0.5000 – 0.5000', '0.5000', '0.5000', '0.0000', ...row!.slice(6)])
+    const page = htmlReport({ title: 'x', evaluation: scored, images, warnings: [] })
+    expect(page).toContain(`<td>${title}</td>`)
+    expect(page).toContain(`<figcaption>${title}</figcaption>`)
+  }
+  expect(evaluation).not.toHaveProperty('paraphrases')
 })
 
 test('the row of all subjects says that a photo of two counts twice', async () => {
   const photo = { id: '1', file: '1.jpg', candidate: 'a dog', references: Array(3).fill('a dog and a cat') }
-  const both = await evaluate([photo], { subjects: parseGroups('dog\ncat'), samples: 9 })
+  const both = await evaluate([photo], { subjects: parseGroups('dog\ncat'), samples: 40 })
   expect(subjectRows(both).slice(1)).toEqual([
     ['dog', '1', '1', '100.0 %'],
     ['cat', '1', '0', '0.0 %'],

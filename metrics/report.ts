@@ -2,7 +2,7 @@ import type { ScoredImage } from './candidates.js'
 import { histogram } from './diversity.js'
 import type { Evaluation } from './evaluation.js'
 import { reliabilityDiagram } from './reliability.js'
-import { calibrationRows, factRows, missedRows, scoreRows, subjectRows } from './report-rows.js'
+import { calibrationRows, factRows, missedRows, scoreRows, scoreTitle, subjectRows } from './report-rows.js'
 import { escaped } from './svg.js'
 
 /** Photos shown among the best and among the worst; of up to twice as many all are shown. */
@@ -72,10 +72,10 @@ ${gallery(worst, report)}
 `
 }
 
-function scoreChart(name: string, { perImage }: Evaluation): string {
-  const values = Object.values(perImage).map((scores) => scores[name] ?? 0)
+function scoreChart(name: string, evaluation: Evaluation): string {
+  const values = Object.values(evaluation.perImage).map((scores) => scores[name] ?? 0)
   const high = values.reduce((most, value) => Math.max(most, value), 0) || 1
-  return chart(name, histogram(values, BINS, 0, high), 0, high)
+  return chart(scoreTitle(name, evaluation), histogram(values, BINS, 0, high), 0, high)
 }
 
 function chart(title: string, counts: readonly number[], low: number, high: number): string {

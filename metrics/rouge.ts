@@ -1,5 +1,5 @@
 import type { Token } from './ngrams.js'
-import { meanScores, type Scores } from './scores.js'
+import { checkReferences, meanScores, type Scores } from './scores.js'
 
 /** How much recall weighs against precision. */
 const BETA = 1.2
@@ -9,12 +9,14 @@ const BETA = 1.2
  * references, joined by F with beta 1.2.
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreRouge(
   candidates: readonly (readonly Token[])[],
   references: readonly (readonly (readonly Token[])[])[],
 ): Scores {
-  return meanScores(candidates.map((candidate, image) => rougeOf(candidate, references[image] ?? [])))
+  checkReferences(candidates, references)
+  return meanScores(candidates.map((candidate, image) => rougeOf(candidate, references[image]!)))
 }
 
 function rougeOf(candidate: readonly Token[], references: readonly (readonly Token[])[]): number {

@@ -1,5 +1,18 @@
 import { expect, test } from 'vitest'
-import { bootstrapIntervals, type Meteor, scoreCaptions } from './index.js'
+import {
+  bootstrapIntervals,
+  type Meteor,
+  parseGroups,
+  scoreBleu,
+  scoreCaptions,
+  scoreCider,
+  scoreGender,
+  scoreHumans,
+  scoreObjects,
+  scoreRouge,
+  scoreSubjects,
+  scoreTokens,
+} from './index.js'
 import { METRICS } from './score.js'
 
 test('captions are tokenized and scored under the names of the COCO evaluation', () => {
@@ -30,12 +43,35 @@ test('METEOR is scored when it is given: of the tokens, and what it says is not 
       [[['the', 'dog']], [['a'], ['b']]],
     ],
   ])
-  expect(bootstrapIntervals(found, { samples: 5 }).METEOR).toEqual({ low: 0.6, high: 0.6 })
+  expect(bootstrapIntervals(found, { samples: 40 }).METEOR).toEqual({ low: 0.6, high: 0.6 })
 })
 
-test('no references or too few are named', () => {
-  expect(() => scoreCaptions(['a'], [[]])).toThrow('Expected at least one reference for references[0]')
-  expect(() => scoreCaptions(['a', 'b'], [['a']])).toThrow(
-    'Expected 2 entries, one a candidate, for references',
+const SCORES: Record<string, (candidates: string[][], references: string[][][]) => unknown> = {
+  scoreTokens,
+  scoreBleu,
+  scoreRouge,
+  scoreCider,
+  scoreGender,
+  scoreObjects,
+  scoreHumans,
+  scoreSubjects: (candidates, references) =>
+    scoreSubjects(
+      ['1', '2'].slice(0, candidates.length),
+      candidates,
+      references,
+      parseGroups('dog', 'subjects'),
+    ),
+}
+
+test.each(Object.entries(SCORES))('%s names references that are missing', (_, score) => {
+  const two = [['a', 'dog'], ['a']]
+  expect(() => score([['a'], ['b']], [two])).toThrow(
+    'Expected references of 2 images for references but received 1',
   )
+  expect(() => score([['a'], ['b']], [two, []])).toThrow(/references?\b.* for references\[1\] but received 0/)
+  expect(() => score([['a'], []], [two, two])).not.toThrow()
+})
+
+test('captions without references are named', () => {
+  expect(() => scoreCaptions(['a'], [[]])).toThrow('Expected at least one reference for references[0]')
 })

@@ -1,20 +1,19 @@
 import { tokenize, words } from '../data/tokenizer.js'
-import { expected } from '../errors.js'
 import { bleuOfNgrams } from './bleu.js'
 import { ciderOfNgrams, type DocumentFrequencies } from './cider.js'
 import type { Meteor } from './meteor/meteor.js'
 import { type CountedSet, countNgrams } from './ngrams.js'
 import { scoreRouge } from './rouge.js'
-import type { Scores } from './scores.js'
+import { checkReferences, type Scores } from './scores.js'
 
 type Captions = readonly (readonly string[])[]
 type References = readonly Captions[]
 
 export interface ScoreOptions {
   /** What CIDEr weighs n-grams by; by default the references themselves, which needs many images. */
-  readonly documentFrequencies?: DocumentFrequencies
+  readonly documentFrequencies?: DocumentFrequencies | undefined
   /** METEOR needs its tables and is scored when it is given. */
-  readonly meteor?: Meteor
+  readonly meteor?: Meteor | undefined
 }
 
 /** Tokens: one caption an image, and those of its references. */
@@ -60,15 +59,13 @@ export const METRICS = Object.freeze({
  * @param candidates one caption an image
  * @param references what people wrote about each image, at least one each
  * @returns scores by the COCO evaluation's names: `Bleu_1` to `Bleu_4`, `METEOR` if given, `ROUGE_L`, `CIDEr` (CIDEr-D)
- * @throws ShowtellError INVALID_ARGUMENT
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreCaptions(
   candidates: readonly string[],
   references: readonly (readonly string[])[],
   options: ScoreOptions = {},
 ): Record<string, Scores> {
-  const none = references.findIndex((captions) => captions.length === 0)
-  if (none >= 0) throw expected('at least one reference', `references[${none}]`, 0)
   return scoreTokens(
     candidates.map(tokenize),
     references.map((captions) => captions.map(tokenize)),
@@ -76,14 +73,13 @@ export function scoreCaptions(
   )
 }
 
-/** `scoreCaptions` of captions that are tokens already. */
+/** `scoreCaptions` of captions that are tokens already, with what it throws. */
 export function scoreTokens(
   candidates: Captions,
   references: References,
   options: ScoreOptions = {},
 ): Record<string, Scores> {
-  if (candidates.length !== references.length)
-    throw expected(`${candidates.length} entries, one a candidate,`, 'references', references.length)
+  checkReferences(candidates, references)
   const ngrams = countNgrams(candidates.map(words), references.map(allWords))
   const scores: Record<string, Scores> = {}
   for (const { names, score } of Object.values<Metric>(METRICS)) {

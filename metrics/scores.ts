@@ -1,3 +1,5 @@
+import { expected } from '../errors.js'
+
 /** What a metric says of a set of captioned images. */
 export interface Scores {
   readonly corpus: number
@@ -5,6 +7,20 @@ export interface Scores {
   readonly perImage: readonly number[]
   /** The corpus score that a set of these images would have, an image as often as its index is listed. */
   resample(images: ArrayLike<number>): number
+}
+
+/**
+ * Whether every candidate has references to be scored against.
+ * @throws ShowtellError INVALID_ARGUMENT
+ */
+export function checkReferences(
+  candidates: readonly unknown[],
+  references: readonly (readonly unknown[])[],
+): void {
+  if (references.length !== candidates.length)
+    throw expected(`references of ${candidates.length} images`, 'references', references.length)
+  const none = references.findIndex(({ length }) => length === 0)
+  if (none >= 0) throw expected('at least one reference', `references[${none}]`, 0)
 }
 
 /** The scores of a metric whose corpus score is the mean over the images. */

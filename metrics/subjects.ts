@@ -1,5 +1,6 @@
 import type { ObjectGroups } from './object-groups.js'
 import { objectsOf } from './objects.js'
+import { checkReferences } from './scores.js'
 
 /** A photo shows a subject when so many references name it. */
 export const MENTIONS = 3
@@ -23,6 +24,7 @@ export type SubjectScores = Readonly<Record<string, SubjectScore>>
  * @param candidates tokens, one caption an image
  * @param references tokens, the captions of each image
  * @param subjects the words for each, see `parseGroups`
+ * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreSubjects(
   ids: readonly string[],
@@ -30,11 +32,13 @@ export function scoreSubjects(
   references: readonly (readonly (readonly string[])[])[],
   subjects: ObjectGroups,
 ): SubjectScores {
+  checkReferences(ids, references)
+  checkReferences(candidates, references)
   const names = [...new Set(subjects.values())].filter((name) => name !== null)
   const scores = new Map(names.map((name) => [name, { photos: 0, named: 0, missed: [] as string[] }]))
   for (const [image, id] of ids.entries()) {
-    const said = new Set(objectsOf(candidates[image] ?? [], subjects))
-    const mentions = (references[image] ?? []).flatMap((reference) => objectsOf(reference, subjects))
+    const said = new Set(objectsOf(candidates[image]!, subjects))
+    const mentions = references[image]!.flatMap((reference) => objectsOf(reference, subjects))
     for (const [name, score] of scores) {
       if (mentions.filter((mention) => mention === name).length < MENTIONS) continue
       score.photos++

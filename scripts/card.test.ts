@@ -1,15 +1,12 @@
-import { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { shippedBundle } from '../engine/shipped.js'
 import { register } from './card.js'
+import { inProcess } from './fixtures/commands.js'
 
-const card = (...sets: string[]): Promise<void> => cardOf('nowhere', ...sets)
-async function cardOf(bundle: string, ...sets: string[]): Promise<void> {
-  const program = new Command('showtell').exitOverride()
-  register(program)
-  const scores = sets.map((set) => `${set}=nowhere.json`)
-  await program.parseAsync(['card', '--bundle', bundle, '--scores', ...scores], { from: 'user' })
-}
+const { saidBy } = inProcess(register)
+const cardOf = (bundle: string, ...sets: string[]): Promise<string> =>
+  saidBy(['card', '--bundle', bundle, '--scores', ...sets.map((set) => `${set}=nowhere.json`)])
+const card = (...sets: string[]): Promise<string> => cardOf('nowhere', ...sets)
 
 it.each([
   ['flickr8k-test', 'Flickr8k test'],

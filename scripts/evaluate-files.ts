@@ -1,9 +1,10 @@
 import type { CaptionedImage } from '../data/captions.js'
 import type { PhotoFolder } from '../data/photo-files.js'
+import { jsonOf } from '../data/readers/reader.js'
 import { readParts } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
 import { tokenize, words } from '../data/tokenizer.js'
-import { messageOf, ShowtellError } from '../errors.js'
+import { messageOf } from '../errors.js'
 import type { ScoredImage } from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import type { Evaluation } from '../metrics/evaluation.js'
@@ -35,16 +36,7 @@ export async function saveFrequencies(
 
 /** Reads what `saveFrequencies` wrote. @throws ShowtellError NOT_FOUND, INVALID_DATA. */
 export async function frequencies(file: string): Promise<DocumentFrequencies> {
-  const text = await readText(file, 'document frequencies')
-  try {
-    return DocumentFrequencies.fromJSON(JSON.parse(text), file)
-  } catch (cause) {
-    if (cause instanceof ShowtellError) throw cause
-    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${file}: ${messageOf(cause)}`, {
-      where: file,
-      cause,
-    })
-  }
+  return DocumentFrequencies.fromJSON(jsonOf(await readText(file, 'document frequencies'), file), file)
 }
 
 /** The first of some images whose photo can be read, undefined where none can. */

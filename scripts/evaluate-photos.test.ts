@@ -1,25 +1,27 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { register } from './evaluate.js'
+import { inProcess } from './fixtures/commands.js'
 import { drawPhotos, writeNoise } from './fixtures/photos.js'
+
+let bundle: string
+beforeAll(async () => {
+  bundle = await mkdtemp(join(tmpdir(), 'evaluate-photos-bundle-'))
+  await writeBundle(bundle, tinyContent())
+})
+afterAll(() => rm(bundle, { recursive: true }))
 
 let folder: string
 const at = (name: string): string => join(folder, name)
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'evaluate-photos-'))
   await drawPhotos(at('photos'), 3)
-  for (const stream of [process.stdout, process.stderr])
-    vi.spyOn(stream, 'write').mockImplementation(() => true)
 })
-afterEach(async () => {
-  vi.restoreAllMocks()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => rm(folder, { recursive: true }))
 
 async function write(name: string, lines: readonly object[] | string): Promise<string> {
   const text = typeof lines === 'string' ? lines : lines.map((line) => JSON.stringify(line)).join('\n')
@@ -33,13 +35,11 @@ const references = (...counts: number[]): Promise<string> =>
     counts.map((count, i) => ({ file: `${i + 1}.jpg`, captions: Array(count).fill('a dog runs') })),
   )
 
-async function evaluate(...args: string[]): Promise<void> {
-  const program = new Command('showtell').exitOverride()
-  register(program)
-  await program.parseAsync(['evaluate', '--images', at('photos'), ...args], { from: 'user' })
-}
+const { saidBy } = inProcess(register)
+const evaluate = (...args: string[]): Promise<string> =>
+  saidBy(['evaluate', '--images', at('photos'), ...args])
 /** Where there is no captioner what is wrong has to show before one is opened. */
-const withoutCaptioner = (...args: string[]): Promise<void> => evaluate('--bundle', at('none'), ...args)
+const withoutCaptioner = (...args: string[]): Promise<string> => evaluate('--bundle', at('none'), ...args)
 const noCaptioner = () => ({ code: 'NOT_FOUND', where: at('none') })
 
 test('a photo that people cannot be scored on shows before photos are captioned, unless it cannot be read', async () => {
@@ -80,27 +80,25 @@ test('so do paraphrases that are not packed, and two photos of which the folder 
 })
 
 test('--limit means the same images whether their captions are made or read', async () => {
-  await writeBundle(at('bundle'), tinyContent())
   const refs = await references(2, 2, 2)
   const lines = [3, 2, 1].map((id) => ({ file: `${id}.jpg`, caption: 'a dog' }))
   const images = async (...more: string[]): Promise<string[]> => {
-    await evaluate('--references', refs, '--limit', '2', '--samples', '9', '--json', at('out.json'), ...more)
+    await evaluate('--references', refs, '--limit', '2', '--samples', '40', '--json', at('out.json'), ...more)
     return Object.keys(JSON.parse(await readFile(at('out.json'), 'utf8')).perImage)
   }
   expect(await images('--candidates', await write('captions.jsonl', lines))).toEqual(['1', '2'])
-  expect(await images('--bundle', at('bundle'))).toEqual(['1', '2'])
+  expect(await images('--bundle', bundle)).toEqual(['1', '2'])
 }, 60_000)
 
 test('photos may lie in folders of the folder, under names that are of one each', async () => {
-  await writeBundle(at('bundle'), tinyContent())
   await drawPhotos(at('photos/2019'), 4)
   const files = ['1.jpg', '4.jpg', 'photos/2019/2.jpg']
   const refs = await write(
     'refs.jsonl',
     files.map((file, id) => ({ id, file, captions: ['a dog runs'] })),
   )
-  const out = ['--samples', '9', '--json', at('out.json'), '--html', at('out.html')]
-  await evaluate('--references', refs, '--bundle', at('bundle'), ...out)
+  const out = ['--samples', '40', '--json', at('out.json'), '--html', at('out.html')]
+  await evaluate('--references', refs, '--bundle', bundle, ...out)
   expect(Object.keys(JSON.parse(await readFile(at('out.json'), 'utf8')).perImage)).toHaveLength(3)
   expect(await readFile(at('out.html'), 'utf8')).not.toContain('no picture of')
   await drawPhotos(at('photos/2020'), 4)

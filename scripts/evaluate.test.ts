@@ -81,6 +81,8 @@ test('scores a result file: table, JSON, report; what is left out is named', asy
   expect(saved.corpus.CIDEr).toBeCloseTo((saved.perImage['1'].CIDEr + saved.perImage['2'].CIDEr) / 2, 12)
   expect(saved.comparison.CIDEr.difference).toBe(0)
   expect(saved.warnings).toHaveLength(5)
+  expect(saved.paraphrases).toBe(false)
+  expect(out).toMatch(/METEOR, no paraphrases +\d\.\d{4}/)
   expect(await readFile(html, 'utf8')).toContain('A dog on a beach.')
 })
 
@@ -103,6 +105,11 @@ test('document frequencies of a set, used on itself, change nothing, fractions i
   const own = await score('--save-document-frequencies', df)
   expect(own).toBeGreaterThan(0)
   expect(await score('--document-frequencies', df)).toBe(own)
+  for (const [content, message] of [
+    ['{"images": 3, "coun', `Expected whole JSON in ${df}: `],
+    ['{"images": 0}', `Expected a positive number of images for images of ${df} but received 0`],
+  ] as const)
+    await expect(score('--document-frequencies', await write('df.json', content))).rejects.toThrow(message)
 })
 
 test('document frequencies of many photos score one photo', async () => {
@@ -190,7 +197,7 @@ test('confidences are measured and drawn, subjects counted, copies found, the ex
   await showtell(
     ...['evaluate', '--references', refs, '--candidates', await write('c.jsonl', lines.join('\n'))],
     ...['--training', await write('more.json', more), refs, '--subjects', await write('s.txt', 'cat\nhorse')],
-    ...['--json', json, '--reliability', svg, '--extremes', list, '--samples', '9'],
+    ...['--json', json, '--reliability', svg, '--extremes', list, '--samples', '40'],
   )
   const saved = JSON.parse(await readFile(json, 'utf8'))
   expect(saved.calibration).toMatchObject({ captions: 3, right: 2 / 3, auroc: 1 })
@@ -215,7 +222,7 @@ test('the list of extremes names images as a file of candidates may, whatever th
   const refs = await write('refs.jsonl', photos.map((photo) => JSON.stringify(photo)).join('\n'))
   const lines = photos.map(({ file }) => JSON.stringify({ file, caption: 'a dog' })).join('\n')
   const [list, json] = [join(folder, 'list.json'), join(folder, 'out.json')]
-  const command = ['evaluate', '--references', refs, '--samples', '9', '--candidates']
+  const command = ['evaluate', '--references', refs, '--samples', '40', '--candidates']
   await showtell(...command, await write('c.jsonl', lines), '--extremes', list)
   await showtell(...command, list, '--only-ids', list, '--json', json)
   expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage).sort()).toEqual(['2019.11', '7'])
@@ -284,8 +291,8 @@ test('places of results are made, and what cannot be written or read shows befor
   await expect(showtell(...command, '--html', join(folder, 'taken'))).rejects.toThrow(
     `Expected a file that can be written for ${join(folder, 'taken')} but received "a folder"`,
   )
-  await expect(showtell(...command, '--compare', 'other.json', '--samples', '39')).rejects.toThrow(
-    'Expected at least 40 to compare for --samples but received 39',
+  await expect(showtell(...command, '--samples', '39')).rejects.toThrow(
+    'Expected at least 40 for --samples but received 39',
   )
   await expect(showtell(...command, '--paraphrases', join(folder, 'none.gz'))).rejects.toThrow(
     `Expected paraphrases at ${join(folder, 'none.gz')}: ENOENT`,

@@ -13,9 +13,9 @@ import {
   parseImageList,
   type ScoredImage,
 } from '../metrics/candidates.js'
-import { checkPeople, evaluate } from '../metrics/evaluation.js'
+import { checkPeople, type Evaluation, evaluate } from '../metrics/evaluation.js'
+import { checkParaphrases } from '../metrics/meteor/paraphrase-file.js'
 import { startMeteor } from '../metrics/meteor/process.js'
-import { checkParaphrases } from '../metrics/meteor/resources.js'
 import { parseGroups } from '../metrics/object-groups.js'
 import { reliabilityDiagram } from '../metrics/reliability.js'
 import { htmlReport } from '../metrics/report.js'
@@ -108,12 +108,7 @@ export function register(program: Command): void {
         "METEOR's paraphrase-en.gz; without it METEOR knows no paraphrases",
       ).env('METEOR_PARAPHRASES'),
     )
-    .option(
-      '--samples <n>',
-      'sets drawn for the intervals; at least 40 with --compare',
-      positive('--samples'),
-      1000,
-    )
+    .option('--samples <n>', 'sets drawn for the intervals, at least 40', positive('--samples'), 1000)
     .option('--json <file>', 'write corpus, perImage and all else')
     .option('--html <file>', 'write a report')
     .option('--reliability <file>', 'draw as SVG what the confidences of the captions are worth')
@@ -130,12 +125,9 @@ async function run(options: Options, command: Command): Promise<void> {
     warnings.push(warning)
     process.stderr.write(`${warning}\n`)
   }
-  const { format, split, limit, onlyIds } = options
-  const all = await readCaptions(options.references, {
-    onProblem: (problem) => warn(problem.message),
-    ...(format === undefined ? {} : { format }),
-    ...(split === undefined ? {} : { split }),
-  })
+  const { format, split, limit, onlyIds, compare, training, subjects, documentFrequencies } = options
+  const onProblem = (problem: Error): void => warn(problem.message)
+  const all = await readCaptions(options.references, { format, split, onProblem })
   // Before photos are captioned, which takes long: what cannot be written, read or told shows now.
   await checkAhead(options)
   const wanted =
@@ -150,68 +142,73 @@ async function run(options: Options, command: Command): Promise<void> {
   /** A file's captions of these images. */
   const candidatesIn = async (file: string): Promise<Candidate[]> =>
     ofImages(parseCandidates(await readText(file, 'captions'), file, warn), references, all)
-  const { compare } = options
-  const compared =
+  const others =
     compare === undefined
       ? undefined
       : captionsById(joinReferences(await candidatesIn(compare), references, compare, warn))
   const known = {
-    ...(options.training === undefined ? {} : { training: await trainingCaptions(options.training, warn) }),
-    ...(options.subjects === undefined
-      ? {}
-      : { subjects: parseGroups(await readText(options.subjects, 'subjects'), options.subjects) }),
-    ...(options.documentFrequencies === undefined
-      ? {}
-      : { documentFrequencies: await frequencies(options.documentFrequencies) }),
+    training: training === undefined ? undefined : await trainingCaptions(training, warn),
+    subjects:
+      subjects === undefined ? undefined : parseGroups(await readText(subjects, 'subjects'), subjects),
+    documentFrequencies:
+      documentFrequencies === undefined ? undefined : await frequencies(documentFrequencies),
   }
   const folder = options.images === undefined ? undefined : new PhotoFolder(options.images)
   const candidates =
     options.candidates === undefined
-      ? await captionPhotos(references, folder, options, compared, warn)
+      ? await captionPhotos(references, folder, options, others, warn)
       : await candidatesIn(options.candidates)
   const images = joinReferences(candidates, references, options.candidates ?? CAPTIONER, warn)
   if (options.reliability !== undefined && images.every(({ confidence }) => confidence === undefined))
     throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
-  const { paraphrases } = options
+  const { people, samples, paraphrases } = options
   const evaluation = await evaluate(images, {
-    meteor: startMeteor(paraphrases === undefined ? {} : { paraphrases }),
-    samples: options.samples,
-    people: options.people === true,
-    ...(compared === undefined ? {} : { other: otherCaptions(compared, images, options) }),
     ...known,
+    meteor: startMeteor({ paraphrases }),
+    paraphrases: paraphrases !== undefined,
+    samples,
+    people,
+    other: others === undefined ? undefined : otherCaptions(others, images, options),
   })
   try {
-    if (options.saveDocumentFrequencies !== undefined)
-      await saveFrequencies(
-        options.saveDocumentFrequencies,
-        images.map((image) => ({ captions: image.references })),
-      )
-    if (options.json !== undefined)
-      await writeWhole(
-        options.json,
-        `${JSON.stringify({ ...evaluation, paraphrases: paraphrases !== undefined, warnings }, null, 1)}\n`,
-      )
-    if (options.extremes !== undefined)
-      await writeWhole(options.extremes, extremeCaptions(evaluation, images))
-    if (options.reliability !== undefined && evaluation.calibration !== undefined)
-      await writeWhole(options.reliability, reliabilityDiagram(evaluation.calibration))
-    if (options.html !== undefined) {
-      const pictures = await picturesOf(evaluation, images, folder, warn)
-      const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
-        .flat()
-        .map((path) => basename(path))
-        .join(' + ')}`
-      await writeWhole(options.html, htmlReport({ title, evaluation, images, warnings, pictures }))
-    }
+    await writeFiles(options, evaluation, images, folder, warnings, warn)
   } finally {
     // Last: the command ends here if its reader has gone. And in any case: a file that cannot be written takes no scores away.
     process.stdout.write(textReport(evaluation))
   }
 }
 
+async function writeFiles(
+  options: Options,
+  evaluation: Evaluation,
+  images: readonly ScoredImage[],
+  folder: PhotoFolder | undefined,
+  warnings: readonly string[],
+  warn: (warning: string) => void,
+): Promise<void> {
+  const { saveDocumentFrequencies, json, extremes, reliability, html } = options
+  if (saveDocumentFrequencies !== undefined)
+    await saveFrequencies(
+      saveDocumentFrequencies,
+      images.map((image) => ({ captions: image.references })),
+    )
+  if (json !== undefined) await writeWhole(json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
+  if (extremes !== undefined) await writeWhole(extremes, extremeCaptions(evaluation, images))
+  if (reliability !== undefined && evaluation.calibration !== undefined)
+    await writeWhole(reliability, reliabilityDiagram(evaluation.calibration))
+  if (html !== undefined) {
+    const pictures = await picturesOf(evaluation, images, folder, warn)
+    const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
+      .flat()
+      .map((path) => basename(path))
+      .join(' + ')}`
+    await writeWhole(html, htmlReport({ title, evaluation, images, warnings, pictures }))
+  }
+}
+
 async function checkAhead(options: Options): Promise<void> {
   const { json, html, reliability, extremes, saveDocumentFrequencies, paraphrases } = options
-  if (options.compare !== undefined) checkSamples(options.samples, '--samples')
+  checkSamples(options.samples, '--samples')
   for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
     if (place !== undefined) await makePlace(place)
   if (paraphrases !== undefined) await checkParaphrases(paraphrases)

@@ -1,17 +1,20 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { serve } from '../data/fetch/fixtures/server.js'
 import { SOURCES } from '../data/fetch/sources.js'
-import { inWholes } from './fetch.js'
-import { killAtWork, outputOf, run } from './fixtures/commands.js'
+import { inWholes, register } from './fetch.js'
+import { inProcess, killAtWork, run } from './fixtures/commands.js'
 
 const { files, archives } = SOURCES['coco-subset']
 const pathOf = ({ url }: { url: string }): string => new URL(url).pathname
 const photos = Object.fromEntries(
   Object.values(files).map((file, index) => [pathOf(file), Buffer.from(`photo ${index} `.repeat(20))]),
 )
+
+const { writtenBy, refusalOf } = inProcess(register)
 
 let folder: string
 beforeEach(async () => {
@@ -42,18 +45,24 @@ test('killed at work and started again, the photos of coco-subset come once each
 test('an archive that is not the published one is not unpacked, and the host is told', async () => {
   const archive = archives[0]!
   const server = await serve({ [pathOf(archive)]: Buffer.from('something else') })
-  const said = await run(['fetch', 'coco-subset', '--out', folder, '--mirror', server.address], [1])
+  const said = await refusalOf(['fetch', 'coco-subset', '--out', folder, '--mirror', server.address])
   expect(said).toContain('500 photos of COCO')
   expect(said).toContain(`Expected 252872794 bytes for ${server.address}${pathOf(archive)} but received 14`)
   expect(await readdir(folder)).toEqual([])
   await server.close()
 })
 
-test('says how to score photos of flickr8k that nothing was trained on', async () => {
-  for (const done of ['text', 'photos']) await mkdir(join(folder, done))
-  expect(await outputOf(['fetch', 'flickr8k', '--out', folder], '')).toBe(
-    `showtell evaluate --references ${folder}/text/Flickr8k.token.txt --images ${folder}/photos --split test --style flickr8k\n`,
-  )
+test('says how to score photos of flickr8k that nothing was trained on, as a shell takes it', async () => {
+  for (const out of [folder, join(folder, `Ann's "$HOME" \\ \`pwd\``)]) {
+    for (const done of ['text', 'photos']) await mkdir(join(out, done), { recursive: true })
+    const command = await writtenBy(['fetch', 'flickr8k', '--out', out])
+    expect(command.includes('"')).toBe(out !== folder)
+    const words = execFileSync('sh', ['-c', `printf '%s\\n' ${command}`], { encoding: 'utf8' })
+    expect(words.trimEnd().split('\n')).toEqual([
+      ...['showtell', 'evaluate', '--references', join(out, 'text/Flickr8k.token.txt')],
+      ...['--images', join(out, 'photos'), '--split', 'test', '--style', 'flickr8k'],
+    ])
+  }
 })
 
 test('the bar ends full, whatever part of a megabyte the last one is', () => {
@@ -66,12 +75,12 @@ test('the bar ends full, whatever part of a megabyte the last one is', () => {
 })
 
 test('a data set that is not on the list is answered with the list', async () => {
-  await expect(run(['fetch', 'imagenet'])).rejects.toThrow('Allowed choices are coco-subset, flickr8k')
+  expect(await refusalOf(['fetch', 'imagenet'])).toContain('Allowed choices are coco-subset, flickr8k')
 })
 
 test('a mirror that is no address is refused before anything is made', async () => {
   const out = join(folder, 'never-made')
-  expect(await run(['fetch', 'coco-subset', '--out', out, '--mirror', 'foo'], [1])).toBe(
+  expect(await refusalOf(['fetch', 'coco-subset', '--out', out, '--mirror', 'foo'])).toBe(
     'INVALID_ARGUMENT: Expected an address for --mirror but received "foo"\n',
   )
   expect(await readdir(folder)).toEqual([])

@@ -71,7 +71,11 @@ async function run(name: SourceName, options: { out?: string; mirror?: string })
   } finally {
     bar?.stop()
   }
-  process.stdout.write(
-    `showtell evaluate --references ${join(folder, source.captions)} --images ${join(folder, 'photos')}${UNSEEN[name]}\n`,
-  )
+  const [references, photos] = [source.captions, 'photos'].map((place) => argument(join(folder, place)))
+  process.stdout.write(`showtell evaluate --references ${references} --images ${photos}${UNSEEN[name]}\n`)
+}
+
+/** A path as shells take it; in quotes, those of Windows too, where it has anything that may mean something to one. */
+function argument(path: string): string {
+  return /^[\w./:@+-]+$/.test(path) ? path : `"${path.replace(/["$`\\]/g, '\\$&')}"`
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { expected } from '../../errors.js'
 import type { CaptionedImage } from '../captions.js'
-import { checkedCaption, ofSplit, type Reader, type Report } from './reader.js'
+import { checkedCaption, documentOf, ofSplit, type Reader, type Report } from './reader.js'
 
 const documentSchema = z.looseObject({
   images: z.array(z.unknown()).default([]),
@@ -9,20 +9,22 @@ const documentSchema = z.looseObject({
 })
 const idSchema = z.union([z.int(), z.string().min(1)]).transform(String)
 const imageSchema = z.looseObject({ id: idSchema, file_name: z.string().min(1).optional() })
-const annotationSchema = z.looseObject({ id: idSchema.optional(), image_id: idSchema, caption: z.string() })
+const annotationSchema = z.looseObject({ image_id: idSchema, caption: z.string() })
 
-/** COCO captions (cocodataset.org, "Data format"). Without an `images` list the photos are those the annotations name. */
+/**
+ * COCO captions (cocodataset.org, "Data format"). Without an `images` list the photos are those the annotations name. Every
+ * annotation counts, whatever its id, as in pycocotools (`COCO.createIndex` puts each into `imgToAnns`), by which the COCO
+ * evaluation finds the references: home-made files number captions anew for each photo.
+ */
 export const coco: Reader = {
   title: 'COCO captions JSON',
   recognises: ({ json }) => documentSchema.safeParse(json).success,
 
-  async read({ path, json }, split, report) {
-    const document = documentSchema.safeParse(json)
-    if (!document.success) throw expected('COCO captions JSON', path, json, 'INVALID_DATA')
-    const { images, annotations } = document.data
+  async read(source, split, report) {
+    const { path } = source
+    const { images, annotations } = documentOf(documentSchema, coco.title, source)
     const listed = readImages(images, path, report)
     const captions = new Map<string, string[]>()
-    const seen = new Set<string>()
     for (const [index, entry] of annotations.entries()) {
       const where = `${path}: annotations[${index}]`
       const annotation = annotationSchema.safeParse(entry)
@@ -30,12 +32,7 @@ export const coco: Reader = {
         report(expected('image_id and caption', where, entry, 'INVALID_DATA'))
         continue
       }
-      const { id, image_id, caption } = annotation.data
-      if (id !== undefined && seen.has(id)) {
-        report(expected('an id used once', where, id, 'INVALID_DATA'))
-        continue
-      }
-      if (id !== undefined) seen.add(id)
+      const { image_id, caption } = annotation.data
       if (images.length > 0 && !listed.has(image_id)) {
         report(expected('an image_id of the images list', where, image_id, 'INVALID_DATA'))
         continue

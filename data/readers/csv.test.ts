@@ -47,7 +47,7 @@ it('reads quotes, breaks within them, both ends of lines, a byte order mark, and
 it('is told by its first line, whatever is in the others', async () => {
   const { images } = await read('image,caption\n1.jpg,"\n{""file"":1}\n{"\n')
   expect(images).toHaveLength(1)
-  for (const other of ['image;caption', 'photo,caption', 'image', '{"image","caption"}'])
+  for (const other of ['image;caption', 'photo,caption', 'image', '["image","caption"]'])
     expect((await read(`${other}\na.jpg,A.\n`)).images).toMatch(/^Expected one of .* CSV with the columns/)
 })
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { expected } from '../../errors.js'
 import type { CaptionedImage } from '../captions.js'
-import { checkedCaption, ofSplit, type Reader } from './reader.js'
+import { checkedCaption, documentOf, ofSplit, type Reader } from './reader.js'
 
 const documentSchema = z.looseObject({ images: z.array(z.unknown()).min(1) })
 const imageSchema = z.looseObject({
@@ -21,12 +21,12 @@ export const karpathy: Reader = {
     return document.success && document.data.images.some((image) => imageSchema.safeParse(image).success)
   },
 
-  async read({ path, json }, split, report) {
-    const document = documentSchema.safeParse(json)
-    if (!document.success) throw expected('Karpathy dataset.json', path, json, 'INVALID_DATA')
+  async read(source, split, report) {
+    const { path } = source
+    const document = documentOf(documentSchema, karpathy.title, source)
     const images: CaptionedImage[] = []
     const seen = new Set<string>()
-    for (const [index, entry] of document.data.images.entries()) {
+    for (const [index, entry] of document.images.entries()) {
       const where = `${path}: images[${index}]`
       const image = imageSchema.safeParse(entry)
       if (!image.success) {

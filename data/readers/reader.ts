@@ -1,4 +1,5 @@
-import { expected, type ShowtellError } from '../../errors.js'
+import type { ZodType } from 'zod'
+import { expected, messageOf, ShowtellError } from '../../errors.js'
 import type { CaptionedImage } from '../captions.js'
 
 /** A caption file as every reader gets it. */
@@ -7,6 +8,8 @@ export interface Source {
   readonly text: string
   /** The parsed content, undefined where the whole text is no JSON document. */
   readonly json: unknown
+  /** What is wrong with a text that begins as a JSON document, and not as JSON lines do. */
+  readonly fault?: ShowtellError
 }
 
 /** Takes what is wrong with one entry; whether reading goes on is the caller's choice. */
@@ -22,6 +25,25 @@ export interface Reader {
    *   go to `report` and are left out.
    */
   read(source: Source, split: string | undefined, report: Report): Promise<CaptionedImage[]>
+}
+
+/** What a JSON text says. @throws ShowtellError INVALID_DATA naming its place and what is wrong with it. */
+export function jsonOf(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new ShowtellError('INVALID_DATA', `Expected whole JSON in ${where}: ${messageOf(cause)}`, {
+      where,
+      cause,
+    })
+  }
+}
+
+/** The JSON document that a source is. @throws ShowtellError INVALID_DATA where it is none, or another. */
+export function documentOf<T>(schema: ZodType<T>, title: string, { path, text, json, fault }: Source): T {
+  const document = schema.safeParse(json)
+  if (document.success) return document.data
+  throw fault ?? expected(title, path, json ?? text, 'INVALID_DATA')
 }
 
 /** The lines that hold something, with their numbers from 1. */

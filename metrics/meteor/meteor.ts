@@ -1,5 +1,4 @@
-import { expected } from '../../errors.js'
-import { type Scores, summing } from '../scores.js'
+import { checkReferences, type Scores, summing } from '../scores.js'
 import { type Alignment, align, MODULE_WEIGHTS } from './align.js'
 import { MatchFinder } from './matches.js'
 import { type MeteorResources, readSentences, type Sentence, type Word } from './sentence.js'
@@ -39,14 +38,12 @@ export function meteorStatistics(
   candidates: readonly (readonly string[])[],
   references: readonly (readonly (readonly string[])[])[],
 ): (readonly number[])[] {
-  if (references.length !== candidates.length)
-    throw expected(`references of ${candidates.length} images`, 'references', references.length)
+  checkReferences(candidates, references)
   const set = readSentences(resources, [...candidates, ...references.flat()])
   const finder = new MatchFinder(set)
   let next = candidates.length
   return candidates.map((_, image) => {
     const { length } = references[image]!
-    if (length === 0) throw expected('at least one reference', `references[${image}]`, 0)
     finder.candidate = set.sentences[image]!
     const ofReferences = set.sentences
       .slice(next, next + length)

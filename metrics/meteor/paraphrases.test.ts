@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkParaphrases } from './paraphrase-file.js'
 import { readParaphrases } from './paraphrases.js'
 import { phraseHash, UsedPhrases, wordHasher } from './phrases.js'
-import { checkParaphrases, loadMeteorResources } from './resources.js'
+import { loadMeteorResources } from './resources.js'
 
 const TABLE = '0.5\na lot of\nmany\n0.25\na lot of\nplenty of\n0.1\ncafé\nun petit café\n'
 

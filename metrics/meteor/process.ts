@@ -4,7 +4,8 @@ import { forkModule, isForked } from '../../fork.js'
 import type { BeginMeteor } from '../evaluation.js'
 import type { CaptionSet } from '../score.js'
 import { meteorScores, meteorStatistics } from './meteor.js'
-import { loadMeteorResources, loadParaphrases, type MeteorOptions } from './resources.js'
+import { loadParaphrases } from './paraphrase-file.js'
+import { loadMeteorResources, type MeteorOptions } from './resources.js'
 import type { MeteorResources } from './sentence.js'
 
 interface Task {

@@ -31,6 +31,7 @@ export interface SynonymTable {
   readonly inflections: readonly string[]
 }
 
+/** A table as METEOR's synonym module asks it: by words and their base forms. */
 export function indexSynonyms(table: SynonymTable): Synonyms {
   const groupsOfWord = new Map<string, number[]>()
   table.groups.forEach((row, group) => {
