@@ -74,7 +74,7 @@ describe('decodeBytes', () => {
       async () =>
         withAlpha(
           await flat(64, 64).avif({ effort: 0 }).toBuffer(),
-          await flat(3000, 3000).avif().toBuffer(),
+          await flat(3000, 3000).avif({ effort: 0 }).toBuffer(),
         ),
     ],
     ['AVIF of 12 bits', () => flat(2500, 2500, 4).avif({ effort: 0, quality: 30, bitdepth: 12 }).toBuffer()],

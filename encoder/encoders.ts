@@ -16,8 +16,8 @@ export const ENCODERS: Readonly<Record<string, Encoder>> = Object.freeze({
 })
 
 /** Sides of photos. Beyond, one costs more than ten of the usual size. */
-const SMALLEST = 64
-const LARGEST = 768
+export const SMALLEST_SIZE = 64
+export const LARGEST_SIZE = 768
 
 /**
  * @param imageSize side of the square that photos become, the encoder's own when absent
@@ -33,9 +33,9 @@ export function encoderByName(name: string, imageSize?: number): Encoder {
 function sized(encoder: Encoder, imageSize: number): Encoder {
   const { name, stride } = encoder
   if (stride === undefined) throw expected(`${encoder.imageSize}`, `imageSize of ${name}`, imageSize)
-  if (imageSize % stride !== 0 || imageSize < SMALLEST || imageSize > LARGEST)
+  if (imageSize % stride !== 0 || imageSize < SMALLEST_SIZE || imageSize > LARGEST_SIZE)
     throw expected(
-      `a multiple of ${stride} from ${SMALLEST} to ${LARGEST}`,
+      `a multiple of ${stride} from ${SMALLEST_SIZE} to ${LARGEST_SIZE}`,
       `imageSize of ${name}`,
       imageSize,
     )

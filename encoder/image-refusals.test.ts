@@ -59,6 +59,20 @@ describe('decodeImage, given what it cannot take,', () => {
     })
   })
 
+  it('counts the pixels of a JPEG of many scans for as many more', async () => {
+    const limits = { ...DEFAULT_IMAGE_LIMITS, pixels: 100_000_000 }
+    await expect(
+      decodeImage(progressiveJpeg(10_000, 10_000, 99), SIZE, 'bomb.jpg', limits),
+    ).rejects.toMatchObject({
+      code: 'IMAGE_TOO_LARGE',
+      message:
+        'Expected at most 100000000 pixels in bomb.jpg but received 10000 × 10000 in 100 scans, as much as 1000000000',
+    })
+    // A small one is a matter of milliseconds, and one of ten scans what programs write.
+    for (const image of [progressiveJpeg(1000, 1000, 99), progressiveJpeg(10_000, 10_000, 9)])
+      await expect(decodeImage(image, SIZE, 'a.jpg', limits)).resolves.toHaveLength(SIZE * SIZE * 3)
+  })
+
   it.each([
     [
       'SVG',

@@ -6,7 +6,10 @@ import { checkStructure, formatOf, type ImageFormat, otherKind } from './structu
 import type { View } from './view.js'
 
 export interface ImageLimits {
-  /** Most pixels of a photo, width times height, checked before anything is decoded. */
+  /**
+   * Most pixels of a photo, width times height, checked before anything is decoded. Those of a JPEG of more than ten scans
+   * count for as many more.
+   */
   readonly pixels: number
   /** What all photos that are decoded at once may take; a photo that needs more alone is refused. */
   readonly memory: DecodeMemory
@@ -17,6 +20,9 @@ export const DEFAULT_IMAGE_LIMITS: ImageLimits = Object.freeze({
   pixels: 250_000_000,
   memory: new DecodeMemory(2 ** 30),
 })
+
+/** A common progressive JPEG has about so many; of one that has more its pixels count for as many more. */
+const USUAL_SCANS = 10
 
 /** Against what no limit above knows of; a photo takes a small part of it. */
 const MOST_SECONDS = 60
@@ -136,8 +142,11 @@ async function openPhoto(
     )
   const { width, height } = head
   if (width * height > limits.pixels) throw tooManyPixels(where, limits, `${width} × ${height}`)
-  const { decodedPixels = 0 } = found
+  const { decodedPixels = 0, scans = 0 } = found
   if (decodedPixels > limits.pixels) throw tooManyPixels(where, limits, decodedPixels)
+  const scanned = (width * height * scans) / USUAL_SCANS
+  if (scanned > limits.pixels)
+    throw tooManyPixels(where, limits, `${width} × ${height} in ${scans} scans, as much as ${scanned}`)
   const needed = decodeBytes({ ...asPicture(head, format), ...found }, size)
   if (needed > limits.memory.bytes)
     throw new ShowtellError(

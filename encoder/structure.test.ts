@@ -214,20 +214,21 @@ describe('checkStructure', () => {
       }
   })
 
-  it('counts the coefficients of a JPEG by the factors of its components', async () => {
+  it('counts the scans of a JPEG, and its coefficients by the factors of its components', async () => {
     const jpeg = (chromaSubsampling: string) => photo.clone().jpeg({ progressive: true, chromaSubsampling })
-    expect(await check(await jpeg('4:4:4').toBuffer())).toEqual({ coefficients: 3 })
-    expect(await check(await jpeg('4:2:0').toBuffer())).toEqual({ coefficients: 1.5 })
+    expect(await check(await jpeg('4:4:4').toBuffer())).toEqual({ coefficients: 3, scans: 10 })
+    expect(await check(await jpeg('4:2:0').toBuffer())).toEqual({ coefficients: 1.5, scans: 10 })
     expect(await check(await photo.clone().toColourspace('b-w').jpeg().toBuffer())).toEqual({
       coefficients: 1,
+      scans: 0,
     })
     // All of them have the same factors, which are 2: nothing is left out, though decoders call it 4:2:0.
     const all = progressiveJpeg(64, 64, 1, 3)
     for (let i = 0, at = all.indexOf(Buffer.of(0xff, 0xc2)) + 11; i < 3; i++, at += 3) all[at] = 0x22
-    expect(await check(all)).toEqual({ coefficients: 3 })
+    expect(await check(all)).toEqual({ coefficients: 3, scans: 2 })
     // A factor of 0 must not make it no number, which no limit would hold.
     for (let i = 0, at = all.indexOf(Buffer.of(0xff, 0xc2)) + 11; i < 3; i++, at += 3) all[at] = 0
-    expect(await check(all)).toEqual({ coefficients: 3 })
+    expect(await check(all)).toEqual({ coefficients: 3, scans: 2 })
   })
 })
 

@@ -27,7 +27,10 @@ export function formatOf(head: Uint8Array): ImageFormat | undefined {
 }
 
 /** What decoding depends on and the head of a file does not tell. */
-export type Found = Pick<Picture, 'coefficients' | 'decodedPixels'>
+export interface Found extends Pick<Picture, 'coefficients' | 'decodedPixels'> {
+  /** Of a JPEG that has several: each is a pass over the whole picture. */
+  readonly scans?: number
+}
 
 /**
  * Walks through the blocks of a file before a decoder sees it, for what decoders take without measure: metadata,
@@ -126,7 +129,7 @@ function walkJpeg(file: Buffer, tally: Tally): Found {
       at += 2 + length
     }
   }
-  return { coefficients }
+  return { coefficients, scans }
 }
 
 /**

@@ -16,7 +16,7 @@ const SAME = { stride: 1, padding: [1, 1, 1, 1] } as const
 /** Side of the grid that the fully connected layers see. */
 const POOLED = 7
 
-export interface VggWidth {
+interface VggWidth {
   /** Output channels of the first convolution. */
   readonly base: number
   /** Units of the fully connected layers. */

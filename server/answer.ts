@@ -18,7 +18,7 @@ export const captionSchema = z.object({
     .array(z.array(z.number()).readonly())
     .readonly()
     .exactOptional()
-    .describe('Where the model looked: a row a token, a share a region'),
+    .describe('Where the model looked: a row a token, a share a region, to four decimals'),
 })
 
 const named = { file: z.string().exactOptional().describe('The name that came with the photo') }

@@ -164,7 +164,7 @@ describe('the service', () => {
     expect(text).toContain('showtell_batch_photos_count 1')
     expect(text).toContain('showtell_queue_photos 0')
     expect(text).toContain('showtell_stage_seconds_count{stage="upload"} 2')
-    expect(text).toMatch(/^showtell_event_loop_delay_seconds\{quantile="1"\} \d/m)
+    expect(text).toMatch(/^nodejs_eventloop_lag_max_seconds \d/m)
     expect(text).toMatch(/showtell_request_seconds_count\{.*route="\/v1\/captions",status="200"\} 1/)
     expect(text).toMatch(/route="other",status="404"/)
   })

@@ -56,7 +56,6 @@ export function createApp({
     queue: () => batcher.depth,
     cache: () => cache.bytes,
     held: () => memory.held,
-    isReady,
     restarts,
   })
   const batcher = new Batcher(captioner, options, metrics)

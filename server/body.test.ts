@@ -1,4 +1,5 @@
-import { type ClientRequest, request as httpRequest } from 'node:http'
+import { once } from 'node:events'
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
@@ -68,27 +69,28 @@ describe('a slow body', () => {
 })
 
 describe('bodies together', () => {
-  const LIMITS = { maxBodyBytes: 1000, maxHeldBytes: 2000, maxImageBytes: 1000 }
+  // What a photo is answered with, which the captioner repeats twice, has to fit beside the other bodies.
+  const LIMITS = { maxBodyBytes: 2000, maxHeldBytes: 4200, maxImageBytes: 2000 }
 
   it('are refused for now when they would be more than is held at once, and taken again after', async () => {
     const { port, post, held } = await listen(LIMITS)
     const headers = { ...RAW, 'Transfer-Encoding': 'chunked' }
     const first = slowly(port, CAPTIONS, headers)
     const second = slowly(port, CAPTIONS, headers)
-    for (const { client } of [first, second]) client.write('x'.repeat(900))
-    await expect.poll(held, SOON).toBe(1800)
-    const refused = await post('x'.repeat(900), CAPTIONS, RAW)
+    for (const { client } of [first, second]) client.write('x'.repeat(1900))
+    await expect.poll(held, SOON).toBe(3800)
+    const refused = await post('x'.repeat(500), CAPTIONS, RAW)
     expect(refused.headers.get('retry-after')).toBe('1')
     expect(await failure(refused)).toMatchObject({ code: 'OVERLOADED', where: 'the body' })
     // One that does not say how much it will be, too, once it is too much.
     const third = slowly(port, CAPTIONS, headers)
-    third.client.write('x'.repeat(900))
+    third.client.write('x'.repeat(500))
     expect((await third.answer).status).toBe(503)
     // A small one still fits.
     expect((await post('cat', CAPTIONS, RAW)).status).toBe(200)
     first.client.destroy()
-    await expect.poll(held, SOON).toBe(900)
-    expect((await post('x'.repeat(900), CAPTIONS, RAW)).status).toBe(200)
+    await expect.poll(held, SOON).toBe(1900)
+    expect((await post('x'.repeat(500), CAPTIONS, RAW)).status).toBe(200)
     second.client.end()
     expect((await second.answer).status).toBe(200)
   })
@@ -102,10 +104,37 @@ describe('bodies together', () => {
       const gone = slowly(port, CAPTIONS, chunked)
       gone.client.write('x'.repeat(900), () => gone.client.destroy())
       const large = slowly(port, CAPTIONS, chunked)
-      large.client.write('x'.repeat(1001))
+      large.client.write('x'.repeat(2001))
       expect([408, 503]).toContain((await slow.answer).status)
       expect([413, 503]).toContain((await large.answer).status)
     }
+    await expect.poll(held, SOON).toBe(0)
+  })
+})
+
+describe('the bytes of answers', () => {
+  it('are held in place of those of the request until the client has taken them', async () => {
+    const { client, held } = await listen()
+    const asked = client(RAW)
+    asked.end(Buffer.alloc(8 * 2 ** 20, 'x'))
+    const [response] = (await once(asked, 'response')) as [IncomingMessage]
+    // More than what the buffers of a connection take.
+    const length = Number(response.headers['content-length'])
+    expect(length).toBeGreaterThan(16 * 2 ** 20)
+    expect(await held()).toBe(length)
+    response.resume()
+    await expect.poll(held, SOON).toBe(0)
+  })
+
+  it.each([
+    ['captions', CAPTIONS, RAW],
+    ['an inference', '/v2/models/captioner/infer', { 'Content-Type': 'application/octet-stream' }],
+  ])('are refused for now where there is no room for them: %s', async (_what, path, headers) => {
+    const { post, held } = await listen({ maxHeldBytes: 1000 })
+    const refused = await post('x'.repeat(900), path, headers)
+    expect([refused.status, (await refused.text()).includes('OVERLOADED')]).toEqual([503, true])
+    expect(['Retry-After', 'ETag'].map((name) => refused.headers.get(name))).toEqual(['1', null])
+    expect((await post('cat', path, headers)).status).toBe(200)
     await expect.poll(held, SOON).toBe(0)
   })
 })
@@ -223,7 +252,7 @@ describe('Memory', () => {
   it('holds no more than its limit', () => {
     const memory = new Memory(10)
     memory.hold(7)
-    expect(() => memory.hold(4)).toThrow('Expected at most 3 bytes for all bodies now')
+    expect(() => memory.hold(4)).toThrow('Expected at most 3 bytes for all bodies and answers now')
     expect(memory.held).toBe(7)
     memory.hold(3)
     memory.release(10)

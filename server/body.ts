@@ -38,6 +38,10 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
       memory.hold(bytes)
       held += bytes
     }
+    res.locals.letGo = () => {
+      memory.release(held)
+      held = 0
+    }
     const work: Promise<unknown>[] = []
     res.locals.work = work
     res.once('close', () => void Promise.allSettled(work).then(() => memory.release(held)))
@@ -62,9 +66,20 @@ export function bodyOf(res: Response, limit?: number): Readable {
  * @throws ShowtellError OVERLOADED, or ABORTED when the client went away.
  */
 export function hold(res: Response, bytes: number): void {
-  if (res.closed) throw new ShowtellError('ABORTED', 'Expected the whole body but the client went away')
+  if (res.closed) throw new ShowtellError('ABORTED', 'Expected a client to answer but it went away')
   const take = res.locals.hold as (bytes: number) => void
   take(bytes)
+}
+
+/**
+ * Counts the bytes of an answer as held until its client has taken them, in place of what the request brought: nobody needs
+ * that any more.
+ * @throws ShowtellError OVERLOADED, or ABORTED when the client went away.
+ */
+export function holdAnswer(res: Response, bytes: number): void {
+  const letGo = res.locals.letGo as () => void
+  letGo()
+  hold(res, bytes)
 }
 
 /** Counts the bytes of a request as held until this work with them has settled, too: it may outlast the answer. */

@@ -22,7 +22,7 @@ let folder: string
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'clients-'))
-  service = await ServiceProcess.compiled('--log-level', 'warn')
+  service = await ServiceProcess.start(['--log-level', 'warn'])
   url = service.url
 })
 
@@ -84,7 +84,7 @@ it('captions for a client that is generated from the specification', async () =>
 
 it('keeps to its specification, whatever comes, with a key and without', async () => {
   const key = 'a-key-of-somebody'
-  const guarded = await ServiceProcess.compiled('--log-level', 'warn', '--api-keys', key)
+  const guarded = await ServiceProcess.start(['--log-level', 'warn', '--api-keys', key])
   const program = join(dirname(PYTHON), 'schemathesis')
   const args = [
     ...['run', `${guarded.url}/openapi.json`, '--checks', 'all', '--header', `Authorization: Bearer ${key}`],

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { decodeBytes } from '../encoder/decode-memory.js'
 import { emptySettings, readConfig } from './config.js'
 
 describe('readConfig', () => {
@@ -27,6 +28,11 @@ describe('readConfig', () => {
     )
   })
 
+  it('has room for the dearest photo that phones make, an AVIF of 10 bits', () => {
+    const avif = { format: 'heif', width: 4080, height: 3072, channels: 3, isProgressive: false } as const
+    expect(decodeBytes({ ...avif, depth: 2 }, 224)).toBeLessThan(readConfig({}, {}).maxDecodeBytes)
+  })
+
   it('refuses larger batches than a captioner takes together', () => {
     expect(readConfig({ batchSize: '64' }, {}).batchSize).toBe(64)
     expect(() => readConfig({ batchSize: '65' }, {})).toThrow('an integer from 1 to 64 for batchSize')
@@ -50,9 +56,9 @@ describe('readConfig', () => {
     expect(waits({ drainTimeout: '0' })).toBe(0)
   })
 
-  it('refuses a limit of the search below what a request without options takes', () => {
-    expect(readConfig({ maxSearch: '48' }, {}).maxSearch).toBe(48)
-    expect(() => readConfig({ maxSearch: '47' }, {})).toThrow('an integer from 48 for maxSearch')
+  it('refuses a limit of the search below what the page asks for', () => {
+    expect(readConfig({ maxSearch: '240' }, {}).maxSearch).toBe(240)
+    expect(() => readConfig({ maxSearch: '239' }, {})).toThrow('an integer from 240 for maxSearch')
   })
 
   it.each([

@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs'
 import express from 'express'
 import { z } from 'zod'
 import { captionerLimitsSchema, LARGEST_BATCH } from '../decoder/captioner.js'
-import { captionOptionsSchema } from '../decoder/options.js'
 import { validate, wantedBy } from '../decoder/validate.js'
 import { ENGINES } from '../engine/backends.js'
 import { messageOf, ShowtellError } from '../errors.js'
-import { effortOf, SAMPLED, USUAL_EFFORT } from './effort.js'
+import { SAMPLED, USUAL_EFFORT } from './effort.js'
 import { valuesOf } from './values.js'
 
 /** Longest time, ms: timers count in 32 bits with a sign, and one that is set to more fires at once. */
@@ -39,14 +38,16 @@ export const serviceOptionsSchema = z.strictObject({
     .int()
     .min(1)
     .default(256 * 2 ** 20)
-    .describe('Most bytes of requests held at once, over all of them; beyond it requests are refused'),
+    .describe(
+      'Most bytes of requests and answers held at once, over all of them; beyond it requests are refused',
+    ),
   uploadTimeout: time(1).default(60_000).describe('Longest time for a client to send its body, ms'),
   downloadTimeout: time(1).default(60_000).describe('Longest time for a client to take its answer, ms'),
   maxImages: z.int().min(1).max(1000).default(16).describe('Most photos of one request'),
   maxSearch: z
     .int()
-    // Or requests that ask for nothing would be refused.
-    .min(effortOf(captionOptionsSchema.parse({})))
+    // Or the page would have every photo refused.
+    .min(USUAL_EFFORT)
     .default(1000)
     .describe(
       `Most count × beamSize × maxLength, with ${SAMPLED} for beamSize where captions are sampled; the page asks for ${USUAL_EFFORT}`,
@@ -89,7 +90,9 @@ export const serviceOptionsSchema = z.strictObject({
       message: 'Expected addresses, networks, loopback, linklocal or uniquelocal for trustProxy',
     })
     .default([])
-    .describe('Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, uniquelocal'),
+    .describe(
+      'Proxies whose X-Forwarded-For is believed: addresses, networks, loopback, linklocal, uniquelocal',
+    ),
   deadline: time(1).default(30_000).describe('Longest time from upload to answer, ms'),
 })
 export type ServiceOptions = z.output<typeof serviceOptionsSchema>
@@ -120,7 +123,11 @@ export const serveConfigSchema = z
     threads,
     // Less than the library takes: while a stranger's photo of 250 million pixels is decoded, others wait for seconds.
     maxPixels: pixelLimit.default(100_000_000),
-    maxDecodeBytes: decodeMemory.default(256 * 2 ** 20),
+    maxDecodeBytes: decodeMemory
+      .default(384 * 2 ** 20)
+      .describe(
+        `${decodeMemory.description}; an AVIF of a phone, 12 megapixels of 10 bits, takes 340 million`,
+      ),
     ...serviceOptionsSchema.shape,
     drainDelay: time(0)
       .default(1000)

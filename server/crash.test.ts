@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
@@ -17,10 +17,16 @@ vi.mock('node:child_process', async (importOriginal) => {
 
 const BATCH = 4
 
-it('answers all but what the model was at when its process was killed', { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'crash-'))
-  const bundle = join(folder, 'bundle')
+let folder: string
+let bundle: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'crash-'))
+  bundle = join(folder, 'bundle')
   await writeBundle(bundle, tinyContent())
+})
+afterAll(() => rm(folder, { recursive: true }))
+
+it('answers all but what the model was at when its process was killed', { timeout: 180_000 }, async () => {
   const captioner = await loadCaptioner(bundle, { engine: 'onnx', threads: 1 })
   const service = await start(captioner, { batchSize: String(BATCH), cacheBytes: '0', drainDelay: '0' })
   const body = await readFile(new URL('../examples/cat.jpg', import.meta.url))
@@ -51,13 +57,10 @@ it('answers all but what the model was at when its process was killed', { timeou
   }
   await service.stop()
   await captioner.close()
-  await rm(folder, { recursive: true })
 })
 
 it('tells the operator, and no client, that the model cannot be replaced', { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'crash-'))
-  const [bundle, away] = [join(folder, 'bundle'), join(folder, 'away')]
-  await writeBundle(bundle, tinyContent())
+  const away = join(folder, 'away')
   const port = await freePort()
   const flags = { port: String(port), bundle, engine: 'onnx', threads: '1', cacheBytes: '0', drainDelay: '0' }
   const served = serve(readConfig({ ...flags, logLevel: 'silent' }, {}))
@@ -83,5 +86,4 @@ it('tells the operator, and no client, that the model cannot be replaced', { tim
   expect(await metrics()).toContain('showtell_model_restarts_total{outcome="replaced"} 1')
   process.emit('SIGTERM')
   await served
-  await rm(folder, { recursive: true })
 })

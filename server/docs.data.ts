@@ -7,7 +7,7 @@ let service: ServiceProcess
 let browser: Browser
 
 beforeAll(async () => {
-  service = await ServiceProcess.compiled('--log-level', 'warn')
+  service = await ServiceProcess.start(['--log-level', 'warn'])
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
   browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
 })

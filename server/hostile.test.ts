@@ -34,9 +34,9 @@ beforeAll(async () => {
   const temporary = join(folder, 'temporary')
   await mkdir(temporary)
   watch(temporary, { recursive: true }, (_event, name) => {
-    if (name !== null && !name.startsWith('tsx-')) written.push(name)
+    if (name !== null) written.push(name)
   }).unref()
-  service = await ServiceProcess.fromSources(
+  service = await ServiceProcess.start(
     ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--log-level', 'silent', '--drain-delay', '0'],
     // Whatever writes to disk, for a while or for good, writes there.
     { TMPDIR: temporary, HOME: temporary, XDG_CACHE_HOME: '' },

@@ -14,9 +14,9 @@ let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'lifecycle-'))
   await cp(resolve(ROOT, 'models/showtell-base'), join(folder, 'bundle'), { recursive: true })
-  service = await ServiceProcess.compiled(
+  service = await ServiceProcess.start([
     ...['--bundle', join(folder, 'bundle'), '--api-keys', KEY, '--cache-bytes', '0', '--log-level', 'warn'],
-  )
+  ])
 })
 
 afterAll(async () => {

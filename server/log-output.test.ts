@@ -10,7 +10,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { ROOT, ServiceProcess } from './fixtures/process.js'
+import { ROOT, ServiceProcess, SHOWTELL } from './fixtures/process.js'
 import { SOON } from './fixtures/service.js'
 import { logTo } from './log-output.js'
 
@@ -28,7 +28,7 @@ const FLAGS = ['--engine', 'onnx', '--threads', '1', '--drain-delay', '0']
 
 /** A service whose log goes to an open file, which this process lets go, or into a pipe. */
 async function serviceOf(log: 'pipe' | number): Promise<ServiceProcess> {
-  const service = await ServiceProcess.fromSources(['--bundle', at('bundle'), ...FLAGS], {}, log)
+  const service = await ServiceProcess.start(['--bundle', at('bundle'), ...FLAGS], {}, log)
   if (typeof log === 'number') closeSync(log)
   onTestFinished(() => void service.process.kill('SIGKILL'))
   return service
@@ -97,7 +97,7 @@ describe('a service', () => {
   })
 
   it('ends when its terminal is closed', async () => {
-    const program = `"${process.execPath}" --import tsx scripts/main.ts serve --port 0 --bundle "${at('bundle')}"`
+    const program = `"${process.execPath}" "${SHOWTELL}" serve --port 0 --bundle "${at('bundle')}"`
     const command = `echo $$ >&3; exec ${program} ${FLAGS.join(' ')} 2>&3`
     const terminal = spawn('script', ['--quiet', '--command', command, '/dev/null'], {
       cwd: ROOT,

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json, text } from 'node:stream/consumers'
 import { setTimeout as wait } from 'node:timers/promises'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { ShowtellError } from '../errors.js'
@@ -213,6 +213,27 @@ describe('startService', () => {
     await service.stop()
   })
 
+  it('closes a connection beyond a thousand, until one of them has gone', async () => {
+    const { log, logger } = keptLog()
+    const service = await start(new FakeCaptioner(), { drainDelay: '0' }, logger)
+    const open = async (): Promise<Socket> => {
+      const socket = connect(Number(new URL(service.url).port), '127.0.0.1').on('error', () => {})
+      await once(socket, 'connect')
+      return socket
+    }
+    const sockets: Socket[] = []
+    while (sockets.length < 1000) sockets.push(await open())
+    expect(await text(await open())).toBe('')
+    expect(log.map((line) => JSON.parse(line))).toMatchObject([
+      { level: 40, remoteAddress: '127.0.0.1', msg: 'too many connections' },
+    ])
+    sockets.pop()!.destroy()
+    const status = async () => (await fetch(`${service.url}/livez`)).status
+    await expect.poll(() => status().catch(() => 0), SOON).toBe(200)
+    for (const socket of sockets) socket.destroy()
+    await service.stop()
+  })
+
   it('does not start when the first caption fails', async () => {
     const captioner = new FakeCaptioner()
     captioner.gate = Promise.reject(new ShowtellError('INTERNAL', 'no weights'))
@@ -221,15 +242,19 @@ describe('startService', () => {
 })
 
 describe('serve', () => {
+  let bundle: string
+  beforeAll(async () => {
+    bundle = await mkdtemp(join(tmpdir(), 'serve-'))
+    await writeBundle(bundle, tinyContent())
+  })
+  afterAll(() => rm(bundle, { recursive: true }))
+
   it.each([
     ['SIGTERM', 'SIGINT'],
     ['SIGINT', 'SIGTERM'],
     ['SIGTERM', 'SIGTERM'],
   ] as const)('drains after %s and ends at once after %s', { timeout: 120_000 }, async (first, second) => {
-    const folder = await mkdtemp(join(tmpdir(), 'signals-'))
-    const bundle = join(folder, 'bundle')
-    await writeBundle(bundle, tinyContent())
-    const { process: child, url } = await ServiceProcess.fromSources(
+    const { process: child, url } = await ServiceProcess.start(
       ['--bundle', bundle, '--engine', 'onnx', '--threads', '1', '--drain-delay', '3600000'],
       { SHOWTELL_API_KEY: 'the-key-of-somebody', SHOWTELL_API_KEYS: '' },
       'pipe',
@@ -239,10 +264,7 @@ describe('serve', () => {
       log += chunk
     })
     const ended = once(child, 'exit')
-    onTestFinished(async () => {
-      child.kill('SIGKILL')
-      await rm(folder, { recursive: true })
-    })
+    onTestFinished(() => void child.kill('SIGKILL'))
     const ready = async () => (await fetch(`${url}/readyz`)).status
     expect(await ready()).toBe(200)
     await expect.poll(() => log, SOON).toMatch(/"level":40,.*"variables":\["SHOWTELL_API_KEY"\]/)
@@ -256,10 +278,6 @@ describe('serve', () => {
   })
 
   it('says of a host without an address where it could not listen', { timeout: 120_000 }, async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'host-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
-    const bundle = join(folder, 'bundle')
-    await writeBundle(bundle, tinyContent())
     const flags = {
       bundle,
       engine: 'onnx',

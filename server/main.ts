@@ -23,6 +23,12 @@ const HEADERS_TIMEOUT = 10_000
 /** Time that a connection is kept for the next request, ms: longer than the minute after which balancers let go of theirs. */
 const KEEP_ALIVE = 75_000
 
+/**
+ * Connections at once; one that comes after is closed. Each may hold a file that its client does not read and the heads of
+ * requests behind that, some hundred kilobytes which `maxHeldBytes` knows nothing of.
+ */
+const MOST_CONNECTIONS = 1000
+
 /** Time within which a request that was sent has been read, ms. */
 const IDLE = 250
 const CHECKING_INTERVAL = 1_000
@@ -72,6 +78,10 @@ export async function startService(
     connectionsCheckingInterval: CHECKING_INTERVAL,
   }
   const server = createServer(limits, app)
+  server.maxConnections = MOST_CONNECTIONS
+  server.on('drop', (dropped) =>
+    logger.warn({ remoteAddress: dropped?.remoteAddress }, 'too many connections'),
+  )
   server.on('connection', (socket) => {
     const { remoteAddress } = socket
     // Node itself answers what is no request, 400, 408 or 431, and then ends the connection with the reason.

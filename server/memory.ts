@@ -1,6 +1,9 @@
 import { ShowtellError } from '../errors.js'
 
-/** Bytes of requests that are held at once, over all of them: what one stranger sends must not starve the others. */
+/**
+ * Bytes of requests and answers that are held at once, over all of them: what one stranger sends, or does not take, must
+ * not starve the others.
+ */
 export class Memory {
   #held = 0
 
@@ -15,7 +18,7 @@ export class Memory {
     if (this.#held + bytes > this.limit)
       throw new ShowtellError(
         'OVERLOADED',
-        `Expected at most ${this.limit - this.#held} bytes for all bodies now but received more`,
+        `Expected at most ${this.limit - this.#held} bytes for all bodies and answers now but received more`,
         { where: 'the body' },
       )
   }

@@ -1,4 +1,3 @@
-import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
 import { type ErrorRequestHandler, type RequestHandler, Router } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ErrorCode } from '../errors.js'
@@ -29,17 +28,13 @@ export interface Gauges {
   readonly queue: () => number
   /** Bytes of the answers that are kept. */
   readonly cache: () => number
-  /** Bytes of requests that are held. */
+  /** Bytes of requests and answers that are held. */
   readonly held: () => number
-  readonly isReady: () => boolean
   /** How the tries to replace the model's process ended. */
   readonly restarts: Restarts['counts']
 }
 
-/** How often the event loop's delay is looked at, ms. */
-const DELAY_RESOLUTION = 10
-
-export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges): Metrics {
+export function createMetrics({ queue, cache, held, restarts }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -53,14 +48,13 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
       },
     })
   gauge('showtell_queue_photos', 'Photos that wait for a batch', queue)
-  gauge('showtell_held_bytes', 'Bytes of requests that are held', held)
+  gauge('showtell_held_bytes', 'Bytes of requests and answers that are held', held)
   gauge('showtell_cache_bytes', 'Bytes of the answers that are kept', cache)
   gauge(
     'showtell_peak_memory_bytes',
     'Most bytes that this process ever had resident; the model has a process of its own',
     mostResident,
   )
-  const delay = exportDelay(registers)
   const seconds = new Histogram({
     name: 'showtell_request_seconds',
     help: 'Time from the head of a request to the end of its answer',
@@ -112,8 +106,6 @@ export function createMetrics({ queue, cache, held, isReady, restarts }: Gauges)
   return {
     registry,
     middleware: (req, res, next) => {
-      // Loading a model keeps nobody waiting who was not told to.
-      if (isReady()) delay.enable()
       const stop = seconds.startTimer({ method: req.method })
       res.once('close', () => {
         // Unknown paths share one label: a stranger must not be able to make new ones.
@@ -156,22 +148,4 @@ export function nameRoutes(routers: readonly Router[]): Router {
   // A path that cannot be decoded, too, is refused by the guards first.
   names.use(((_error, _req, _res, next) => next()) as ErrorRequestHandler)
   return names
-}
-
-/** How long the event loop kept others waiting. Node's samples include their interval. */
-function exportDelay(registers: Registry[]): IntervalHistogram {
-  const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION })
-  new Gauge({
-    name: 'showtell_event_loop_delay_seconds',
-    help: 'Delay of the event loop since the service was ready, by quantile; 1 is the longest',
-    labelNames: ['quantile'],
-    registers,
-    collect() {
-      for (const quantile of [0.5, 0.99, 1]) {
-        const nanoseconds = quantile === 1 ? delay.max : delay.percentile(quantile * 100)
-        this.set({ quantile }, Math.max(0, nanoseconds / 1e9 - DELAY_RESOLUTION / 1000))
-      }
-    },
-  })
-  return delay
 }

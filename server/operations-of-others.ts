@@ -60,7 +60,7 @@ export function v2Paths(): Paths {
         operationId: `v2Infer${suffix}`,
         summary: 'Caption photos',
         description:
-          'Photos are base64 in JSON, or bytes after it where Inference-Header-Content-Length gives the length of the JSON (binary tensor extension). A body of bytes alone is one photo.',
+          'Photos are base64 in JSON, or bytes after it where Inference-Header-Content-Length gives the length of the JSON (binary tensor extension). A body of bytes alone is one photo. A photo that cannot be captioned fails the request, whatever the others are.',
         tags,
         parameters: [...parameters, headLength],
         requestBody: {
@@ -135,6 +135,7 @@ export function maxPaths(): Paths {
       post: {
         operationId: 'predict',
         summary: 'Caption a photo',
+        description: 'One photo a request.',
         tags,
         requestBody: { required: true, content: { 'multipart/form-data': { schema: form } } },
         responses: { ...ok('Prediction'), ...errors([...BODY, ...GUARD, ...PHOTOS], 'MaxError') },

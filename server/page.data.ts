@@ -23,7 +23,7 @@ const complaints: string[] = []
 beforeAll(async () => {
   if (!existsSync(BROWSER))
     throw new Error(`Expected ${BROWSER}; apt-get install chromium, or CHROMIUM=its path`)
-  service = await ServiceProcess.compiled()
+  service = await ServiceProcess.start()
   url = service.url
   browser = await chromium.launch({
     executablePath: BROWSER,

@@ -3,8 +3,11 @@ import type { RequestHandler } from 'express'
 import { expected } from '../errors.js'
 import { hasBody } from './body.js'
 
-/** Requests of a connection that may wait: each takes memory, and nothing counts it before its turn. */
-const MOST_WAITING = 16
+/**
+ * Requests of a connection that may wait: each takes memory, and nothing counts it before its turn. No browser sends any
+ * behind another.
+ */
+const MOST_WAITING = 4
 const waiting = new WeakMap<Socket, number>()
 
 /**

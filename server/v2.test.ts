@@ -78,6 +78,19 @@ describe('the Open Inference Protocol', () => {
     })
   })
 
+  it('gives all outputs where none is named', async () => {
+    const { post } = await listen()
+    const ask = async (more: object) =>
+      (await post(...json({ inputs: [image([btoa('cat')])], ...more }))).json()
+    const all = await ask({ outputs: [] })
+    expect(all.outputs.map(({ name }: { name: string }) => name)).toEqual([
+      'caption',
+      'confidence',
+      'log_prob',
+    ])
+    expect(all).toEqual(await ask({}))
+  })
+
   it('gives no more outputs than there are', async () => {
     const { post, captioner } = await listen()
     const outputs = Array(4).fill({ name: 'caption' })

@@ -146,7 +146,10 @@ export async function readInference(
   const { whole, header: beforeBytes } = inferSchemas(limits)
   const header = await parseJson(headOf(body, length, limits))
   const asked: InferHeader = validate(headerLength === undefined ? whole : beforeBytes, header, 'the body')
-  const outputs = asked.outputs ?? OUTPUTS.map(({ name }) => ({ name, parameters: undefined }))
+  // No names stand for all of them, as in Triton: some clients always write the list.
+  const outputs = asked.outputs?.length
+    ? asked.outputs
+    : OUTPUTS.map(({ name }) => ({ name, parameters: undefined }))
   const isBinary = asked.parameters?.binary_data_output === true
   return {
     photos: await elementsOf(asked.inputs[0]!, body.subarray(length), limits),

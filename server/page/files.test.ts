@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { type Entry, linesOf } from './files.js'
+import { csvOf, type Entry, linesOf } from './files.js'
 
 const caption = (text: string, confidence: number) => ({
   text,
@@ -31,3 +31,14 @@ it('tells of every photo, the chosen caption before the others', () => {
     { file: 'c.jpg', error: 'Expected a whole image' },
   ])
 })
+
+it.each(['=1+1.jpg', '+1.jpg', '-1.jpg', '@SUM(A1).jpg', '\t=1.jpg', '\r=1.jpg', "=cmd|' -c calc'!A0.jpg"])(
+  'gives a spreadsheet no formula to work out: %j',
+  (file) => {
+    const named = entries.map((entry, i) => (i === 0 ? { ...entry, file } : entry))
+    expect(csvOf(named)).toBe(
+      `file,caption,confidence,error\r\n"'${file}","A dog.","0.25",""\r\n"c.jpg","","","Expected a whole image"\r\n`,
+    )
+    expect(linesOf(named)[0]).toMatchObject({ file })
+  },
+)

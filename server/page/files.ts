@@ -1,4 +1,4 @@
-import { type CaptionLine, captionLine } from '../../data/caption-lines.js'
+import { type CaptionLine, captionLine, commaSeparated } from '../../data/caption-lines.js'
 import type { Outcome } from './client.js'
 
 /** A photo of the album and what came of it; `chosen` is the caption that the person prefers. */
@@ -14,6 +14,16 @@ export function linesOf(entries: readonly Entry[]): CaptionLine[] {
     'error' in result
       ? { file, error: result.error.message }
       : captionLine(file, [result.captions[chosen]!, ...result.captions.filter((_, i) => i !== chosen)]),
+  )
+}
+
+/** How a field begins that spreadsheets take for a formula, within quotes too (CWE-1236). */
+const FORMULA = /^[=+\-@\t\r]/
+
+/** The album as comma-separated values for a spreadsheet, with an apostrophe before names that it would work out. */
+export function csvOf(entries: readonly Entry[]): string {
+  return commaSeparated(
+    linesOf(entries).map((line) => ({ ...line, file: line.file.replace(FORMULA, "'$&") })),
   )
 }
 

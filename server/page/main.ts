@@ -1,4 +1,4 @@
-import { commaSeparated, jsonLines } from '../../data/caption-lines.js'
+import { jsonLines } from '../../data/caption-lines.js'
 import { Card } from './card.js'
 import {
   captionPhoto,
@@ -10,7 +10,7 @@ import {
   type Outcome,
   useKey,
 } from './client.js'
-import { type Entry, linesOf, save } from './files.js'
+import { csvOf, type Entry, linesOf, save } from './files.js'
 
 /**
  * Photos under way at once: the server captions those that come together in one batch. One after the first that took too
@@ -49,9 +49,7 @@ document.addEventListener('drop', (event) => {
   place.classList.remove('over')
   add(event.dataTransfer?.files)
 })
-byId('csv').addEventListener('click', () =>
-  save('captions.csv', 'text/csv', commaSeparated(linesOf(entries()))),
-)
+byId('csv').addEventListener('click', () => save('captions.csv', 'text/csv', csvOf(entries())))
 byId('jsonl').addEventListener('click', () =>
   save('captions.jsonl', 'application/jsonl', jsonLines(linesOf(entries()))),
 )

@@ -1,6 +1,7 @@
 import { Router } from 'express'
 import { captionOptionsSchema } from '../../decoder/options.js'
 import type { CaptionsAnswer } from '../answer.js'
+import { holdAnswer } from '../body.js'
 import { matches, tagOf } from '../cache.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
@@ -35,9 +36,11 @@ export function captions({ captioner, desk, metrics, options }: Service): Router
         requestId: String(req.id),
         results: results.map((result) => result.answer),
       }
+      const body = Buffer.from(JSON.stringify(answer))
+      holdAnswer(res, body.length)
       const isWhole = results.every(({ failure }) => failure === undefined)
       if (tag !== undefined && isWhole && isSame) res.set('ETag', tag)
-      res.json(answer)
+      res.type('json').send(body)
     })
     .all(only('POST'))
   return router

@@ -1,7 +1,7 @@
 import { type Request, type RequestHandler, Router } from 'express'
 import { ShowtellError } from '../../errors.js'
 import { NAME, RELEASE } from '../../release.js'
-import { readBytes } from '../body.js'
+import { holdAnswer, readBytes } from '../body.js'
 import { captionsOf } from '../desk.js'
 import { only } from '../failure.js'
 import type { Service } from '../service.js'
@@ -66,6 +66,7 @@ export function v2({ desk, isReady, options }: Service): Router {
       // The protocol knows no answer for a part of the photos.
       const captions = results.map(captionsOf)
       const { json, tail } = writeInference(inference, captions, request.count)
+      holdAnswer(res, json.length + (tail?.length ?? 0))
       if (tail === undefined) return void res.type('json').send(json)
       res.set('Inference-Header-Content-Length', String(json.length))
       res.type('application/octet-stream').send(Buffer.concat([json, tail]))
