@@ -8,6 +8,7 @@ import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { sizeOf } from '../engine/ops.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
+import type { StepEvent } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
 import { pieceGradients, tensorsOf } from '../rnn/truncated.js'
@@ -21,7 +22,7 @@ import {
 import { CharacterTask } from './character-task.js'
 import { Characters } from './characters.js'
 import { Rows, textLoss, textNats } from './text-loss.js'
-import { type Event, recipeSchema, Training } from './training.js'
+import { recipeSchema, Training } from './training.js'
 
 const tiny = (config: Partial<CharacterConfig>) =>
   new CharacterModel(
@@ -229,14 +230,14 @@ describe('training a character model', () => {
 
   it('stopped at any step and begun again goes on bit for bit', async () => {
     const before = tensorCount()
-    const events: Event[] = []
+    const events: StepEvent[] = []
     const whole = begin('whole')
     await whole.run((event) => void events.push(event))
     expect(tensorCount(), 'tensors alive').toBe(before)
     expect(events.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
     expect(events.filter(({ validationLoss }) => validationLoss !== undefined)).toHaveLength(4)
 
-    const again: Event[] = []
+    const again: StepEvent[] = []
     for (const stop of [3, 5, 8]) {
       const part = begin('parts')
       expect(await part.resume()).toBe(stop !== 3)
@@ -258,7 +259,7 @@ describe('training a character model', () => {
     [7, 4, [2, 4, 6, 7]],
     [3, 10, [1, 2, 3]],
   ])('of %i steps validates %i times at most, after %j', async (steps, validations, wanted) => {
-    const events: Event[] = []
+    const events: StepEvent[] = []
     const training = begin(`due-${steps}`, { ...recipe, steps, validations })
     await training.run((event) => void events.push(event))
     const validated = events.filter(({ validationLoss }) => validationLoss !== undefined)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { followers, textSignals, tracesOf } from './hidden.js'
+import { rankingsOf, textSignals, tracesOf } from './hidden.js'
 
 const signal = (text: string, name: string): string =>
   Array.from(textSignals(Array.from(text)).find((one) => one.name === name)!.values, (value) =>
@@ -39,25 +39,54 @@ describe('what a unit may follow', () => {
   })
 })
 
-describe('followers', () => {
-  it('are found among units of noise, whichever way they turn, those that never change left out', () => {
-    const random = new Random('units')
+describe('rankings', () => {
+  const noise = (count: number, tokens: number) =>
+    Array.from({ length: count }, (_, unit) => {
+      const random = new Random('noise', unit)
+      return {
+        name: `cell ${unit}`,
+        values: Float32Array.from({ length: tokens }, () => 0.1 * random.normal()),
+      }
+    })
+
+  it('find the unit that follows among units of noise, whichever way it turns, and no other', () => {
+    const random = new Random('bits')
     const values = Float32Array.from({ length: 200 }, () => random.below(2))
-    const units = Array.from({ length: 30 }, (_, unit) => ({
-      name: `cell ${unit}`,
-      values: values.map((value) => {
-        if (unit === 3) return 0.5
-        return (unit === 7 ? -0.8 * value : 0) + 0.1 * random.normal()
-      }),
-    }))
-    const best = followers(units, { name: 'bits', values }, 30)
-    expect(best).toHaveLength(29)
-    expect(best[0]!.unit).toBe(7)
-    expect(best[0]!.correlation).toBeLessThan(-0.9)
-    expect(Math.abs(best[1]!.correlation)).toBeLessThan(0.4)
-    expect(followers(units, { name: 'nothing', values: values.fill(1) }, 5)).toEqual([])
+    const units = noise(30, 200)
+    units[3]!.values.fill(0.5)
+    units[7]!.values.forEach((value, i) => {
+      units[7]!.values[i] = value - 0.8 * values[i]!
+    })
+    const [bits, nothing] = rankingsOf(units, [
+      { name: 'bits', values },
+      { name: 'nothing', values: new Float32Array(200).fill(1) },
+    ])
+    expect(bits!.followers.map(({ unit }) => unit)).toEqual([7])
+    expect(bits!.followers[0]!.correlation).toBeCloseTo(pearson(units[7]!.values, values), 6)
+    expect(bits!.followers[0]!.correlation).toBeLessThan(-0.9)
+    expect(nothing).toEqual({ name: 'nothing', chance: 0, followers: [] })
+  })
+
+  it('have nobody where units of noise are many and tokens few, though the best follow closely', () => {
+    const units = noise(512, 8)
+    const place = { name: 'place', values: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7) }
+    const named = { name: 'named', values: Float32Array.of(0, 1, 0, 0, 1, 0, 0, 1) }
+    for (const { chance, followers } of rankingsOf(units, [place, named])) {
+      expect(followers).toEqual([])
+      expect(chance).toBeGreaterThan(0.85)
+    }
+    const best = Math.max(...units.map(({ values }) => Math.abs(pearson(values, place.values))))
+    expect(best).toBeGreaterThan(0.8)
   })
 })
+
+/** Covariance over both deviations, by the sums of products. */
+function pearson(a: Float32Array, b: Float32Array): number {
+  const sum = (of: (i: number) => number) => a.reduce((total, _, i) => total + of(i), 0)
+  const [n, x, y] = [a.length, sum((i) => a[i]!), sum((i) => b[i]!)]
+  const product = (c: Float32Array, d: Float32Array) => n * sum((i) => c[i]! * d[i]!)
+  return (product(a, b) - x * y) / Math.sqrt((product(a, a) - x * x) * (product(b, b) - y * y))
+}
 
 describe('traces', () => {
   it('are tanh of the cells, layer by layer, or hidden states as they are', () => {

@@ -1,3 +1,5 @@
+import { Random } from '../random.js'
+
 /** Something about a text that a unit may follow, a number a token. */
 export interface Signal {
   readonly name: string
@@ -20,11 +22,14 @@ export interface Follower {
 /** A signal's name, and the units that follow it best. */
 export interface Ranking {
   readonly name: string
+  /** The largest correlation, of either sign, that any unit has with the signal in shuffled order. */
+  readonly chance: number
+  /** Those above it. */
   readonly followers: readonly Follower[]
 }
 
-/** Units of a ranking at most. */
-const RANKED = 12
+/** Units of a ranking at most, and shuffles that they are held against. */
+const [RANKED, SHUFFLES] = [12, 20]
 
 /** Of the names of states those that `tracesOf` shows: cells, or where there are none hidden states; a network without memory has neither. */
 export function tracedStates(names: readonly string[]): string[] {
@@ -103,30 +108,41 @@ function closes(opening: string, character: string, before: string, after: strin
   )
 }
 
-/** Of each signal the units that follow it best, a dozen at most. */
+/**
+ * Of each signal the units that follow it best, in either direction, a dozen at most; none where it never changes. Over a
+ * few words the best of hundreds of units follows anything, whatever the network is. So those count that follow the signal
+ * better than any follows it in shuffled order, which units of noise do for one signal in 21. Of units and signals that
+ * drift from token to token the best reaches more by chance than that: `chance` is the least that it may be.
+ */
 export function rankingsOf(units: readonly UnitTrace[], signals: readonly Signal[]): Ranking[] {
-  return signals.map((signal) => ({ name: signal.name, followers: followers(units, signal, RANKED) }))
+  const traces = units.map(({ values }) => standardised(values))
+  return signals.map(({ name, values }) => {
+    const signal = standardised(values)
+    const random = new Random('chance', name)
+    const best = Array.from({ length: SHUFFLES }, () =>
+      Math.abs(followers(traces, random.shuffle(signal.slice()))[0]?.correlation ?? 0),
+    )
+    const chance = Math.max(...best)
+    const above = followers(traces, signal).filter(({ correlation }) => Math.abs(correlation) > chance)
+    return { name, chance, followers: above.slice(0, RANKED) }
+  })
 }
 
-/** The units that follow a signal best, in either direction; none where the signal never changes. */
-export function followers(units: readonly UnitTrace[], { values }: Signal, count: number): Follower[] {
-  return units
-    .map(({ values: trace }, unit) => ({ unit, correlation: correlation(trace, values) }))
+/** All units by how well they follow a signal, the best first, those that never change left out. */
+function followers(traces: readonly Float64Array[], signal: Float64Array): Follower[] {
+  return traces
+    .map((trace, unit) => ({
+      unit,
+      correlation: trace.reduce((sum, value, i) => sum + value * signal[i]!, 0),
+    }))
     .filter((follower) => Number.isFinite(follower.correlation))
     .sort((a, b) => Math.abs(b.correlation) - Math.abs(a.correlation))
-    .slice(0, count)
 }
 
-/** NaN where one of the two never changes. */
-function correlation(a: Float32Array, b: Float32Array): number {
-  const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length
-  const [ma, mb] = [mean(a), mean(b)]
-  let [ab, aa, bb] = [0, 0, 0]
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i]! - ma, b[i]! - mb]
-    ab += x * y
-    aa += x * x
-    bb += y * y
-  }
-  return ab / Math.sqrt(aa * bb)
+/** With mean 0 and length 1: the product of two such is Pearson's correlation. NaN where nothing changes. */
+function standardised(values: Float32Array): Float64Array {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length
+  const centred = Float64Array.from(values, (value) => value - mean)
+  const length = Math.sqrt(centred.reduce((sum, value) => sum + value * value, 0))
+  return centred.map((value) => value / length)
 }

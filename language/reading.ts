@@ -33,7 +33,7 @@ export async function* read(
 }
 
 /**
- * Nats a character, each but the first predicted from all before.
+ * Nats a character, each but the first predicted from all before: the mean of −ln p. Perplexity is e to it.
  * @param report hears every so often how many were read and what they took so far; it may stop the reading by an error.
  * @throws ShowtellError INVALID_DATA for a text without a character to predict.
  */

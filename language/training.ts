@@ -6,7 +6,7 @@ import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
 import { AdamW, usualWarmUp } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import { restoreState, saveState } from '../engine/training-state.js'
+import { restoreState, type StepEvent, saveState } from '../engine/training-state.js'
 
 /** Steps of warm-up at most, where nothing is said of them. */
 const MOST_WARM_UP = 100
@@ -54,18 +54,6 @@ export interface Task {
   readonly carried?: Readonly<Record<string, Float32Array>>
 }
 
-/** What happened at a step; one line of `log.jsonl`. */
-export interface Event {
-  readonly step: number
-  readonly totalSteps: number
-  /** Nats, with dropout. */
-  readonly loss: number
-  /** Before clipping. */
-  readonly gradientNorm: number
-  readonly learningRate: number
-  readonly validationLoss?: number
-}
-
 /**
  * Trains any model of language. The state is in `folder/training`; a training that finds one there goes on with it, and
  * gives the same losses as one that never stopped.
@@ -90,25 +78,15 @@ export class Training {
     private readonly setting: Readonly<Record<string, unknown>>,
   ) {
     const { parameters } = task
-    const { steps, learningRate, weightDecay, clipNorm, averageDecay, seed } = given
-    const { warmUpSteps = usualWarmUp(steps, MOST_WARM_UP) } = given
+    const { steps, warmUpSteps = usualWarmUp(steps, MOST_WARM_UP) } = given
     // The schema keeps its fields in their order.
     this.recipe = settledSchema.parse({ ...given, warmUpSteps })
     this.bundle = join(folder, 'bundle')
     this.file = join(folder, 'training', 'state.safetensors')
-    const matrices = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
     this.optimiser = new AdamW(
-      {
-        learningRate,
-        warmUpSteps,
-        totalSteps: steps,
-        weightDecay,
-        betas: [0.9, 0.99],
-        clipNorm,
-        averageDecay,
-      },
-      initialize(parameters, seed),
-      (name) => matrices.has(name),
+      { ...this.recipe, totalSteps: steps, betas: [0.9, 0.99] },
+      initialize(parameters, given.seed),
+      parameters,
     )
     this.best = copied(this.optimiser.averages)
   }
@@ -140,7 +118,7 @@ export class Training {
    * @throws ShowtellError INVALID_ARGUMENT where something else is in the place of the bundle.
    */
   async run(
-    report: (event: Event) => void | Promise<void>,
+    report: (event: StepEvent) => void | Promise<void>,
     signal?: AbortSignal,
     saveEvery = 200,
   ): Promise<void> {
@@ -159,7 +137,7 @@ export class Training {
     await this.save()
   }
 
-  private advance(): Event {
+  private advance(): StepEvent {
     const { ops, optimiser, recipe } = this
     const weights = this.tensors(optimiser.weights)
     const { learningRate } = optimiser

@@ -54,7 +54,7 @@ export class Bidirectional {
     }
     const forward = along('forward', (values) => values)
     const backward = along('backward', (values) => values.toReversed())
-    // [s, s'] · [v; v_backward]: one product, once for all steps.
+    // [s, s'] · [v; v_backward]: one product a step, not two.
     const both = ops.concat([weights.v!, weights.v_backward!], 0)
     const join = (s: T, back: T): T => ops.linear(ops.concat([s, back], 2), both, weights.c!)
     const seen = backward.outputs.toReversed()

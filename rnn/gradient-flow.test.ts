@@ -45,6 +45,16 @@ describe('gradient flow', () => {
     for (const [distance, norm] of hidden!) expect(norm).toBeLessThanOrEqual(radius ** distance * (1 + 1e-5))
   })
 
+  it('as training starts has the radius that Glorot gives a square of a longer matrix', () => {
+    // Entries of variance 2 / (16 + 64 + 64): the eigenvalues of a square of 64 fill the disc of radius √(64 · 2 / 144).
+    const { hidden } = flowOverTime({ cell: linearCell, seed: 1 }, STEPS)
+    expect(factorOf(hidden!) / Math.sqrt((64 * 2) / 144)).toBeCloseTo(1, 1)
+    // Peepholes start at 0.
+    expect(flowOverTime({ cell: 'lstm-peephole', seed: 1 }, STEPS)).toEqual(
+      flowOverTime({ cell: 'lstm', seed: 1 }, STEPS),
+    )
+  })
+
   it('explodes where the radius is large enough', () => {
     expect(factorOf(flowOverTime({ cell: 'rnn', radius: 4, seed: 1 }, STEPS).hidden!)).toBeGreaterThan(1.2)
   })
@@ -90,7 +100,7 @@ describe('gradient flow', () => {
 
   it('through many layers is lost by plain ones and kept by residual and highway', () => {
     const [plain, residual, highway] = ['plain', 'residual', 'highway'].map((connection) => {
-      const points = flowOverDepth({ cell: 'lstm', radius: 1, seed: 1 }, connection, [1, 2, 10])
+      const points = flowOverDepth({ cell: 'lstm', seed: 1 }, connection, [1, 2, 10])
       expect(points.map(([layers]) => layers)).toEqual([1, 2, 10])
       return points
     }) as [Point[], Point[], Point[]]
@@ -100,6 +110,19 @@ describe('gradient flow', () => {
     expect(at(highway, 10) / at(highway, 1)).toBeGreaterThan(0.1)
     expect(at(residual, 10) / at(residual, 1)).toBeGreaterThan(0.5)
   })
+
+  it.each([
+    ['rnn', Math.sqrt(64 * (2 / 192))],
+    // Two gates half open, and the fan of four gates: 64 + 64 + 4 · 64.
+    ['lstm', Math.sqrt(64 * (2 / 384)) / 4],
+    ['gru', Math.sqrt(64 * (2 / 192)) / 2],
+  ])(
+    'through a plain layer of %s is multiplied by what its matrix does to a vector, times its gates',
+    (cell, factor) => {
+      const points = flowOverDepth({ cell, seed: 1 }, 'plain', [2, 5, 10])
+      expect(Math.abs(factorOf(points) / factor - 1)).toBeLessThan(0.05)
+    },
+  )
 
   it('makes the gradient of the weights grow with the length of the sequence', () => {
     const before = tensorCount()

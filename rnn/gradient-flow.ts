@@ -14,9 +14,9 @@ export interface FlowSetting {
   readonly cell: string | Cell
   /**
    * Spectral radius: each recurrent matrix is orthogonal times this, so that all its eigenvalues have this modulus. Gates
-   * side by side have such a matrix each, and peepholes are this or its negative.
+   * side by side have such a matrix each, and peepholes are this or its negative. Absent: all as training starts.
    */
-  readonly radius: number
+  readonly radius?: number | undefined
   readonly forgetBias?: number | undefined
   readonly seed: number
 }
@@ -94,19 +94,24 @@ export function weightGradients(setting: FlowSetting, steps: number): Record<str
 }
 
 /**
- * ‖∂L/∂x‖ of one step against the number of layers that L is above x, for each of these depths: L is the projection of
- * the last layer's output. One backward pass a depth; a deeper stack has the layers of the others and more.
+ * ‖∂L/∂x‖ of one step from the state 0 against the number of layers that L is above x, for each of these depths: L is the
+ * projection of the last layer's output, the weights as training starts (of the recurrent ones nothing shows at 0). One
+ * backward pass a depth; a deeper stack has the layers of the others and more.
  */
-export function flowOverDepth(setting: FlowSetting, connection: string, depths: readonly number[]): Point[] {
+export function flowOverDepth(
+  { cell, seed }: Pick<FlowSetting, 'cell' | 'seed'>,
+  connection: string,
+  depths: readonly number[],
+): Point[] {
   const ops = new TensorFlowOps()
   return depths.map((layers): Point => {
-    const { stack, weights } = drawnStack(setting, layers, layers === 1 ? 'plain' : connection)
-    const [drawn] = inputValues(1, setting.seed)
+    const { stack, weights } = drawnStack({ cell, seed }, layers, layers === 1 ? 'plain' : connection)
+    const [drawn] = inputValues(1, seed)
     const x = ops.tensor(drawn!, [IMAGES, 1, INPUTS])
     const { gradients } = ops.gradients({ x }, (watched) => {
       const held = tensorsOf(ops, stack, weights)
       const { output } = stack.step(ops, held, watched.x!, stack.zeros(ops, watched.x!))
-      return projected(ops, output, setting.seed)
+      return projected(ops, output, seed)
     })
     ops.dispose([x])
     return [layers, meanNorm(gradients.x!)]
@@ -127,10 +132,11 @@ export function factorOf(points: readonly Point[]): number {
   return Math.exp(slope)
 }
 
-/** A stack as before training, but with what leads from state to state of the radius asked for. */
+/** A stack as training starts; one of a single layer may have what leads from state to state of a radius asked for. */
 function drawnStack({ cell, radius, forgetBias, seed }: FlowSetting, layers = 1, connection = 'plain') {
   const stack = new Stack({ cell, inputs: INPUTS, units: UNITS, layers, connection, forgetBias })
   const weights = initialize(stack.parameters, seed)
+  if (radius === undefined) return { stack, weights }
   for (const { name, shape } of stack.parameters) {
     const recurrent = recurrentPart(name, shape, seed)
     const values = weights[name]!
@@ -146,11 +152,11 @@ function drawnStack({ cell, radius, forgetBias, seed }: FlowSetting, layers = 1,
 /** Orthogonal matrices side by side for the gates of a cell, signs for a peephole, nothing for what is no recurrence. */
 function recurrentPart(name: string, shape: readonly number[], seed: number): Float32Array {
   const drawn = `recurrent ${name}`
-  if (/(^|\.)p_[ifo]$/.test(name)) {
+  if (/^p_[ifo]$/.test(name)) {
     const random = new Random(seed, drawn)
     return Float32Array.from({ length: UNITS }, () => (random.below(2) === 0 ? -1 : 1))
   }
-  if (!/(^|\.)w$/.test(name) || name.endsWith('highway.w')) return new Float32Array(0)
+  if (!/(^|\.)w$/.test(name)) return new Float32Array(0)
   return initialize([{ name: drawn, shape: [UNITS, shape[1]!], initializer: 'orthogonal' }], seed)[drawn]!
 }
 

@@ -4,7 +4,9 @@ import { lstm } from './lstm.js'
 
 /**
  * The LSTM whose gates look at the cell (Gers and Schmidhuber 2000, "Recurrent nets that time and count"). All three
- * see the cell *before* the step, c(t−1); in that paper the output gate sees c(t). The peepholes start at 0, as an LSTM.
+ * see the cell *before* the step, c(t−1): so does the reference in double precision that this cell is tested against. In
+ * that paper and in Graves 2013 ("Generating sequences with recurrent neural networks", section 2) the output gate sees
+ * c(t), so weights of other implementations do not carry over. The peepholes start at 0, as an LSTM.
  */
 export const lstmPeephole: Cell = {
   states: lstm.states,

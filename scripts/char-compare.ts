@@ -62,7 +62,7 @@ async function report({ out, recipe, reading, model }: CharacterTraining, rows: 
     file,
     `# Models of one size
 
-Each of about ${sizeOf(model.parameters)} parameters in ${model.config.layers} layers, trained by the same recipe on ${recipe.steps} steps of ${reading.rows} × ${reading.length} characters (${read} in all). Nats a character over all that was held out, the state carried.
+Each of about ${sizeOf(model.parameters)} parameters in ${model.config.layers} layers, trained by the same recipe on ${recipe.steps} steps of ${reading.rows} × ${reading.length} characters (${read} in all). Nats a character over all that was held out, the state carried; the same text chose the best of ${recipe.validations} moments of each training.
 
 | model | units | parameters | nats | perplexity |
 | --- | ---: | ---: | ---: | ---: |

@@ -6,7 +6,7 @@ import { rankingsOf, textSignals, tracedStates, tracesOf } from '../language/hid
 import { beginning, read, write } from '../language/reading.js'
 import { Random } from '../random.js'
 import { withBundle } from './char-bundle.js'
-import { makeHiddenPlaces, writeHidden } from './hidden-page.js'
+import { headingOf, makeHiddenPlaces, writeHidden } from './hidden-page.js'
 
 /** `showtell char visualise`. */
 export async function visualise(
@@ -37,10 +37,12 @@ export async function visualise(
     const tokens = Array.from(text, (id) => characters.decode([id]))
     const rankings = rankingsOf(units, textSignals(tokens))
     const title = `${units.length} units of ${model.config.model} over ${tokens.length} characters`
-    for (const { name, followers: best } of rankings)
-      process.stdout.write(
-        `${name}: ${best.map(({ unit, correlation }) => `${units[unit]!.name} (${correlation.toFixed(2)})`).join(', ') || 'nothing of it in this text'}\n`,
+    for (const ranking of rankings) {
+      const best = ranking.followers.map(
+        ({ unit, correlation }) => `${units[unit]!.name} (${correlation.toFixed(2)})`,
       )
+      process.stdout.write(`${headingOf(ranking)}: ${best.join(', ') || 'no unit follows it'}\n`)
+    }
     await writeHidden(out, { title, tokens, units, rankings })
   })
 }

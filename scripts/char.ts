@@ -16,7 +16,7 @@ import { compareModels } from './char-compare.js'
 import { type CharacterTraining, trainCharacters } from './char-train.js'
 import { visualise } from './char-visualise.js'
 import { interruptible } from './interrupt.js'
-import { addSchemaOptions, fromOptions, natural, number, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, fromOptions, natural, number, positive } from './schema-options.js'
 
 /** The recipe for a megabyte of text, by which the model that ships was trained: an hour and a half on one core. */
 const RECIPE = { steps: 1900, learningRate: 4e-3, dropout: 0.25 }
@@ -54,7 +54,7 @@ export function register(program: Command): void {
     .argument('<bundle>', BUNDLE)
     .argument('<text>', 'a text file')
     .option('--all', 'the whole text; without it the last tenth, which train holds out')
-    .option('--engine <name>', ENGINES.join(', '), 'auto')
+    .addOption(engineOption(ENGINES))
     .action(evaluate)
   char
     .command('sample')
@@ -70,7 +70,7 @@ export function register(program: Command): void {
       1,
     )
     .option('--seed <n>', 'same seed, same text', natural('--seed'), 1)
-    .option('--engine <name>', ENGINES.join(', '), 'auto')
+    .addOption(engineOption(ENGINES))
     .action(sample)
   char
     .command('visualise')
@@ -80,7 +80,7 @@ export function register(program: Command): void {
     .option('--length <n>', 'characters of it', positive('--length'), 2000)
     .option('--seed <n>', 'of the text that the model writes', natural('--seed'), 1)
     .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
-    .option('--engine <name>', ENGINES.join(', '), 'auto')
+    .addOption(engineOption(ENGINES))
     .action(visualise)
 }
 
@@ -90,7 +90,7 @@ function trains(char: Command, name: string, description: string): Command {
     .command(name)
     .description(description)
     .argument('<text>', 'a text file; its last tenth is held out')
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
   addSchemaOptions(command, characterConfigSchema)
   addSchemaOptions(command, readingSchema)
   return addSchemaOptions(command, recipeSchema, RECIPE)

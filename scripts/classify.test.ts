@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { interruptAtWork, killAtWork, outputOf, run } from './fixtures/commands.js'
+import { register } from './classify.js'
+import { inProcess, interruptAtWork, killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
+const { saidBy, writtenBy, refusalOf } = inProcess(register)
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -54,8 +56,8 @@ it(
       expect(await readFile(at(`parts/${file}`), 'utf8')).toBe(await readFile(at(`whole/${file}`), 'utf8'))
     const { training } = JSON.parse(await readFile(at('whole/bundle/config.json'), 'utf8'))
     expect(training).toMatchObject({ steps: 60, warmUpSteps: 6 })
-    await run(['classify', 'evaluate', at('whole/bundle'), at('texts.jsonl')])
-    await run(['classify', 'predict', at('whole/bundle'), 'the red cat'])
+    await saidBy(['classify', 'evaluate', at('whole/bundle'), at('texts.jsonl')])
+    await saidBy(['classify', 'predict', at('whole/bundle'), 'the red cat'])
     const judged = await outputOf(['classify', 'predict', at('whole/bundle')], 'the red cat\na dog\n')
     expect(judged).toMatch(/^the red cat\tcolour\t[\d.]+\na dog\tnone\t[\d.]+\n$/)
     // A blank line is no text, and nothing to complain of.
@@ -63,16 +65,16 @@ it(
       judged,
     )
     expect(
-      await run(['classify', 'predict', at('whole/bundle'), `the${' cat'.repeat(60)}`, 'a dog']),
+      await saidBy(['classify', 'predict', at('whole/bundle'), `the${' cat'.repeat(60)}`, 'a dog']),
     ).toContain('Expected 60 words a text at most for the texts but received "1 text with more')
-    expect(await run(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
+    expect(await saidBy(['classify', 'predict', at('whole/bundle'), 'the cat', '!'], [1])).toContain(
       'left out: Expected a text with words for text 2 but received "!"',
     )
-    expect(await run([...command('whole'), '--units', '7'], [1])).toMatch(
+    expect(await refusalOf([...command('whole'), '--units', '7'])).toMatch(
       /INVALID_BUNDLE: Expected units 6, as it was begun, for .* but received 7/,
     )
     const other = ['classify', 'evaluate', at('whole/bundle'), '--all', '--data']
-    expect(await run([...other, `cats=${at('cats.txt')}`], [1])).toContain('Expected one of colour, none')
+    expect(await refusalOf([...other, `cats=${at('cats.txt')}`])).toContain('Expected one of colour, none')
   },
   2 * MINUTES,
 )
@@ -82,10 +84,10 @@ it(
   async () => {
     const data = ['--data', `cats=${at('cats.txt')}`, `dogs=${at('dogs.txt')}`]
     const command = ['classify', 'train', '--out', at('captions'), ...small]
-    expect(await run([...command, ...data])).toContain('4 texts to train, 2 held out, 2 labels')
-    await run(['classify', 'evaluate', at('captions/bundle'), ...data])
-    expect(await run([...command, at('texts.jsonl'), ...data], [1])).toContain('one of the two')
-    expect(await run(command, [1])).toContain('one of the two')
+    expect(await saidBy([...command, ...data])).toContain('4 texts to train, 2 held out, 2 labels')
+    await saidBy(['classify', 'evaluate', at('captions/bundle'), ...data])
+    expect(await refusalOf([...command, at('texts.jsonl'), ...data])).toContain('one of the two')
+    expect(await refusalOf(command)).toContain('one of the two')
   },
   2 * MINUTES,
 )
@@ -102,9 +104,9 @@ it(
     const texts = [...of('train', 8), ...of('restval', 4), ...of('dev', 6), ...of('test', 3)]
     await writeFile(at('splits.jsonl'), texts.map((text) => JSON.stringify(text)).join('\n'))
     const command = ['classify', 'train', at('splits.jsonl'), '--out', at('splits'), ...small]
-    expect(await run([...command, '--steps', '3'])).toContain('12 texts to train, 6 held out')
+    expect(await saidBy([...command, '--steps', '3'])).toContain('12 texts to train, 6 held out')
     const judged = (...more: string[]): Promise<string> =>
-      outputOf(['classify', 'evaluate', at('splits/bundle'), '--engine', 'cpu', ...more], '')
+      writtenBy(['classify', 'evaluate', at('splits/bundle'), '--engine', 'cpu', ...more])
     expect(await judged(at('splits.jsonl'))).toMatch(/\d of 3 right/)
     expect(await judged(at('splits.jsonl'), '--all')).toMatch(/\d of 21 right/)
     await writeFile(
@@ -125,7 +127,9 @@ it(
       ...['classify', 'train', at('texts.jsonl'), '--out', at(out), ...small, '--steps', '3000'],
     ]
     await mkdir(at('failing/curve.svg'), { recursive: true })
-    expect(await run([...command('failing'), '--validations', '3000'], [1])).toMatch(/^EISDIR: .*curve\.svg/m)
+    expect(await refusalOf([...command('failing'), '--validations', '3000'])).toMatch(
+      /^EISDIR: .*curve\.svg/m,
+    )
     expect(await interruptAtWork(command('stopped'), at('stopped/log.jsonl'))).toMatch(
       /stopped at step \d+ of 3000; the same command goes on\n$/,
     )
@@ -148,11 +152,11 @@ it(
     ]
     const texts = await readFile(at('texts.jsonl'), 'utf8')
     await writeFile(at('changing.jsonl'), texts)
-    await run(command)
+    await saidBy(command)
     // As many texts, words and labels as before.
     await writeFile(at('changing.jsonl'), texts.replace('so ', 'so so '))
-    expect(await run(command, [1])).toMatch(/INVALID_BUNDLE: Expected data "\w{64}", as it was begun, for /)
-    expect(await run([...command, '--batch-size', '0'], [1])).toContain(
+    expect(await refusalOf(command)).toMatch(/INVALID_BUNDLE: Expected data "\w{64}", as it was begun, for /)
+    expect(await refusalOf([...command, '--batch-size', '0'])).toContain(
       'INVALID_ARGUMENT: Expected a positive integer for --batch-size but received "0"',
     )
   },

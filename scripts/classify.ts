@@ -25,7 +25,7 @@ import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 import { namedPath } from './named-path.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, fromOptions, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, fromOptions, positive } from './schema-options.js'
 import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
@@ -69,7 +69,7 @@ export function register(program: Command): void {
     .description('the label of each text and its probability')
     .argument('<bundle>', 'folder of a classifier')
     .argument('[texts...]', `texts, read to word ${MOST_WORDS}; the lines of the standard input when absent`)
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
     .action(predict)
 }
 
@@ -85,7 +85,7 @@ function withTexts(command: Command): Command {
       `a file with {"text": …, "label": …} in each line, and where it has one "split": train or restval to train on, val, validation or dev to validate with, test kept for evaluate; of a text the first ${MOST_WORDS} words are read`,
     )
     .option('--data <label=captions...>', 'instead of it, caption files to be told apart')
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
 }
 
 /** The texts, and what to call them. */

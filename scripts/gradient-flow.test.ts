@@ -54,8 +54,20 @@ it('says in the table what is not as before training, and the one in docs/ says 
   await gradientFlow()
   const beginning = async (file: string | URL) => (await readFile(file, 'utf8')).split('## ')[0]!
   const said = await beginning(join(out, 'gradient-flow.md'))
-  expect(said).toContain('Peepholes are ±ρ, where training starts them at 0.')
+  expect(said).toContain('peepholes are ±ρ; else all\nweights are as training starts')
   expect(await beginning(new URL('../docs/pictures/gradient-flow.md', import.meta.url))).toBe(said)
+})
+
+it('names a factor where a step or a layer has one, and none of gradients of weights, clipped or not', async () => {
+  measured.mockReturnValue({ hidden: [[1, 1]], cell: [[1, 1]] })
+  await gradientFlow()
+  const parts = (await readFile(join(out, 'gradient-flow.md'), 'utf8')).split('## ').slice(1)
+  const heads = parts.map((part) => [part.split('\n')[0]!, /^\| .* \|$/m.exec(part)![0].split(' | ').at(-1)])
+  expect(Object.fromEntries(heads)).toMatchObject({
+    'Cell lstm': 'a step |',
+    'What clipping to norm 50 does, by cell and ρ': '100 |',
+    'Through layers of rnn': 'a layer |',
+  })
 })
 
 it.each(['abc', '1.5'])('has no seed %s', async (seed) => {

@@ -5,12 +5,13 @@ import type { Command } from 'commander'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { clipping } from '../engine/clipping.js'
 import { useBackend } from '../engine/use-backend.js'
+import type { Cell } from '../rnn/cell.js'
 import { CELLS } from '../rnn/cells.js'
 import { CONNECTIONS } from '../rnn/connections.js'
 import { factorOf, flowOverDepth, flowOverTime, linearCell, weightGradients } from '../rnn/gradient-flow.js'
 import { type Chart, type Curve, drawCharts } from './chart.js'
 import { progressBar } from './progress.js'
-import { natural } from './schema-options.js'
+import { engineOption, natural } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
 
 interface Options {
@@ -28,6 +29,8 @@ interface Question {
   readonly axes: Pick<Chart, 'x' | 'y' | 'range'>
   /** Where the table reads the curves. */
   readonly at: readonly number[]
+  /** What multiplies the norm, for the table to say by how much; absent where no one factor does. */
+  readonly per?: 'step' | 'layer'
 }
 
 const STEPS = 100
@@ -40,6 +43,7 @@ const CLIP_NORM = 50
 const OVER_TIME = {
   axes: { x: 'T − t, steps', y: '‖∂L_T/∂h_t‖', range: [1e-12, 1e6] },
   at: [1, 10, 50, STEPS - 1],
+  per: 'step',
 } as const
 const OF_THE_CELL = { ...OVER_TIME, axes: { ...OVER_TIME.axes, y: '‖∂L_T/∂c_t‖' } } as const
 const OVER_LENGTH = {
@@ -49,16 +53,24 @@ const OVER_LENGTH = {
 const OVER_DEPTH = {
   axes: { x: 'layers', y: '‖∂L/∂x‖', range: [1e-12, 1e3] },
   at: [1, 10, 20, 50],
+  per: 'layer',
 } as const
 
 const NOTES: Readonly<Record<string, string>> = {
   rnn: 'tanh falls off: what comes back is less than ρ a step, and vanishes at ρ = 1 already. At ρ = 2 it explodes.',
   lstm: 'Two ways lead back: the cell, which keeps its forget gates’ share, and the hidden state, which ρ scales. Up to ρ = 1.1 they keep together far more over 50 steps than the plain network of the same ρ; at 1.5 and 2, where that one hardly vanishes or explodes, less.',
   'lstm-peephole':
-    'Peepholes are one more way back to the cell, through the gates. They are ±ρ here; training starts them at 0, where this is the LSTM.',
+    'Peepholes are one more way back to the cell, through the gates. They are ±ρ here; as training starts they are 0, and this is the LSTM.',
   'lstm-carousel':
     'With the forget gate at 1 nothing vanishes. What grows comes round by the hidden state and the gates.',
-  gru: 'h = z·h + (1 − z)·n: an open update gate z keeps the state. Untrained ones are half open, so that half of it goes on as it is: at ρ = 1 it falls about as an LSTM of forget bias 0.',
+  gru: 'h = z·h + (1 − z)·n: an open update gate z keeps the state. Before training they are half open, so that half of it goes on as it is: at ρ = 1 it falls about as an LSTM of forget bias 0.',
+}
+
+/** What a plain layer of these cells multiplies by: the root of the units times Glorot's variance, and the gates. */
+const PLAIN_LAYER: Readonly<Record<string, string>> = {
+  rnn: '√(2/3) = 0.816 times what tanh leaves',
+  lstm: '√(1/3) = 0.577 times ½ · ½ of the gates i and o, 0.144',
+  gru: '√(2/3) = 0.816 times ½ of the gate z, 0.408',
 }
 
 /** `showtell gradient-flow`: what comes back through time and layers, measured and drawn. */
@@ -68,7 +80,7 @@ export function register(program: Command): void {
     .description('measure how gradients vanish, explode and are kept, for every cell; a picture and a table')
     .option('--out <folder>', 'where gradient-flow.svg and gradient-flow.md go', 'gradient-flow')
     .option('--seed <n>', 'of weights and inputs', natural('--seed'), 1)
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
     .action(gradientFlow)
 }
 
@@ -97,7 +109,7 @@ async function gradientFlow({ out, seed, engine }: Options): Promise<void> {
 }
 
 function questionsOf(seed: number): Question[] {
-  const overTime = (cell: Parameters<typeof flowOverTime>[0]['cell'], radius: number, forgetBias?: number) =>
+  const overTime = (cell: string | Cell, radius?: number, forgetBias?: number) =>
     flowOverTime({ cell, radius, forgetBias, seed }, STEPS)
   return [
     {
@@ -114,8 +126,10 @@ function questionsOf(seed: number): Question[] {
       title: `Cell ${cell}`,
       note: NOTES[cell] ?? '',
       ...OVER_TIME,
-      measure: () =>
-        RADII.map((radius) => ({ name: `ρ = ${radius}`, points: overTime(cell, radius).hidden! })),
+      measure: () => [
+        ...RADII.map((radius) => ({ name: `ρ = ${radius}`, points: overTime(cell, radius).hidden! })),
+        { name: 'as training starts', points: overTime(cell).hidden!, dashed: true },
+      ],
     })),
     {
       title: 'Cell lstm, ρ = 1, by forget bias',
@@ -159,46 +173,46 @@ function questionsOf(seed: number): Question[] {
           ]
         }),
     },
-    ...['rnn', 'lstm', 'gru'].map((cell) => ({
+    ...Object.entries(PLAIN_LAYER).map(([cell, factor]) => ({
       title: `Through layers of ${cell}`,
-      note: 'One step through many layers: plain ones lose the gradient, residual ones carry it past, highway ones lose far less of it.',
+      note: `One step from the state 0, as training starts: plain layers lose the gradient, residual ones carry it past, highway ones lose far less of it. A plain layer multiplies by ${factor}; the root is of the initialisation, among whose fans are the state, here 0, and all gates.`,
       ...OVER_DEPTH,
       measure: () =>
         Object.keys(CONNECTIONS).map((connection) => ({
           name: connection,
-          points: flowOverDepth({ cell, radius: 1, seed }, connection, DEPTHS),
+          points: flowOverDepth({ cell, seed }, connection, DEPTHS),
         })),
     })),
   ]
 }
 
-/** Each chart as a table: the curves at some places, and what a step multiplies by. */
+/** Each chart as a table: the curves at some places, and what a step or a layer multiplies by. */
 function tables(questions: readonly Question[], charts: readonly Chart[], seed: number): string {
   const parts = charts.map(({ title, x, y, curves }, i) => {
-    const { note, at } = questions[i]!
+    const { note, at, per } = questions[i]!
     const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
     const rows = curves.map(({ name, points }) => {
       const values = at.map((place) => points.find(([distance]) => distance === place)?.[1])
       return line([
         name,
         ...values.map((value) => value?.toExponential(1) ?? ''),
-        factorOf(points).toFixed(3),
+        ...(per === undefined ? [] : [factorOf(points).toFixed(3)]),
       ])
     })
     return [
       `## ${title}\n\n${note}\n`,
-      line([`${y} at ${x}`, ...at.map(String), 'factor']),
-      line(['---', ...at.map(() => '---:'), '---:']),
+      line([`${y} at ${x}`, ...at.map(String), ...(per === undefined ? [] : [`a ${per}`])]),
+      line(['---', ...at.map(() => '---:'), ...(per === undefined ? [] : ['---:'])]),
       ...rows,
     ].join('\n')
   })
   return `# Gradient flow
 
-Made by \`showtell gradient-flow --seed ${seed}\`: every number is of a backward pass through cells as they are before
-training but for what leads from state to state, 64 units, random inputs, mean of 8 sequences. L_T is the projection of
-the last hidden state on a random direction; ρ is the spectral radius of the recurrent matrices, each orthogonal times ρ.
-Peepholes are ±ρ, where training starts them at 0. The factor, e to the slope of the logarithm, is what a step or a layer
-multiplies by: 1 keeps, less vanishes, more explodes.
+Made by \`showtell gradient-flow --seed ${seed}\`: every number is of a backward pass through cells before training, 64
+units, random inputs, mean of 8 sequences. L_T is the projection of the last hidden state on a random direction. Where ρ
+is said, it is the spectral radius of the recurrent matrices, each orthogonal times ρ, and peepholes are ±ρ; else all
+weights are as training starts, Glorot's over input and state together and peepholes 0. The last column, e to the slope
+of the logarithm, is what a step or a layer multiplies by: 1 keeps, less vanishes, more explodes.
 
 ![Gradient flow](gradient-flow.svg)
 

@@ -11,8 +11,9 @@ const shown = {
     { name: 'cell 1', values: new Float32Array(7) },
   ],
   rankings: [
-    { name: 'lines', followers: [{ unit: 0, correlation: 0.5 }] },
-    { name: 'nothing', followers: [] },
+    { name: 'lines', chance: 0.25, followers: [{ unit: 0, correlation: 0.5 }] },
+    { name: 'noise', chance: 0.9, followers: [] },
+    { name: 'nothing', chance: 0, followers: [] },
   ],
 }
 
@@ -23,10 +24,10 @@ it('the page holds the text and every value, whatever the text', () => {
   expect(data.tokens).toEqual(tokens)
   const values = new Int8Array(Buffer.from(data.values, 'base64'))
   expect([...values.subarray(0, 7)]).toEqual([-127, 0, 127, 64, -63, 0, 0])
-  expect(data.rankings[0].followers).toEqual([[0, 0.5]])
+  expect(data.rankings[0]).toEqual({ heading: 'lines (by chance up to 0.25)', followers: [[0, 0.5]] })
 })
 
-it('the picture is well formed, a coloured place a character, a panel for what is followed', () => {
+it('the picture is well formed, a coloured place a character for what is followed, a line for what is not', () => {
   const document = new DOMParser({
     onError: (_, message) => {
       throw new Error(message)
@@ -42,13 +43,20 @@ it('the picture is well formed, a coloured place a character, a panel for what i
     'rgb(255,255,255)',
   ])
   const texts = [...document.getElementsByTagName('text')].map((text) => text.textContent)
-  expect(texts).toEqual(['lines: unit cell 0, correlation 0.50', '</s', '&"'])
+  expect(texts).toEqual([
+    'lines (by chance up to 0.25): unit cell 0, correlation 0.50',
+    '</s',
+    '&"',
+    'noise (by chance up to 0.90): no unit follows it',
+    'nothing (the same throughout): no unit follows it',
+  ])
+  expect(document.documentElement!.getAttribute('height')).toBe(String(2 * 12 + (2 + 2 + 2 + 2) * 19))
 })
 
 it('the picture folds a line that is longer than 100 characters, a token whole', () => {
   const shownOf = (all: readonly string[]) => {
     const values = new Float32Array(all.length)
-    const rankings = [{ name: 'it', followers: [{ unit: 0, correlation: 1 }] }]
+    const rankings = [{ name: 'it', chance: 0, followers: [{ unit: 0, correlation: 1 }] }]
     const document = new DOMParser().parseFromString(
       hiddenPicture({ title: '', tokens: all, units: [{ name: 'cell 0', values }], rankings }),
       'image/svg+xml',

@@ -23,6 +23,11 @@ export async function writeHidden(out: string, shown: HiddenStates): Promise<voi
   process.stderr.write(`wrote ${out}.html and ${out}.svg\n`)
 }
 
+/** What is asked of the units, and what the best of them may reach without following it. */
+export function headingOf({ name, chance }: Ranking): string {
+  return `${name} (${chance === 0 ? 'the same throughout' : `by chance up to ${chance.toFixed(2)}`})`
+}
+
 /** Red at −1, white at 0, blue at 1; the text stays black. */
 const [RED, BLUE] = [
   [239, 106, 100],
@@ -41,9 +46,9 @@ export function hiddenPage({ title, tokens, units, rankings }: HiddenStates): st
   const data = JSON.stringify({
     tokens,
     units: units.map(({ name }) => name),
-    rankings: rankings.map(({ name, followers }) => ({
-      name,
-      followers: followers.map(({ unit, correlation }) => [unit, Number(correlation.toFixed(3))]),
+    rankings: rankings.map((ranking) => ({
+      heading: headingOf(ranking),
+      followers: ranking.followers.map(({ unit, correlation }) => [unit, Number(correlation.toFixed(3))]),
     })),
     values: bytes.toString('base64'),
     colours: [RED, BLUE],
@@ -77,11 +82,11 @@ const spans = tokens.map((token) => {
   return span
 })
 const buttons = []
-for (const { name, followers } of rankings) {
-  const heading = document.createElement('h2')
-  heading.textContent = name
-  document.getElementById('rankings').append(heading)
-  if (followers.length === 0) heading.after('nothing of it in this text')
+for (const { heading, followers } of rankings) {
+  const title = document.createElement('h2')
+  title.textContent = heading
+  document.getElementById('rankings').append(title)
+  if (followers.length === 0) title.after('no unit follows it')
   for (const [unit, correlation] of followers) {
     const button = document.createElement('button')
     button.textContent = units[unit] + ' (' + correlation.toFixed(2) + ')'
@@ -112,20 +117,32 @@ const [CHARACTER, LINE, MARGIN] = [7.8, 19, 12]
 /** Lines shown of the text, and characters of one: what is longer goes on in the next. */
 const [LINES, COLUMNS] = [12, 100]
 
-/** The unit that follows each thing best, over the first lines of the text, as an SVG that needs nothing else. */
+/** The unit that follows each thing best, if any does, over the first lines of the text, as an SVG that needs nothing else. */
 export function hiddenPicture({ title, tokens, units, rankings }: HiddenStates): string {
   const lines = linesOf(tokens).slice(0, LINES)
-  const panels = rankings.flatMap(({ name, followers: [best] }) => (best ? [{ name, ...best }] : []))
-  const columns = Math.max(72, ...lines.map((line) => line.reduce((sum, { width }) => sum + width, 0)))
-  const height = (lines.length + 2) * LINE
-  const drawn = panels.map(({ name, unit, correlation }, panel) => {
-    const { name: unitName, values } = units[unit]!
-    const heading = `${name}: unit ${unitName}, correlation ${correlation.toFixed(2)}`
-    const text = lines.map((line, row) => lineOf(line, values, LINE * (row + 1) + 14))
-    return `<g transform="translate(${MARGIN} ${MARGIN + panel * height})"><text y="14" font-weight="bold">${escaped(heading)}</text>\n${text.join('\n')}</g>`
+  const panels = rankings.map((ranking) => {
+    const [best] = ranking.followers
+    if (best === undefined) return { heading: `${headingOf(ranking)}: no unit follows it` }
+    const { name, values } = units[best.unit]!
+    return {
+      heading: `${headingOf(ranking)}: unit ${name}, correlation ${best.correlation.toFixed(2)}`,
+      values,
+    }
   })
-  const [w, h] = [Math.ceil(2 * MARGIN + columns * CHARACTER), 2 * MARGIN + panels.length * height]
-  return picture(w, h, title, 'font-family="monospace" font-size="13"', drawn.join('\n'))
+  const columns = Math.max(
+    ...panels.map(({ heading }) => heading.length),
+    ...lines.map((line) => line.reduce((sum, { width }) => sum + width, 0)),
+  )
+  let y = MARGIN
+  const drawn = panels.map(({ heading, values }) => {
+    const text =
+      values === undefined ? [] : lines.map((line, row) => lineOf(line, values, LINE * (row + 1) + 14))
+    const panel = `<g transform="translate(${MARGIN} ${y})"><text y="14" font-weight="bold">${escaped(heading)}</text>\n${text.join('\n')}</g>`
+    y += (text.length + 2) * LINE
+    return panel
+  })
+  const w = Math.ceil(2 * MARGIN + columns * CHARACTER)
+  return picture(w, y + MARGIN, title, 'font-family="monospace" font-size="13"', drawn.join('\n'))
 }
 
 interface Placed {

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { run } from './fixtures/commands.js'
+import { inProcess } from './fixtures/commands.js'
+import { register } from './hidden-states.js'
 
 const PHOTO = fileURLToPath(new URL('../examples/cat.jpg', import.meta.url))
 
@@ -17,25 +18,25 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-const shown = (out: string, codes = [0]): Promise<string> =>
-  run(['hidden-states', PHOTO, '--bundle', at('bundle'), '--engine', 'cpu', '--out', at(out)], codes)
+const { saidBy, refusalOf } = inProcess(register)
+const show = (photos: readonly string[], out: string): string[] => [
+  ...['hidden-states', ...photos, '--bundle', at('bundle'), '--engine', 'cpu', '--out', at(out)],
+]
 
 it('writes page and picture into a folder of its own, and refuses a place that is taken before it captions', async () => {
-  await shown('new/place/states')
+  await saidBy(show([PHOTO], 'new/place/states'))
   expect((await readdir(at('new/place'))).sort()).toEqual(['states.html', 'states.svg'])
   await mkdir(at('taken.svg'))
-  expect(await shown('taken', [1])).toContain(
+  expect(await refusalOf(show([PHOTO], 'taken'))).toContain(
     `INVALID_ARGUMENT: Expected a file that can be written for ${at('taken.svg')} but received "a folder"`,
   )
 }, 60_000)
 
 it('leaves out a photo that cannot be read, and writes nothing where none can', async () => {
   await writeFile(at('broken.jpg'), 'no photo')
-  const of = (photos: string[], out: string): Promise<string> =>
-    run(['hidden-states', ...photos, '--bundle', at('bundle'), '--engine', 'cpu', '--out', at(out)], [1])
-  expect(await of([at('broken.jpg'), PHOTO], 'some')).toMatch(/^left out: .*broken\.jpg/m)
+  expect(await saidBy(show([at('broken.jpg'), PHOTO], 'some'), [1])).toMatch(/^left out: .*broken\.jpg/m)
   expect(await readFile(at('some.html'), 'utf8')).toMatch(/over the \d+ words of 1 captions/)
-  expect(await of([at('broken.jpg')], 'none')).toContain(
+  expect(await refusalOf(show([at('broken.jpg')], 'none'))).toContain(
     'INVALID_DATA: Expected at least one photo that can be read for hidden-states but received "none"',
   )
   expect((await readdir(folder)).filter((name) => name.startsWith('none'))).toEqual([])

@@ -17,6 +17,7 @@ import { makeHiddenPlaces, writeHidden } from './hidden-page.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
 import { progressBar } from './progress.js'
+import { engineOption } from './schema-options.js'
 
 interface Options {
   bundle: string
@@ -34,7 +35,7 @@ export function register(program: Command): void {
     .argument('<photos...>', 'photo files')
     .option('--bundle <folder>', 'captioner', DEFAULT_BUNDLE)
     .option('--out <name>', 'where the page (.html) and the picture (.svg) go', 'hidden-states')
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
     .action(hiddenStates)
 }
 

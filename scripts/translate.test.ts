@@ -5,9 +5,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
 import { Characters } from '../language/characters.js'
 import { datesOfYear } from '../language/dates.js'
-import { killAtWork, run } from './fixtures/commands.js'
+import { inProcess, killAtWork, run } from './fixtures/commands.js'
+import { register } from './translate.js'
 
 const MINUTES = 60_000
+const { saidBy, refusalOf } = inProcess(register)
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -39,13 +41,13 @@ it(
     // As many pairs, and the same characters.
     const pairs = await readFile(at('pairs.tsv'), 'utf8')
     await writeFile(at('pairs.tsv'), pairs.replace('AB', 'BA'))
-    expect(await run(command('whole'), [1])).toMatch(
+    expect(await refusalOf(command('whole'))).toMatch(
       /INVALID_BUNDLE: Expected data "\w{64}", as it was begun,/,
     )
     await writeFile(at('pairs.tsv'), pairs)
-    await run(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
+    await saidBy(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
     const drawn = ['--picture', at('new/place/looks.svg'), '--engine', 'cpu']
-    expect(await run(['translate', 'text', at('whole/bundle'), 'abc', 'd?', '?é', ...drawn])).toContain(
+    expect(await saidBy(['translate', 'text', at('whole/bundle'), 'abc', 'd?', '?é', ...drawn])).toContain(
       'characters that the model has not learnt: "?", "é"\n',
     )
     expect((await readFile(at('new/place/looks.svg'), 'utf8')).match(/<title>[^<]*/g)).toEqual([
@@ -58,7 +60,7 @@ it(
     const unseen = Array.from({ length: 99 }, (_, n) => 'z'.repeat(n + 1)).find((id) => isHeldOut({ id }))!
     await writeFile(at('unseen.tsv'), `${pairs}${unseen}\tA\n`)
     const seen = ['translate', 'train', at('unseen.tsv'), '--out', at('unseen'), ...small, '--steps', '2']
-    const told = await run(seen)
+    const told = await saidBy(seen)
     expect(told).toContain('characters that the model has not learnt: "z"\n')
     expect(told).toContain('not reached before the last step: 2 steps, 4 of warm-up\n')
   },
@@ -70,20 +72,20 @@ it(
   async () => {
     const none = ['--attention', 'none', '--steps', '2', '--out', at('dates')]
     // Of so few dates many characters are never drawn.
-    await run(['translate', 'train', ...small.slice(0, 8), '--batch-size', '1', '--seed', '2', ...none])
+    await saidBy(['translate', 'train', ...small.slice(0, 8), '--batch-size', '1', '--seed', '2', ...none])
     const bundle = JSON.parse(await readFile(at('dates/bundle/config.json'), 'utf8'))
     expect(bundle.training).toMatchObject({ steps: 2, warmUpSteps: 0 })
     expect(bundle.model).toMatchObject({ attention: 'none', data: 'dates', maxLength: 20 })
     const sources = datesOfYear().map(({ source }) => source)
     expect(bundle.model.characters.source).toEqual(Characters.of(sources).list)
     const drawn = ['--picture', at('none.svg'), '--engine', 'cpu']
-    expect(await run(['translate', 'text', at('dates/bundle'), '5 May 1979', ...drawn], [1])).toContain(
+    expect(await refusalOf(['translate', 'text', at('dates/bundle'), '5 May 1979', ...drawn])).toContain(
       'Expected a model with attention for --picture but received "none"',
     )
     const broken = ['translate', 'train', '--out', at('broken'), ...small, at('broken.tsv')]
     await writeFile(at('broken.tsv'), 'a\tA\nb\n')
-    expect(await run(broken, [1])).toContain('broken.tsv line 2')
-    expect(await run([...broken, '--batch-size', 'many'], [1])).toContain(
+    expect(await refusalOf(broken)).toContain('broken.tsv line 2')
+    expect(await refusalOf([...broken, '--batch-size', 'many'])).toContain(
       'INVALID_ARGUMENT: Expected a positive integer for --batch-size but received "many"',
     )
   },

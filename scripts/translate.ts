@@ -27,7 +27,7 @@ import { type Alignment, alignmentPicture, alignmentText } from './alignment.js'
 import { interruptible } from './interrupt.js'
 import { progressBar } from './progress.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, fromOptions, number, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, fromOptions, number, positive } from './schema-options.js'
 import { makePlace, writeWhole } from './whole-file.js'
 import { withWeights } from './with-weights.js'
 
@@ -49,14 +49,14 @@ export function register(program: Command): void {
     )
     .requiredOption('--out <folder>', 'where state, log and bundle go')
     .option('--batch-size <n>', 'pairs a step', positive('--batch-size'), 128)
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
   addSchemaOptions(train, translatorConfigSchema)
   addSchemaOptions(train, recipeSchema, RECIPE)
   train.action(trainTranslator)
   withSearch(command, 'evaluate', 'how many of the pairs held out are translated exactly')
     .argument(
       '[pairs]',
-      'the file that it was trained on; for a model of dates 2,000 days are drawn that it has not seen',
+      'the file that it was trained on, whose held-out pairs chose the best moment too; for a model of dates 2,000 days are drawn that it has not seen',
     )
     .action(evaluate)
   withSearch(command, 'text', 'translate texts and print where the model looked')
@@ -71,7 +71,7 @@ function withSearch(command: Command, name: string, description: string): Comman
     .description(description)
     .argument('<bundle>', 'folder of a translator')
     .option('--beam-size <n>', 'hypotheses kept a character', number('--beam-size'), 3)
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
 }
 
 async function trainTranslator(

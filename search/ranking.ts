@@ -19,7 +19,10 @@ export interface Hypothesis {
 export interface RankingOptions {
   /** Most hypotheses an image. */
   readonly count: number
-  /** score = logProb / words^lengthPenalty, end not counted and no words counted as one; 0 or more. */
+  /**
+   * score = logProb / words^lengthPenalty, end not counted and no words counted as one; 0 or more. Without it short
+   * hypotheses win, as each word costs (length normalisation of Wu et al. 2016, section 7, there ((5 + words) / 6)^α).
+   */
   readonly lengthPenalty: number
   /** Hypotheses of equal keys are doubles, of which the best stays. Without it nothing is taken for a double. */
   readonly same?: (tokens: Int32Array) => string
