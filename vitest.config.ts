@@ -4,6 +4,7 @@ const ignored = ['**/node_modules/**', '**/dist/**']
 
 export default defineConfig({
   test: {
+    globalSetup: 'scripts/fixtures/compiled.ts',
     projects: [
       { test: { name: 'unit', include: ['**/*.test.ts'], exclude: ignored, testTimeout: 30_000 } },
       // Over the data sets, the full fixtures and the reference implementations; see CONTRIBUTING.md.

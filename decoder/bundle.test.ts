@@ -5,8 +5,15 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { decodeModel } from '../engine/fixtures/onnx-model.js'
 import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from '../engine/safetensors.js'
-import { type BundleContent, readBundle, rewriteConfidence, weightsOf, writeBundle } from './bundle.js'
-import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import {
+  type BundleContent,
+  decoderWeightsOf,
+  encoderWeightsOf,
+  readBundle,
+  rewriteConfidence,
+  writeBundle,
+} from './bundle.js'
+import { TINY_ENCODER, tinyContent, VOCABULARY } from './fixtures/captioners.js'
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
@@ -32,17 +39,17 @@ describe('a bundle', () => {
     expect(bundle.path).toBe(whole)
     expect(bundle.config).toMatchObject(content.config)
     expect(bundle.vocabulary.toJSON()).toEqual(VOCABULARY.toJSON())
-    expect(bundle.encoder.name).toBe('efficientnet-lite0')
+    expect(bundle.encoder.name).toBe(TINY_ENCODER.name)
     const { encoderWeights, decoderWeights } = content
-    const decoder = weightsOf(bundle.weights, 'decoder')
+    const decoder = decoderWeightsOf(bundle)
     expect(Object.keys(decoder).sort()).toEqual(Object.keys(decoderWeights).sort())
     for (const [name, data] of Object.entries(decoderWeights))
-      expect(decoder[name]!.data).toEqual(fromFloat16(toFloat16(data)))
-    const encoder = weightsOf(bundle.weights, 'encoder')
+      expect(decoder[name]).toEqual(fromFloat16(toFloat16(data)))
+    const encoder = encoderWeightsOf(bundle)
     expect(Object.keys(encoder).sort()).toEqual(Object.keys(encoderWeights).sort())
     for (const [name, { shape, data }] of Object.entries(encoderWeights)) {
       expect(encoder[name]!.shape).toEqual(shape)
-      // Compared as bytes: there are millions.
+      // Compared as bytes: there are many.
       const rounded = fromFloat16(toFloat16(data))
       expect(Buffer.from(encoder[name]!.data.buffer).equals(Buffer.from(rounded.buffer)), name).toBe(true)
     }
@@ -74,7 +81,7 @@ describe('a bundle', () => {
 
   it('has a card that names its parts', async () => {
     const card = await readFile(join(whole, 'README.md'), 'utf8')
-    for (const part of ['# tiny', 'efficientnet-lite0', 'lstm', 'plain, ornate', 'For tests.', 'Limits'])
+    for (const part of ['# tiny', TINY_ENCODER.name, 'lstm', 'plain, ornate', 'For tests.', 'Limits'])
       expect(card).toContain(part)
   })
 })
@@ -193,14 +200,14 @@ describe('readBundle', () => {
 
   it.each([
     ['units', 9, 'decoder.initial.hidden.w'],
-    ['regions', 50, 'Expected the 49 of efficientnet-lite0 for regions'],
-    ['channels', 1281, 'Expected the 1280 of efficientnet-lite0 for channels'],
+    ['regions', 17, 'Expected the 16 of vgg16-conv5-eighth for regions'],
+    ['channels', 65, 'Expected the 64 of vgg16-conv5-eighth for channels'],
   ])('refuses another number of %s', async (name, value, where) => {
     await config(({ decoder, ...rest }) => ({ ...rest, decoder: { ...(decoder as object), [name]: value } }))
     await refused(where)
   })
 
-  it.each(['decoder.gate.b', 'encoder.head.filter'])('refuses weights without %s', async (missing) => {
+  it.each(['decoder.gate.b', 'encoder.conv5_3.filter'])('refuses weights without %s', async (missing) => {
     const file = await readSafetensors(join(path, 'model.safetensors'))
     const kept = [...file.entries]
       .filter(([name]) => name !== missing)

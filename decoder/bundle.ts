@@ -245,11 +245,21 @@ export function versionOf(config: BundleConfig): string {
   return createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 12)
 }
 
-/** The values of the weights under `prefix.`, by their names without it. */
-export function weightsOf(file: SafetensorsFile, prefix: 'encoder' | 'decoder'): Record<string, Array32> {
+/** The weights of a bundle's encoder by their names in `importWeights`; none of a graph. */
+export function encoderWeightsOf({ weights }: Pick<Bundle, 'weights'>): Record<string, Array32> {
   return Object.fromEntries(
-    [...file.entries.keys()]
-      .filter((name) => name.startsWith(`${prefix}.`))
-      .map((name) => [name.slice(prefix.length + 1), file.float32(name)]),
+    [...weights.entries.keys()]
+      .filter((name) => name.startsWith('encoder.'))
+      .map((name) => [name.slice('encoder.'.length), weights.float32(name)]),
+  )
+}
+
+/** The values of a bundle's decoder by the names of its parameters. */
+export function decoderWeightsOf({
+  decoder,
+  weights,
+}: Pick<Bundle, 'decoder' | 'weights'>): Record<string, Float32Array> {
+  return Object.fromEntries(
+    decoder.parameters.map(({ name }) => [name, weights.float32(`decoder.${name}`).data]),
   )
 }

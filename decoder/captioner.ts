@@ -118,6 +118,7 @@ export async function loadCaptioner(
       const captionOptions = validate(captionOptionsSchema, request)
       checkModel(model, captionOptions)
       signal?.throwIfAborted()
+      running.expectOpen()
       // A hole counts as a photo, which map would leave out.
       const named = Array.from(images, (image, i): NamedImage => {
         const isPlace = typeof image === 'string' || image instanceof URL
@@ -127,6 +128,7 @@ export async function loadCaptioner(
       const batches = inBatches(named, LARGEST_BATCH)
       for await (const { decoded, time } of ahead(batches, (batch) => decode(batch, signal))) {
         signal?.throwIfAborted()
+        running.expectOpen()
         const good = decoded.filter((image) => image instanceof Uint8Array)
         if (good.length === 0) {
           results.push(...(decoded as ShowtellError[]))

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { toSentence } from '../data/detokenizer.js'
 import { breaksOff, isContentWord } from '../data/function-words.js'
 import { withoutGender } from '../data/gender.js'
@@ -7,12 +7,11 @@ import { ToyModel } from '../search/toy.test.model.js'
 import type { Bundle } from './bundle.js'
 import { Captioning } from './captioning.js'
 import { confidenceOf } from './confidence.js'
-import { tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import { TINY_CONFIG, VOCABULARY } from './fixtures/captioners.js'
 import { type CaptionRequest, captionOptionsSchema } from './options.js'
 import type { Runtime } from './runtime.js'
 
-const { config } = tinyContent()
-const CONFIDENCE = config.confidence
+const CONFIDENCE = TINY_CONFIG.confidence
 const WORDS = VOCABULARY.toJSON().words
 const SAYABLE = new Set([...WORDS, ...WORDS.map(withoutGender)])
 
@@ -37,7 +36,7 @@ class ToyRuntime implements Runtime {
 
 async function captions(photos: readonly number[], request: CaptionRequest = {}) {
   const runtime = new ToyRuntime()
-  const captioning = new Captioning({ vocabulary: VOCABULARY, config } as Bundle, runtime)
+  const captioning = new Captioning({ vocabulary: VOCABULARY, config: TINY_CONFIG } as Bundle, runtime)
   const options = captionOptionsSchema.parse(request)
   const batch = await captioning.caption(Uint8Array.from(photos), photos.length, options)
   for (const model of runtime.models) {
@@ -146,11 +145,13 @@ describe('Captioning', () => {
     }
   })
 
-  it('says where the model looked only when asked', async () => {
+  it('says where the model looked, to four decimals, only when asked', async () => {
     expect((await captions([1]))[0]![0]).not.toHaveProperty('attention')
     const { tokens, attention } = (await captions([1], { attention: true }))[0]![0]!
-    expect(attention).toHaveLength(tokens.length)
-    expect(attention!.every((row) => row.length === 3)).toBe(true)
+    const toy = new ToyModel([1], VOCABULARY.size)
+    const history = [VOCABULARY.startOf('plain'), ...tokens.map((word) => VOCABULARY.idOf(word)!)]
+    const looked = tokens.map((_, i) => toy.alignment(history.slice(0, i + 1)))
+    expect(attention).toEqual(looked.map((row) => row.map((share) => Number(share.toFixed(4)))))
   })
 
   it('draws other captions with another seed, the same with the same', async () => {
@@ -166,6 +167,22 @@ describe('Captioning', () => {
         message: 'Expected one of plain, ornate for style but received "loud"',
       }),
     )
+  })
+
+  it('keeps what options mean while they are asked for, whatever others ask for meanwhile', async () => {
+    const made = vi.spyOn(VOCABULARY, 'wordsThat')
+    const captioning = new Captioning(
+      { vocabulary: VOCABULARY, config: TINY_CONFIG } as Bundle,
+      new ToyRuntime(),
+    )
+    const ask = (request: CaptionRequest) =>
+      captioning.caption(Uint8Array.of(1), 1, captionOptionsSchema.parse(request))
+    for (let i = 1; i <= 20; i++) {
+      await ask({})
+      await ask({ bannedWords: ['o'.repeat(i)] })
+    }
+    expect(made).toHaveBeenCalledTimes(21)
+    made.mockRestore()
   })
 
   it('finds something to say though every word is banned', async () => {

@@ -92,18 +92,20 @@ export function fitConfidence(examples: readonly ConfidenceExample[]): Omit<Conf
 /** The weights of the columns under which the rows are likeliest, less half of `ridge` times the square of each. */
 function mostLikely(rows: readonly Row[], ridge: readonly number[]): number[] {
   let weights = ridge.map(() => 0)
+  let likelihood = likelihoodOf(rows, ridge, weights)
   let gain = 0
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
     const step = scoringStep(rows, ridge, weights)
     const longest = Math.max(...step.map(Math.abs))
-    const before = likelihoodOf(rows, ridge, weights)
+    const before = likelihood
     // Where captions name many objects the whole step may lead far past the best weights.
     let share = 1
     const moved = () => weights.map((weight, i) => weight + share * step[i]!)
     while (share * longest >= REST && !(likelihoodOf(rows, ridge, moved()) >= before - REST)) share /= 2
     weights = moved()
     if (share * longest < REST) return weights
-    gain = likelihoodOf(rows, ridge, weights) - before
+    likelihood = likelihoodOf(rows, ridge, weights)
+    gain = likelihood - before
   }
   // Weights that hardly matter may still be on their way.
   if (gain < NO_GAIN) return weights
@@ -175,23 +177,14 @@ function dot(a: readonly number[], b: readonly number[]): number {
   return a.reduce((sum, value, i) => sum + value * b[i]!, 0)
 }
 
-/** Gauss-Jordan with pivots. */
+/** Gauss-Jordan, of a positive definite matrix, which wants no pivots (Higham 2002, section 14.4). */
 function solve(matrix: number[][], right: number[]): number[] {
   const rows = matrix.map((row, i) => [...row, right[i]!])
-  for (let column = 0; column < rows.length; column++) {
-    const pivot = rows
-      .slice(column)
-      .reduce(
-        (best, _, i) =>
-          Math.abs(rows[column + i]![column]!) > Math.abs(rows[best]![column]!) ? column + i : best,
-        column,
-      )
-    ;[rows[column], rows[pivot]] = [rows[pivot]!, rows[column]!]
-    for (let row = 0; row < rows.length; row++) {
+  for (const [column, pivot] of rows.entries())
+    for (const [row, values] of rows.entries()) {
       if (row === column) continue
-      const factor = rows[row]![column]! / rows[column]![column]!
-      for (let i = column; i <= rows.length; i++) rows[row]![i]! -= factor * rows[column]![i]!
+      const factor = values[column]! / pivot[column]!
+      for (let i = column; i <= rows.length; i++) values[i]! -= factor * pivot[i]!
     }
-  }
   return rows.map((row, i) => row[rows.length]! / row[i]!)
 }

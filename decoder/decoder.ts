@@ -12,7 +12,7 @@ export const decoderConfigSchema = z.strictObject({
   connection: connectionSchema,
   attention: z
     .enum(['none', ...Object.keys(ATTENTIONS)])
-    .describe(`none, ${Object.keys(ATTENTIONS).join(', ')}`),
+    .describe(`how the decoder looks at the regions: none, ${Object.keys(ATTENTIONS).join(', ')}`),
   vocabularySize: z.int().min(4),
   regions: z.int().min(1),
   channels: z.int().min(1),

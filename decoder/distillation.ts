@@ -7,7 +7,7 @@ import type { Weights } from '../engine/ops.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
 import { expected } from '../errors.js'
-import { type Bundle, encoderAt, weightsOf } from './bundle.js'
+import { type Bundle, decoderWeightsOf, encoderAt, encoderWeightsOf } from './bundle.js'
 import { vocabularyOf } from './several.js'
 import { wordLogits } from './word-logits.js'
 
@@ -38,14 +38,9 @@ export class Teachers {
     try {
       for (const bundle of bundles) {
         const encoder = encoderAt(bundle)
-        const values = weightsOf(bundle.weights, 'decoder')
-        const extractor = await openExtractor(
-          encoder,
-          weightsOf(bundle.weights, 'encoder'),
-          onFallback,
-          backend,
-        )
-        const weights = ops.tensors(bundle.decoder.parameters, (name) => values[name]!.data)
+        const values = decoderWeightsOf(bundle)
+        const extractor = await openExtractor(encoder, encoderWeightsOf(bundle), onFallback, backend)
+        const weights = ops.tensors(bundle.decoder.parameters, (name) => values[name]!)
         teachers.push({ bundle, encoder, extractor, weights })
       }
     } catch (error) {

@@ -7,6 +7,7 @@ import { useBackend } from '../engine/use-backend.js'
 import { initialWeights } from './class-directions.js'
 import { randomEncoder, type TunedFeatures } from './fine-tuning.js'
 import { type ColouredPhotos, colourDecoder, colouredPhotos, VOCABULARY } from './fixtures/coloured-photos.js'
+import { run } from './fixtures/trainings.js'
 import { threeBlocks, threeBlocksWeights } from './fixtures/tuning.js'
 import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
 import { Training, type TrainingData, type TrainingEvent } from './training.js'
@@ -43,17 +44,6 @@ function trainingOf(
   const decoder = colourDecoder(size)
   const initial = initialWeights(decoder, config.seed, undefined)
   return new Training(decoder, VOCABULARY, { validation, ...data }, config, join(folder, name), initial)
-}
-
-/** Runs to the end, or until the step is reached. */
-async function run(training: Training, until = Number.POSITIVE_INFINITY): Promise<TrainingEvent[]> {
-  const events: TrainingEvent[] = []
-  const stop = new AbortController()
-  await training.run((event) => {
-    events.push(event)
-    if (event.step === until) stop.abort()
-  }, stop.signal)
-  return events
 }
 
 describe('Training of the last blocks of an encoder', () => {

@@ -105,7 +105,9 @@ describe('an end', () => {
     const other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
     whenAsked(1, () => other.close())
     await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
-    await expect(other.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
+    // The model is asked for nothing where there is no photo, or none that can be read.
+    for (const images of [[CAT], [], [new Uint8Array(10)]])
+      await expect(other.caption(images)).rejects.toMatchObject({ code: 'ABORTED' })
     await other.close()
   })
 

@@ -73,13 +73,18 @@ export class ModelProcess {
     return (await this.#running()).caption(pixels, images, options, signal)
   }
 
+  /** @throws ShowtellError ABORTED after `close`. */
+  expectOpen(): void {
+    if (this.#isClosed) throw closed()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     await this.#current?.then((running) => running.end(closed())).catch(() => {})
   }
 
-  #running(): Promise<RunningModel> {
-    if (this.#isClosed) return Promise.reject(closed())
+  async #running(): Promise<RunningModel> {
+    this.expectOpen()
     this.#current ??= this.#start()
     return this.#current
   }

@@ -4,7 +4,11 @@ import type { z } from 'zod'
 import { type CaptionRequest, captionFieldsSchema, type captionOptionsSchema } from './options.js'
 import { wantedBy } from './validate.js'
 
-type Input = z.input<typeof captionOptionsSchema>
+type Given = z.input<typeof captionOptionsSchema>
+/** The schema's, whose list may be one that cannot be written to. */
+type Input = {
+  [K in keyof Given]: Given[K] extends string[] | undefined ? readonly string[] | undefined : Given[K]
+}
 
 describe('CaptionRequest', () => {
   it('has the names and types of the schema', () => {

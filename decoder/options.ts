@@ -128,7 +128,7 @@ export interface CaptionRequest {
   /** Forbid ending on a word such as "with" or "a": true by default. */
   readonly noDanglingEnd?: boolean | undefined
   /** Words that may not appear: at most 1000, each one word of at most 50 characters; none by default. */
-  readonly bannedWords?: string[] | undefined
+  readonly bannedWords?: readonly string[] | undefined
   /** 0 searches, above 0 samples with this temperature: 0 to 5, 0 by default. */
   readonly temperature?: number | undefined
   /** Sampling keeps the likeliest words of this total probability: above 0 and up to 1, 1 by default. */

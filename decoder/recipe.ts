@@ -61,10 +61,16 @@ export const trainingConfigSchema = z.strictObject({
     .max(1)
     .default(0.7)
     .describe('with teachers: share of the loss that is what they hold likely in place of what people wrote'),
-  /** How many of the encoder's last blocks are trained too; none when absent. */
-  fineTuneEncoder: z.int().min(1).optional(),
-  /** Highest learning rate of those; the decoder's when absent. */
-  encoderLearningRate: z.number().positive().optional(),
+  fineTuneEncoder: z
+    .int()
+    .min(1)
+    .optional()
+    .describe("train the encoder's last n blocks too, on photos in place of features"),
+  encoderLearningRate: z
+    .number()
+    .positive()
+    .optional()
+    .describe("learning rate of those blocks; the decoder's when absent"),
   seed: z.int().min(0).default(1).describe('of all that is drawn'),
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>

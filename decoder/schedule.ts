@@ -2,6 +2,7 @@ import { type BatchOptions, batchesOfEpoch, type Example } from '../data/batches
 import { expected } from '../errors.js'
 import { ahead } from './ahead.js'
 import type { PhotoFeatures, PhotoInput } from './photo-features.js'
+import type { TrainingConfig } from './recipe.js'
 
 /** The photos of a step. */
 export interface StepPhotos {
@@ -21,13 +22,10 @@ export class Schedule {
   constructor(
     private readonly examples: readonly Example[],
     private readonly features: PhotoFeatures,
-    private readonly config: {
-      readonly epochs: number
-      readonly imagesPerBatch: number
-      readonly captionsPerImage: number
-      readonly maxLength: number
-      readonly seed: number
-    },
+    private readonly config: Pick<
+      TrainingConfig,
+      'epochs' | 'imagesPerBatch' | 'captionsPerImage' | 'maxLength' | 'seed'
+    >,
   ) {
     this.stepsAnEpoch = Math.ceil(examples.length / config.imagesPerBatch)
     this.totalSteps = this.stepsAnEpoch * config.epochs

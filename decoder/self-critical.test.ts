@@ -58,13 +58,10 @@ describe('a batch of samples and captions', () => {
     [0.5, 2],
     [1, 1],
   ]
-  const make = (captions: number) =>
-    rewardedBatch(EXAMPLES, samples, rewards, VOCABULARY, {
-      captions,
-      maxLength: 10,
-      crossEntropy: 0.5,
-      random: new Random(1),
-    })
+  const make = (captionsPerImage: number) => {
+    const config = { samplesPerImage: 2, captionsPerImage, maxLength: 10, crossEntropyWeight: 0.5 }
+    return rewardedBatch(EXAMPLES, samples, rewards, VOCABULARY, config, new Random(1))
+  }
 
   it('holds the samples of a photo first, then as many of its captions as asked for', () => {
     const { batch } = make(2)

@@ -11,6 +11,7 @@ import { constraintsOf } from './captioning.js'
 import type { Decoder } from './decoder.js'
 import { gumbelNoise } from './gumbel.js'
 import { captionOptionsSchema, FEWEST_WORDS } from './options.js'
+import type { TrainingConfig } from './recipe.js'
 import { tensorFlowModel } from './tensorflow-model.js'
 
 /** Stands for the end token in captions that are compared, so that ending well is worth something. */
@@ -41,6 +42,12 @@ export function advantages(rewards: readonly number[]): number[] {
   return rewards.map((reward) => reward - (sum - reward) / (rewards.length - 1))
 }
 
+/** What of a recipe says how many captions are drawn and how they count. */
+type SamplerConfig = Pick<
+  TrainingConfig,
+  'samplesPerImage' | 'captionsPerImage' | 'maxLength' | 'crossEntropyWeight'
+>
+
 /** A batch whose words count differently: `weights` [images, hypotheses], see `teacherForcingLoss`. */
 export interface WeightedBatch {
   readonly batch: Batch
@@ -50,37 +57,33 @@ export interface WeightedBatch {
 /**
  * Samples and some true captions of photos as one batch, so that one pass gives both gradients: an estimate of that of the
  * expected reward (Williams 1992, REINFORCE: a sample's words by its advantage), a mean over the samples' words, and
- * `crossEntropy` times that of the mean negative log-likelihood of the true captions, which keeps them well formed.
+ * `crossEntropyWeight` times that of the mean negative log-likelihood of the true captions, which keeps them well formed.
  *
  * The estimate is biased: samples are drawn without dropout from the words that the search allows, while the likelihood
  * that is differentiated is with dropout and over all words, and counts the end of a sample too where `maxLength` left it
  * no other.
- * @param samples the words of the samples of each example, equally many
+ * @param samples the words of the `samplesPerImage` samples of each example
  * @param rewards of each
- * @param captions true captions a photo; of more, as many are drawn by `random`
+ * @param random draws `captionsPerImage` true captions of a photo that has more
  */
 export function rewardedBatch(
   examples: readonly Example[],
   samples: readonly (readonly (readonly string[])[])[],
   rewards: readonly (readonly number[])[],
   vocabulary: Vocabulary,
-  options: {
-    readonly captions: number
-    readonly maxLength: number
-    readonly crossEntropy: number
-    readonly random: Random
-  },
+  config: SamplerConfig,
+  random: Random,
 ): WeightedBatch {
-  const drawn = samples[0]?.length ?? 0
+  const { samplesPerImage: drawn, captionsPerImage, maxLength, crossEntropyWeight } = config
   const mixed = examples.map((example, i) => ({
     ...example,
-    captions: [...samples[i]!, ...options.random.shuffle([...example.captions]).slice(0, options.captions)],
+    captions: [...samples[i]!, ...random.shuffle([...example.captions]).slice(0, captionsPerImage)],
   }))
   const batch = makeBatch(
     mixed,
     mixed.map((_, i) => i),
     vocabulary,
-    { captionsPerImage: drawn + options.captions, maxLength: options.maxLength, seed: 0, epoch: 0 },
+    { captionsPerImage: drawn + captionsPerImage, maxLength, seed: 0, epoch: 0 },
   )
   const { images, hypotheses, length, mask } = batch
   const isSample = (row: number): boolean => row % hypotheses < drawn
@@ -92,7 +95,7 @@ export function rewardedBatch(
   const weights = Float32Array.from({ length: images * hypotheses }, (_, row) =>
     isSample(row)
       ? better[Math.floor(row / hypotheses)]![row % hypotheses]! / words.samples
-      : options.crossEntropy / Math.max(1, words.captions),
+      : crossEntropyWeight / Math.max(1, words.captions),
   )
   return { batch, weights }
 }
@@ -107,12 +110,7 @@ export class Sampler {
     private readonly decoder: Decoder,
     private readonly vocabulary: Vocabulary,
     train: readonly Example[],
-    private readonly config: {
-      readonly samplesPerImage: number
-      readonly captionsPerImage: number
-      readonly maxLength: number
-      readonly crossEntropyWeight: number
-    },
+    private readonly config: SamplerConfig,
   ) {
     this.reward = new CiderReward(train)
     // What the search forbids is forbidden here too: the decoder learns to speak as it will be heard.
@@ -132,17 +130,11 @@ export class Sampler {
     features: Tensor,
     random: Random,
   ): Promise<WeightedBatch & { readonly reward: number }> {
-    const { config, vocabulary } = this
     const samples = await this.draw(weights, examples, features, random)
     const rewards = examples.map((example, i) => this.reward.of(example, samples[i]!))
     const all = rewards.flat()
     return {
-      ...rewardedBatch(examples, samples, rewards, vocabulary, {
-        captions: config.captionsPerImage,
-        maxLength: config.maxLength,
-        crossEntropy: config.crossEntropyWeight,
-        random,
-      }),
+      ...rewardedBatch(examples, samples, rewards, this.vocabulary, this.config, random),
       reward: all.reduce((sum, reward) => sum + reward, 0) / all.length,
     }
   }

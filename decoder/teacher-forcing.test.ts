@@ -256,7 +256,7 @@ describe('teacher forcing', () => {
         averageDecay: 0.9,
       },
       initialize(learner.parameters, 1),
-      () => false,
+      learner.parameters,
     )
     const ops = new TensorFlowOps()
     const photos = ops.tensor(features.data, features.dims)

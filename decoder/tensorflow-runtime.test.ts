@@ -7,7 +7,7 @@ import { loadMobilenetGraph, type MobilenetGraph } from '../encoder/mobilenet-gr
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
-import { type BundleContent, readBundle, weightsOf, writeBundle } from './bundle.js'
+import { type BundleContent, decoderWeightsOf, readBundle, writeBundle } from './bundle.js'
 import { Decoder } from './decoder.js'
 import { openRuntime } from './engines.js'
 import { drawnPixels, drawnWeights, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
@@ -85,11 +85,9 @@ describe('a bundle whose encoder is a graph', () => {
     const ops = new TensorFlowOps()
     const features = await graph.features(pixels, PHOTOS)
     const wanted = ops.scope(() => {
+      const values = decoderWeightsOf(bundle)
       const weights = Object.fromEntries(
-        Object.entries(weightsOf(bundle.weights, 'decoder')).map(([name, { data, shape }]) => [
-          name,
-          ops.input(data, shape),
-        ]),
+        bundle.decoder.parameters.map(({ name, shape }) => [name, ops.input(values[name]!, shape)]),
       )
       const started = bundle.decoder.start(ops, weights, ops.input(features, [PHOTOS, 49, 4]))
       const words = ops.input(tokens, [PHOTOS, 1])

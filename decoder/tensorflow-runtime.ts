@@ -4,7 +4,7 @@ import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import type { Backend } from '../engine/backends.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
-import { type Bundle, GRAPH, isGraph, weightsOf } from './bundle.js'
+import { type Bundle, decoderWeightsOf, encoderWeightsOf, GRAPH, isGraph } from './bundle.js'
 import type { Runtime } from './runtime.js'
 import { tensorFlowModel } from './tensorflow-model.js'
 
@@ -19,7 +19,8 @@ export async function tensorFlowRuntime(
   const extractor = await extractorOf(bundle, backend)
   const ops = new TensorFlowOps()
   const { decoder } = bundle
-  const weights = ops.tensors(decoder.parameters, (name) => bundle.weights.float32(`decoder.${name}`).data)
+  const values = decoderWeightsOf(bundle)
+  const weights = ops.tensors(decoder.parameters, (name) => values[name]!)
   const { regions, channels } = decoder.config
   return {
     engine: extractor.engine,
@@ -36,11 +37,9 @@ export async function tensorFlowRuntime(
   }
 }
 
-async function extractorOf(
-  { encoder, weights, path, config }: Bundle,
-  backend: Backend | 'auto',
-): Promise<FeatureExtractor> {
-  if (!isGraph(encoder)) return tensorFlowExtractor(encoder, weightsOf(weights, 'encoder'), backend)
+async function extractorOf(bundle: Bundle, backend: Backend | 'auto'): Promise<FeatureExtractor> {
+  const { encoder, path, config } = bundle
+  if (!isGraph(encoder)) return tensorFlowExtractor(encoder, encoderWeightsOf(bundle), backend)
   const file = join(path, GRAPH)
   const graph = await loadMobilenetGraph(file, backend, encoder.inputRange)
   const unknown = [...graph.files.keys()].find(

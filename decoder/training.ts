@@ -6,6 +6,7 @@ import type { Vocabulary } from '../data/vocabulary.js'
 import type { Parameter } from '../engine/ops.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
+import type { StepEvent } from '../engine/training-state.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import { type Best, Checkpoint } from './checkpoint.js'
@@ -18,19 +19,14 @@ import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
 import { type Measured, Validation } from './validation.js'
 
-/** What happened at a step; one line of `log.jsonl`. */
-export interface TrainingEvent {
-  readonly step: number
-  readonly totalSteps: number
-  /** Nats a word, with label smoothing and dropout; with rewards a number whose size says nothing. */
-  readonly loss: number
+/**
+ * What happened at a step, nats a word: the loss is with label smoothing, and for the objective cider a number whose size
+ * says nothing; validation is at the end of an epoch.
+ */
+export interface TrainingEvent extends StepEvent {
   /** Mean CIDEr-D of the samples, 0 to 10, for the objective cider. */
   readonly reward?: number
-  readonly gradientNorm: number
-  readonly learningRate: number
-  /** Nats a word on validation, averaged weights, without smoothing or dropout; at the end of an epoch. */
-  readonly validationLoss?: number
-  /** CIDEr-D, 0 to 10, of captions of the validation photos, averaged weights, the search as it serves; at the end of an epoch. */
+  /** CIDEr-D, 0 to 10, of captions of the validation photos, averaged weights, the search as it serves. */
   readonly validationCider?: number
 }
 
@@ -88,59 +84,30 @@ export class Training {
     /** What else a saved state has to agree with. */
     setting: Readonly<Record<string, unknown>> = {},
   ) {
+    checkFits(decoder, vocabulary, data, recipe)
     const { ops } = this
-    const { source, regions, channels, parameters: encoderParameters } = data.features
-    if (regions !== decoder.config.regions || channels !== decoder.config.channels)
-      throw expected(
-        `features ${decoder.config.regions} × ${decoder.config.channels}`,
-        source,
-        [regions, channels],
-        'INVALID_DATA',
-      )
-    if (decoder.config.vocabularySize !== vocabulary.size)
-      throw expected(
-        `${decoder.config.vocabularySize} words`,
-        'the vocabulary',
-        vocabulary.size,
-        'INVALID_DATA',
-      )
-    for (const part of ['train', 'validation'] as const)
-      if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-    const { teachers } = data.features
-    teachers?.checkVocabulary(vocabulary)
-    if (teachers !== undefined && recipe.objective === 'cider')
-      throw expected('cross-entropy, to learn from teachers,', 'objective', recipe.objective)
-    checkWordMemory(decoder, recipe, 'photoWordsWeight')
-    this.schedule = new Schedule(data.train, data.features, recipe)
+    const { features } = data
+    this.schedule = new Schedule(data.train, features, recipe)
     const config = settled(recipe, this.totalSteps)
     this.config = config
     this.checkpoint = new Checkpoint(join(folder, STATES), {
       ...config,
       decoder: decoder.config,
-      encoder: data.features.weightsSum,
-      ...(teachers === undefined ? {} : { teachers: teachers.sum }),
+      encoder: features.weightsSum,
+      ...(features.teachers === undefined ? {} : { teachers: features.teachers.sum }),
       ...setting,
     })
-    this.validation = new Validation(ops, decoder, vocabulary, data.validation, data.features, config)
+    this.validation = new Validation(ops, decoder, vocabulary, data.validation, features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
     this.content = vocabulary.wordsThat(isContentWord)
-    this.parameters = [...decoder.parameters, ...encoderParameters]
-    const decaying = new Set(this.parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
+    this.parameters = [...decoder.parameters, ...features.parameters]
     const { learningRate, encoderLearningRate } = config
     this.optimiser = new AdamW(
-      {
-        learningRate,
-        warmUpSteps: config.warmUpSteps,
-        totalSteps: this.totalSteps,
-        weightDecay: config.weightDecay,
-        betas: [0.9, 0.98],
-        clipNorm: config.clipNorm,
-        averageDecay: config.averageDecay,
-      },
+      { ...config, totalSteps: this.totalSteps, betas: [0.9, 0.98] },
       // Changed in place from here on.
-      structuredClone({ ...initial, ...data.features.initial }),
-      (name) => decaying.has(name),
+      structuredClone({ ...initial, ...features.initial }),
+      this.parameters,
       (name) => (name.startsWith('encoder.') ? (encoderLearningRate ?? learningRate) / learningRate : 1),
     )
   }
@@ -295,4 +262,30 @@ export class Training {
     if (best !== undefined && best.step <= this.step) this.kept = { cider: best.cider, loss: best.loss }
     return true
   }
+}
+
+/** @throws ShowtellError where a training cannot be of these, before anything is made. */
+function checkFits(
+  decoder: Decoder,
+  vocabulary: Vocabulary,
+  data: TrainingData,
+  recipe: TrainingConfig,
+): void {
+  const { config } = decoder
+  const { source, regions, channels, teachers } = data.features
+  if (regions !== config.regions || channels !== config.channels)
+    throw expected(
+      `features ${config.regions} × ${config.channels}`,
+      source,
+      [regions, channels],
+      'INVALID_DATA',
+    )
+  if (config.vocabularySize !== vocabulary.size)
+    throw expected(`${config.vocabularySize} words`, 'the vocabulary', vocabulary.size, 'INVALID_DATA')
+  for (const part of ['train', 'validation'] as const)
+    if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
+  teachers?.checkVocabulary(vocabulary)
+  if (teachers !== undefined && recipe.objective === 'cider')
+    throw expected('cross-entropy, to learn from teachers,', 'objective', recipe.objective)
+  checkWordMemory(decoder, recipe, 'photoWordsWeight')
 }

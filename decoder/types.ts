@@ -17,7 +17,10 @@ export interface Caption {
   readonly score: number
   /** Calibrated probability that people would name every object that the caption names; ½ where the model is not `calibrated`. */
   readonly confidence: number
-  /** Where the model looked: one row a word, one share a region, rows summing to 1. Only when asked for and the model attends. */
+  /**
+   * Where the model looked: one row a word, one share a region to four decimals, rows summing to 1 within that. Only when
+   * asked for and the model attends.
+   */
   readonly attention?: readonly (readonly number[])[]
 }
 
@@ -60,14 +63,14 @@ export interface Captioner {
    * Captions photos, many at a time. The answer has one entry a photo, in order: the captions, or the error of that
    * photo (one damaged file does not fail the others).
    * @param signal ends the work when nobody wants it any more; once this has rejected, the model is free for others.
-   * @throws ShowtellError INVALID_ARGUMENT for an option out of range or no list of photos, INTERNAL if the model's process died;
-   * the next call has another. The signal's reason.
+   * @throws ShowtellError INVALID_ARGUMENT for an option out of range or no list of photos, INTERNAL if the model's process died:
+   * the next call has another; ABORTED after `close`. The signal's reason.
    */
   caption(
     images: readonly ImageInput[],
     options?: CaptionRequest,
     signal?: AbortSignal,
   ): Promise<(CaptionedPhoto | ShowtellError)[]>
-  /** Ends the model's process and frees its memory. */
+  /** Ends the model's process and frees its memory. Calls under way reject with ABORTED; closing again does nothing. */
   close(): Promise<void>
 }

@@ -117,9 +117,9 @@ function inWords(wanted: Wanted | undefined): string {
   if (wanted?.anyOf !== undefined) return [...new Set(wanted.anyOf.map(inWords))].join(' or ')
   switch (wanted?.type) {
     case 'integer':
-      return `an integer${range(wanted)}`
+      return `an integer${rangeOf(wanted)}`
     case 'number':
-      return `a number${range(wanted)}`
+      return `a number${rangeOf(wanted)}`
     case 'boolean':
       return 'true or false'
     case 'string':
@@ -131,7 +131,8 @@ function inWords(wanted: Wanted | undefined): string {
   }
 }
 
-function range({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Wanted): string {
+/** ` from 1 to 20`, of a number; nothing where it may be any. */
+export function rangeOf({ minimum, maximum, exclusiveMinimum, exclusiveMaximum }: Wanted): string {
   const low =
     exclusiveMinimum !== undefined
       ? ` above ${exclusiveMinimum}`

@@ -12,20 +12,21 @@ const OPTIONS: OptimiserOptions = {
   averageDecay: 0.9,
 }
 
-const always = (_name: string): boolean => true
-const optimise = (options: Partial<OptimiserOptions>, weights: Record<string, number[]>, decays = always) =>
-  new AdamW(
-    { ...OPTIONS, ...options },
-    Object.fromEntries(Object.entries(weights).map(([name, values]) => [name, Float32Array.from(values)])),
-    decays,
-  )
+/** Of `b` a bias, all others matrices. */
+const shapesOf = (weights: Record<string, ArrayLike<number>>) =>
+  Object.entries(weights).map(([name, { length }]) => ({
+    name,
+    shape: name === 'b' ? [length] : [1, length],
+  }))
+const optimise = (options: Partial<OptimiserOptions>, weights: Record<string, number[]>) =>
+  new AdamW({ ...OPTIONS, ...options }, gradientsOf(weights), shapesOf(weights))
 
 const gradientsOf = (values: Record<string, number[]>): Record<string, Float32Array> =>
   Object.fromEntries(Object.entries(values).map(([name, list]) => [name, Float32Array.from(list)]))
 
 describe('AdamW', () => {
   it('makes a first step of the learning rate against the sign of the gradient, after the decay', () => {
-    const optimiser = optimise({}, { w: [1, -2, 3], b: [1] }, (name: string) => name === 'w')
+    const optimiser = optimise({}, { w: [1, -2, 3], b: [1] })
     optimiser.update(gradientsOf({ w: [0.5, -4, 0], b: [2] }))
     const { w, b } = optimiser.weights
     // 1 · (1 − 0.1 · 0.01) − 0.1, and so on; a bias does not decay.
@@ -37,7 +38,7 @@ describe('AdamW', () => {
     const random = new Random(1, 'adamw')
     const options = { warmUpSteps: 3, totalSteps: 12, clipNorm: 1.5, weightDecay: 0.05 }
     const start = { w: [0.3, -0.7, 1.1], b: [0.2, -0.1] }
-    const optimiser = optimise(options, start, (name: string) => name === 'w')
+    const optimiser = optimise(options, start)
 
     // Loshchilov and Hutter 2019, algorithm 2, with PyTorch's decay, one number at a time, in double precision.
     const truth = [...start.w, ...start.b].map((value) => ({ value, m: 0, v: 0, average: value }))
@@ -93,7 +94,7 @@ describe('AdamW', () => {
 
   it('moves and decays a weight by its own share of the rate', () => {
     const begin = gradientsOf({ w: [1, 2], slow: [1, 2] })
-    const optimiser = new AdamW(OPTIONS, begin, always, (name) => (name === 'slow' ? 0.1 : 1))
+    const optimiser = new AdamW(OPTIONS, begin, shapesOf(begin), (name) => (name === 'slow' ? 0.1 : 1))
     const plain = optimise({ learningRate: 0.01 }, { slow: [1, 2] })
     optimiser.update(gradientsOf({ w: [0, 0], slow: [0.3, -0.2] }))
     plain.update(gradientsOf({ slow: [0.3, -0.2] }))

@@ -1,5 +1,6 @@
 import { expected } from '../errors.js'
 import { clipping } from './clipping.js'
+import type { Parameter } from './ops.js'
 
 export interface OptimiserOptions {
   /** Highest learning rate, reached after the warm-up. */
@@ -33,19 +34,22 @@ const EPSILON = 1e-8
 /**
  * AdamW (Loshchilov and Hutter 2019, algorithm 2, but the decay too is times the learning rate, as PyTorch has it) with
  * warm-up, cosine, clipping and an exponential moving average of the weights, over plain arrays: the same on every engine,
- * and a checkpoint is a copy. Biases do not decay.
+ * and a checkpoint is a copy. What has one dimension, as biases have, does not decay.
  */
 export class AdamW {
   private readonly moments = new Map<string, Moments>()
+  private readonly decaying: ReadonlySet<string>
   step = 0
 
   constructor(
     readonly options: OptimiserOptions,
     readonly weights: Readonly<Record<string, Float32Array>>,
-    private readonly decays: (name: string) => boolean,
+    /** What the weights are, for their shapes. */
+    parameters: readonly Pick<Parameter, 'name' | 'shape'>[],
     /** By how much the learning rate of a weight differs from the others'. */
     private readonly rateOf: (name: string) => number = () => 1,
   ) {
+    this.decaying = new Set(parameters.filter(({ shape }) => shape.length > 1).map(({ name }) => name))
     for (const [name, values] of Object.entries(weights))
       this.moments.set(name, {
         mean: new Float32Array(values.length),
@@ -77,7 +81,7 @@ export class AdamW {
       const weight = this.weights[name]!
       const rate = learningRate * this.rateOf(name)
       const { mean, square, average } = this.moments.get(name)!
-      const decay = this.decays(name) ? rate * weightDecay : 0
+      const decay = this.decaying.has(name) ? rate * weightDecay : 0
       for (let i = 0; i < gradient.length; i++) {
         const g = gradient[i]! * scale
         const m = beta1 * mean[i]! + (1 - beta1) * g

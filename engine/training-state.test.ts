@@ -15,7 +15,7 @@ afterAll(() => rm(folder, { recursive: true }))
 const optimiser = (): AdamW => {
   const rates = { learningRate: 0.1, warmUpSteps: 0, totalSteps: 9, averageDecay: 0.5 }
   const options = { ...rates, weightDecay: 0, betas: [0.9, 0.99], clipNorm: 1 } as const
-  return new AdamW(options, { w: Float32Array.of(1, 2) }, () => false)
+  return new AdamW(options, { w: Float32Array.of(1, 2) }, [{ name: 'w', shape: [2] }])
 }
 const BEGUN = { data: 'one', model: { cell: 'gru', labels: ['a', 'b'] }, steps: 9 }
 

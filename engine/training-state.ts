@@ -7,6 +7,19 @@ import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safet
 
 type Fields = Readonly<Record<string, unknown>>
 
+/** What happened at a step of a training; one line of its `log.jsonl`. */
+export interface StepEvent {
+  readonly step: number
+  readonly totalSteps: number
+  /** Nats, with dropout. */
+  readonly loss: number
+  /** Before clipping. */
+  readonly gradientNorm: number
+  readonly learningRate: number
+  /** Nats on what is not learnt from, averaged weights, without dropout; where it was measured after this step. */
+  readonly validationLoss?: number
+}
+
 /** sha256 of what a training learns from; a state that says it goes on with the same only. */
 export function dataSum(data: unknown): string {
   return createHash('sha256').update(JSON.stringify(data)).digest('hex')

@@ -1,38 +1,27 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readBundle, rewriteBundle, rewriteConfidence, writeBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { evaluate } from '../metrics/evaluation.js'
 import { register } from './average.js'
+import { inProcess } from './fixtures/commands.js'
 
 const CONFIDENCE = { weights: [0, 1, 2, 3], objects: {}, calibration: 'by the test' } as const
 
 let folder: string
-let said = ''
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'average-'))
-  vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
-    said += text
-    return true
-  })
   await writeBundle(at('one'), tinyContent())
 })
-afterAll(async () => {
-  vi.restoreAllMocks()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => rm(folder, { recursive: true }))
 
-async function average(out: string, ...more: string[]): Promise<void> {
-  const program = new Command('showtell').exitOverride()
-  register(program)
-  const args = ['average', at('one'), at('one'), '--out', `${folder}/${out}`, ...more]
-  await program.parseAsync(args, { from: 'user' })
-}
+const { saidBy } = inProcess(register)
+const average = (out: string, ...more: string[]): Promise<string> =>
+  saidBy(['average', at('one'), at('one'), '--out', `${folder}/${out}`, ...more])
 
 it('names the bundle after its folder, whose path may end in a slash, and leaves nothing beside it', async () => {
   await average('both/')
@@ -44,8 +33,7 @@ it('names the bundle after its folder, whose path may end in a slash, and leaves
 it('again, keeps the bundle with the calibration that it has got', async () => {
   await average('kept')
   await rewriteConfidence(at('kept'), CONFIDENCE)
-  await average('kept')
-  expect(said).toContain(`${at('kept')} is of these bundles and stays as it is\n`)
+  expect(await average('kept')).toContain(`${at('kept')} is of these bundles and stays as it is\n`)
   expect((await readBundle(at('kept'))).config.confidence?.calibration).toBe('by the test')
 })
 
@@ -53,7 +41,7 @@ it('again with another name, keeps calibration, scores and their diagrams', asyn
   await average('renamed')
   await rewriteConfidence(at('renamed'), CONFIDENCE)
   const photo = { id: '1', file: '1.jpg', candidate: 'a dog', confidence: 0.9, references: ['a dog'] }
-  const evaluation = JSON.parse(JSON.stringify(await evaluate([photo], { samples: 9 })))
+  const evaluation = JSON.parse(JSON.stringify(await evaluate([photo], { samples: 40 })))
   const scores = [cardScoresOf('Mine', evaluation, 'mine.json')]
   await rewriteBundle(at('renamed'), { scores })
   await average('renamed', '--name', 'other')

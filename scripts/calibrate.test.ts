@@ -4,10 +4,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { run } from './fixtures/commands.js'
+import { register } from './calibrate.js'
+import { inProcess, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
+
+const { refusalOf } = inProcess(register)
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -15,10 +18,7 @@ const calibrate = (data: string, images = `plain=${at('photos')}`): string[] => 
   ...['calibrate', '--bundle', at('bundle'), '--data', `plain=${at(data)}`, '--images', images],
 ]
 /** Nothing of what the bundle says, and all of it. */
-const [NOTHING, ALL] = [
-  'a dog and a cat',
-  'a girl with a cup on a street, a beach, a tree, snow, grass, a train, a horse and a bicycle',
-]
+const [NOTHING, ALL] = ['a dog and a cat', 'a girl with a cup on a table, a street, a beach, a tree and snow']
 /** Captions of photos with an even number are right, the others wrong. */
 const write = (name: string, photos: readonly [file: string, split: string][]): Promise<void> => {
   const lines = photos.map(([file, split]) =>
@@ -82,7 +82,7 @@ it('refuses two photos of which the folder has one', async () => {
     ['a/1.jpg', 'val'],
     ['b/1.jpg', 'val'],
   ])
-  expect(await run(calibrate('two.jsonl'), [1])).toContain(
+  expect(await refusalOf(calibrate('two.jsonl'))).toContain(
     `INVALID_DATA: Expected a/1.jpg and b/1.jpg as two photos for ${at('photos')} but received "1.jpg alone"`,
   )
 })
@@ -115,10 +115,10 @@ it('ends, and writes nothing, when no photo can be read', async () => {
 it('writes nothing where no photo is held out, or the folder has no style', async () => {
   const before = await readFile(at('bundle/config.json'), 'utf8')
   await write('none.jsonl', [['1.jpg', 'train']])
-  expect(await run(calibrate('none.jsonl'), [1])).toContain(
+  expect(await refusalOf(calibrate('none.jsonl'))).toContain(
     'INVALID_DATA: Expected validation photos for --data but received "none"',
   )
-  expect(await run(calibrate('none.jsonl', at('photos')), [1])).toContain(
+  expect(await refusalOf(calibrate('none.jsonl', at('photos')))).toContain(
     `INVALID_ARGUMENT: Expected style=folder for --images but received`,
   )
   expect(await readFile(at('bundle/config.json'), 'utf8')).toBe(before)
@@ -134,7 +134,7 @@ it('refuses the name of a bundle that ships before it looks at anything else', a
     '--images',
     'plain=nowhere',
   ]
-  expect(await run(named, [1])).toMatch(
+  expect(await refusalOf(named)).toMatch(
     /^INVALID_ARGUMENT: Expected a bundle of your own for --bundle but received "showtell-base", [^\n]* copy \S*showtell-base first\n$/,
   )
 })

@@ -26,7 +26,7 @@ export function register(program: Command): void {
     .requiredOption('--bundle <folder>', 'bundle to calibrate')
     .requiredOption(
       '--data <style=captions...>',
-      'caption files, as for train; their validation photos are used',
+      'caption files, as for train; their validation photos are used, but for those with fewer than half as many captions as most',
     )
     .requiredOption('--images <style=folder...>', 'the photos of each style')
     .action(calibrate)

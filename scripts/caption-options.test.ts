@@ -10,3 +10,9 @@ it('reads the numbers of captions, and takes no text for 0', () => {
     for (const text of ['', 'many'])
       expect(() => given(flag, text)).toThrow(`Expected a number for ${flag} but received "${text}"`)
 })
+
+it('says the range of each number beside its default', () => {
+  const help = addCaptionOptions(new Command()).helpInformation().replace(/\s+/g, ' ')
+  expect(help).toContain('Hypotheses kept while searching; 1 is greedy; from 1 to 20 (default: 3)')
+  expect(help).toContain('above 0 to 1 (default: 1)')
+})

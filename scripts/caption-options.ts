@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { type CaptionRequest, captionOptionsSchema } from '../decoder/options.js'
+import { type CaptionRequest, captionFieldsSchema } from '../decoder/options.js'
+import { rangeOf, wantedBy } from '../decoder/validate.js'
 import { number } from './schema-options.js'
 
 /** The flag of each option that a command line takes; ranges and defaults are the schema's. */
@@ -39,11 +40,13 @@ function attributeOf(flag: string): string {
 
 /** Adds the caption options to a command. */
 export function addCaptionOptions(command: Command): Command {
+  const fields = wantedBy(captionFieldsSchema).properties!
   for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
-    const field = captionOptionsSchema.shape[name]
-    const standard = field.safeParse(undefined).data
-    const option = new Option(flag, ALLOWED[name] ?? field.description)
-    if (typeof standard === 'number') option.default(standard).argParser(number(option.long!))
+    const wanted = fields[name]!
+    const isNumber = typeof wanted.default === 'number'
+    const range = isNumber ? `;${rangeOf(wanted)}` : ''
+    const option = new Option(flag, `${ALLOWED[name] ?? wanted.description}${range}`)
+    if (isNumber) option.default(wanted.default).argParser(number(option.long!))
     command.addOption(option)
   }
   return command

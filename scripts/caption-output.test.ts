@@ -283,6 +283,16 @@ it('refuses a file that no record speaks of, unless it is empty', async () => {
   await (await opened()).close()
 })
 
+it.each(['csv', 'coco'] as const)('refuses %s whose lines are gone', async (format) => {
+  await (await opened(format)).close()
+  await writeFile(path, FINISHED[format])
+  await rm(`${path}.lines`)
+  await expect(opened(format)).rejects.toThrow(
+    `Expected a new file, --overwrite or ${path}.lines, which has its captions, for --output but received ${path}`,
+  )
+  expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
+})
+
 it.each(['{"count": ', '7'])('names a record that is damaged: %s', async (content) => {
   await halfDone('jsonl')
   await writeFile(`${path}.run.json`, content)

@@ -53,8 +53,8 @@ export interface Run {
  * file holds the captions of two kinds of run. A pipe or a terminal, or what the standard output is, which `-` is too, is
  * written to and no more.
  * @param overwrite begin anew whatever is there.
- * @throws ShowtellError INVALID_ARGUMENT where another run made it, INVALID_DATA for a record or a line that is no JSON
- *   object, and while another process writes it.
+ * @throws ShowtellError INVALID_ARGUMENT where another run made it or its record or its lines are gone, INVALID_DATA for a
+ *   record or a line that is no JSON object, and while another process writes it.
  */
 export async function openOutput(
   path: string,
@@ -185,6 +185,8 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<stri
   }
   const record = recordOf(path)
   if (!existsSync(record)) refuse(`${record}, which says what made it,`, path)
+  // Or the captions of other photos would be gone once these are written.
+  if (!existsSync(gathered)) refuse(`${gathered}, which has its captions,`, path)
   const before: Run = await readJson(record, (value) => recordSchema.parse(value), 'INVALID_DATA')
   const now = JSON.parse(JSON.stringify(run)) as Run
   const names = new Set([...Object.keys(before), ...Object.keys(now)])

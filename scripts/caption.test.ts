@@ -8,10 +8,12 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { outputOf, ROOT, run } from './fixtures/commands.js'
+import { register } from './caption.js'
+import { inProcess, outputOf, ROOT, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 const TIMEOUT = 60_000
+const { refusalOf } = inProcess(register)
 const PHOTOS = 3
 
 let folder: string
@@ -59,9 +61,9 @@ it(
     const lines = await readFile(at('some.jsonl'), 'utf8')
     expect(JSON.parse(lines)).toMatchObject({ file: at('some/half.jpg'), caption: expect.any(String) })
     for (const into of ['| cat', `> ${at('redirected')}; cat ${at('redirected')}`]) {
-      const script = `"$0" --import tsx scripts/main.ts "$@" --output /dev/stdout ${into}`
-      const args = ['-c', script, process.execPath, ...command]
-      expect((await promisify(execFile)('bash', args, { cwd: ROOT })).stdout).toBe(lines)
+      const script = `"$0" "$@" --output /dev/stdout ${into}`
+      const args = ['-c', script, process.execPath, SHOWTELL, ...command]
+      expect((await promisify(execFile)('bash', args)).stdout).toBe(lines)
     }
     for (const beside of ['run.json', 'lock']) expect(existsSync(`/dev/stdout.${beside}`)).toBe(false)
   },
@@ -108,7 +110,7 @@ it(
     }
     expect(await readFile(at('piped/stdin.svg'), 'utf8')).toContain('<svg')
     expect(await run(command, [1])).toBe('NOT_FOUND: Expected a photo for stdin but received "nothing"\n')
-    expect(await run([...command, '--xmp'], [1])).toContain('Expected photos that lie in files for --xmp')
+    expect(await refusalOf([...command, '--xmp'])).toContain('Expected photos that lie in files for --xmp')
   },
   TIMEOUT,
 )
@@ -132,9 +134,9 @@ it(
     await mkdir(at('walled/1.jpg.xmp'))
     const command = ['caption', at('walled'), ...caption().slice(2), '--xmp']
     for (const more of [[], ['--output', '/dev/stdout', '--format', 'csv']]) {
-      const script = '"$0" --import tsx scripts/main.ts "$@" | cat; echo "ended with $PIPESTATUS"'
-      const args = ['-c', script, process.execPath, ...command, ...more]
-      const { stdout, stderr } = await promisify(execFile)('bash', args, { cwd: ROOT })
+      const script = '"$0" "$@" | cat; echo "ended with $PIPESTATUS"'
+      const args = ['-c', script, process.execPath, SHOWTELL, ...command, ...more]
+      const { stdout, stderr } = await promisify(execFile)('bash', args)
       expect(stderr).toContain(`nothing beside ${at('walled/1.jpg')}: EISDIR`)
       expect(stderr).not.toContain('are left')
       expect(stdout.match(/walled\/\d\.jpg/g)).toEqual(['walled/1.jpg', 'walled/2.jpg'])
@@ -176,12 +178,10 @@ it(
 it(
   'takes no photo for done that has the name of another in another folder',
   async () => {
-    const main = join(ROOT, 'scripts/main.ts')
     const inAlbum = async (album: string): Promise<string> => {
       await drawPhotos(at(album), 1)
       const command = ['caption', '1.jpg', ...caption().slice(2), '--output', at('albums.jsonl')]
-      const args = ['--import', import.meta.resolve('tsx'), main, ...command]
-      return (await promisify(execFile)(process.execPath, args, { cwd: at(album) })).stderr
+      return (await promisify(execFile)(process.execPath, [SHOWTELL, ...command], { cwd: at(album) })).stderr
     }
     await inAlbum('spring')
     await inAlbum('spring')
@@ -233,35 +233,24 @@ it(
   TIMEOUT,
 )
 
-it(
-  'says what was expected of an option',
-  async () => {
-    expect(await run(caption('--threads', '65'), [1])).toContain(
-      'Expected an integer from 1 to 64 for threads but received 65',
-    )
-    expect(await run(caption('--threads', 'all'), [1])).toContain(
-      'Expected a number for --threads but received "all"',
-    )
-    expect(await run(caption('--replace-alt-texts'), [1])).toContain('Expected --xmp for --replace-alt-texts')
-    expect(await run(caption('--overwrite'), [1])).toContain('Expected --output for --overwrite')
-    const table = ['--output', 'never-made.csv', '--format', 'csv', '--count', '2']
-    expect(await run(caption(...table), [1])).toContain('Expected --count 1, or --format jsonl')
-  },
-  TIMEOUT,
-)
+it.each([
+  [['--threads', '65'], 'Expected an integer from 1 to 64 for threads but received 65'],
+  [['--threads', 'all'], 'Expected a number for --threads but received "all"'],
+  [['--replace-alt-texts'], 'Expected --xmp for --replace-alt-texts'],
+  [['--overwrite'], 'Expected --output for --overwrite'],
+  [
+    ['--output', 'never-made.csv', '--format', 'csv', '--count', '2'],
+    'Expected --count 1, or --format jsonl',
+  ],
+])('says what was expected of %j', async (options, message) => {
+  expect(await refusalOf(caption(...options))).toContain(message)
+})
 
 it(
   'ends quietly when nobody reads on',
   async () => {
-    const child = spawn(
-      'bash',
-      [
-        '-c',
-        '"$0" --import tsx scripts/main.ts tokenize <(yes "A dog." | head -n 200000) | head -n 1',
-        process.execPath,
-      ],
-      { cwd: ROOT },
-    )
+    const script = '"$0" "$1" tokenize <(yes "A dog." | head -n 200000) | head -n 1'
+    const child = spawn('bash', ['-c', script, process.execPath, SHOWTELL])
     let said = ''
     child.stderr.on('data', (text) => {
       said += text

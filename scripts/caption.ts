@@ -19,7 +19,7 @@ import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
 import { complain, tellNewer, tellSkipped } from './left-out.js'
 import { progressBar } from './progress.js'
-import { number } from './schema-options.js'
+import { engineOption, number } from './schema-options.js'
 
 /** `showtell caption`: captions for files, globs and folders of any size. */
 export function register(program: Command): void {
@@ -48,7 +48,7 @@ export function register(program: Command): void {
       'draw into photo.jpg.svg there, in folders where photos share a name, where the model looked at each word',
     )
     .option('--overwrite', 'begin the output anew')
-    .option('--engine <name>', ENGINES.join(', '), 'auto')
+    .addOption(engineOption(ENGINES))
     .option('--threads <n>', 'threads of the model; the cores, at most 4, when absent', number('--threads'))
   addCaptionOptions(command).action(caption)
   for (const shown of [program, command]) shown.addHelpText('after', termsOfShipped)

@@ -7,10 +7,13 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { readBundle } from '../decoder/bundle.js'
 import { scoreTokens } from '../metrics/score.js'
 import type { Row } from './compare/report.js'
-import { interruptAtWork, killAtWork, run } from './fixtures/commands.js'
+import { register } from './compare.js'
+import { inProcess, interruptAtWork, killAtWork, run } from './fixtures/commands.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 })
+
+const { saidBy, refusalOf } = inProcess(register)
 
 const PHOTO = fileURLToPath(new URL('../examples/cat.jpg', import.meta.url))
 const OTHER_PHOTO = fileURLToPath(new URL('../examples/rocket.jpg', import.meta.url))
@@ -114,7 +117,7 @@ describe('showtell compare', () => {
     const given = command('warm', '--steps', '10', '--variants', at('warm.json'))
     given.splice(given.indexOf('--warm-up-steps'), 2)
     given.splice(given.indexOf('--variants'), 2)
-    const said = await run(given)
+    const said = await saidBy(given)
     expect(said.match(/^the highest learning rate .*$/gm)).toEqual([
       'the highest learning rate is not reached before the last step: 10 steps, 11 of warm-up',
     ])
@@ -178,7 +181,7 @@ describe('showtell compare', () => {
     await writeFile(at('more.json'), JSON.stringify({ more: { attention: 'none', wordMemory: false } }))
     const asked = command('whole', '--steps', String(STEPS))
     asked.splice(asked.indexOf(at('list.json')) + 1, 0, at('more.json'))
-    await run(asked)
+    await saidBy(asked)
     expect((await rowsOf('whole')).map(({ name }) => name)).toEqual([...NAMES, 'more'])
     expect(await done()).toEqual(before)
   })
@@ -194,14 +197,14 @@ describe('showtell compare', () => {
     [['--photo', 'nowhere.jpg'], /NOT_FOUND: .*nowhere\.jpg/],
     [['--cell', 'grue'], /INVALID_ARGUMENT: Expected one of rnn, .* for cell but received "grue"/],
   ])('refuses %j before anything is trained', async (more, message) => {
-    expect(await run(command('whole', ...more), [1])).toMatch(message)
+    expect(await refusalOf(command('whole', ...more))).toMatch(message)
   })
 
   it('refuses a variant that its recipe does not fit, the last too, before the first is trained', async () => {
     await writeFile(at('unfit.json'), JSON.stringify({ fit: {}, unfit: { wordMemory: false } }))
     const asked = command('unfit', '--photo-words-weight', '0.1')
     asked[asked.indexOf(at('list.json'))] = at('unfit.json')
-    expect(await run(asked, [1])).toContain(
+    expect(await refusalOf(asked)).toContain(
       'INVALID_ARGUMENT: Expected a decoder with word memory for photoWordsWeight of unfit but received "one without"',
     )
     expect(await readdir(at('unfit'))).toEqual(['vocabulary.json'])
@@ -210,7 +213,7 @@ describe('showtell compare', () => {
   it('refuses a variant whose bundle would take the place of something else, before the first is trained', async () => {
     await mkdir(at('foreign', 'other', 'bundle'), { recursive: true })
     await writeFile(at('foreign', 'other', 'bundle', 'index.js'), '')
-    expect(await run(command('foreign'), [1])).toContain(
+    expect(await refusalOf(command('foreign'))).toContain(
       `INVALID_ARGUMENT: Expected a new or empty folder, or one with config.json, for ${at('foreign', 'other', 'bundle')} but`,
     )
     expect((await readdir(at('foreign'), { recursive: true })).sort()).toEqual([
@@ -232,7 +235,7 @@ describe('showtell compare', () => {
     const asked = command('wild')
     await writeFile(at('wild.json'), JSON.stringify({ wild: { learningRate: 1e38 } }))
     asked[asked.indexOf(at('list.json'))] = at('wild.json')
-    const said = await run(asked, [1])
+    const said = await saidBy(asked, [1])
     expect(said).toContain('left out: wild: Expected a finite loss')
     expect(said).not.toContain('wrote')
   })
@@ -255,8 +258,8 @@ describe('showtell compare', () => {
     await writeFile(at('own.json'), JSON.stringify({ own: { attention: 'dot', seed: 5 } }))
     const asked = command('own', '--steps', '1')
     asked[asked.indexOf(at('list.json'))] = at('own.json')
-    await run(asked)
-    expect(await run([...asked, '--seed', '2'], [1])).toContain('INVALID_DATA: Expected data "')
+    await saidBy(asked)
+    expect(await refusalOf([...asked, '--seed', '2'])).toContain('INVALID_DATA: Expected data "')
   })
 
   it.each([
@@ -266,7 +269,7 @@ describe('showtell compare', () => {
   ])('names a damaged %s', async (name, content) => {
     await cp(at('whole', 'first'), at('damaged', 'first'), { recursive: true })
     await writeFile(at('damaged', 'first', name), content)
-    expect(await run(command('damaged'), [1])).toContain(
+    expect(await refusalOf(command('damaged'))).toContain(
       `INVALID_DATA: Expected a whole ${at('damaged', 'first', name)} but `,
     )
   })

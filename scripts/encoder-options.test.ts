@@ -1,20 +1,20 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
-import { GRAPH, readBundle, weightsOf, writeBundle } from '../decoder/bundle.js'
+import { decoderWeightsOf, GRAPH, readBundle, writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import type { TrainingEvent } from '../decoder/training.js'
 import type { Caption } from '../decoder/types.js'
+import { ENCODERS } from '../encoder/encoders.js'
 import { writeGraph } from '../encoder/fixtures/graph-model.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { imageSizeOption } from './encoder-options.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
+import { inProcess } from './fixtures/commands.js'
 import { register as registerPrepare } from './prepare.js'
 import { register as registerTrain } from './train.js'
-
-vi.mock('./interrupt.js', () => ({ interruptible: () => new AbortController().signal }))
 
 /** Small, and without what keeps a large one from learning by heart. */
 const RECIPE =
@@ -39,21 +39,15 @@ beforeAll(async () => {
   // Red, green and blue, and the brightness.
   const filter = Float32Array.from([6, 0, 0, 2, 0, 6, 0, 2, 0, 0, 6, 2])
   await writeGraph(at.graph, { filter, bias: new Float32Array(4) })
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
 })
-afterAll(async () => {
-  vi.restoreAllMocks()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => rm(folder, { recursive: true }))
 
-async function showtell(command: string, ...more: string[]): Promise<void> {
-  const program = new Command('showtell').exitOverride()
-  for (const register of [registerPrepare, registerTrain]) register(program)
-  await program.parseAsync([...command.split(' '), ...more], { from: 'user' })
-}
-const prepare = (...options: string[]): Promise<void> =>
+const { saidBy } = inProcess(registerPrepare, registerTrain)
+const showtell = (command: string, ...more: string[]): Promise<string> =>
+  saidBy([...command.split(' '), ...more])
+const prepare = (...options: string[]): Promise<string> =>
   showtell('prepare', at.photos, '--out', at.features, ...options)
-const train = (...options: string[]): Promise<void> =>
+const train = (...options: string[]): Promise<string> =>
   showtell(
     `train ${RECIPE}`,
     ...['--data', `plain=${at.captions}`, '--features', at.features, '--out', at.run],
@@ -113,7 +107,8 @@ describe('a graph in place of an encoder with weights', () => {
     ])
 
     const again = join(folder, 'again')
-    const { config, vocabulary, weights, path } = await readBundle(join(at.run, 'bundle'))
+    const bundle = await readBundle(join(at.run, 'bundle'))
+    const { config, vocabulary, path } = bundle
     const graph = await loadMobilenetGraph(join(path, GRAPH), 'cpu', [0, 1])
     const { version: _, files, ...rest } = config
     await writeBundle(again, {
@@ -121,12 +116,18 @@ describe('a graph in place of an encoder with weights', () => {
       vocabulary,
       encoderWeights: {},
       encoderFiles: graph.files,
-      decoderWeights: Object.fromEntries(
-        Object.entries(weightsOf(weights, 'decoder')).map(([name, { data }]) => [name, data]),
-      ),
+      decoderWeights: decoderWeightsOf(bundle),
     })
     await graph.dispose()
     expect((await readBundle(again)).config.files).toEqual(files)
     expect(await captionsOf(again)).toEqual(captions)
   }, 240_000)
+})
+
+it('--image-size says which sizes the encoders take', () => {
+  expect(imageSizeOption([]).description).toContain(
+    'a multiple of 32 from 64 to 768, with vgg16-conv5 of 16, with vgg16-fc7 its own alone',
+  )
+  for (const [name, { stride }] of Object.entries(ENCODERS))
+    expect(stride, name).toBe(/fc7/.test(name) ? undefined : /conv5/.test(name) ? 16 : 32)
 })

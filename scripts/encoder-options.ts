@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { LARGEST_SIZE, SMALLEST_SIZE } from '../encoder/encoders.js'
 import { expected } from '../errors.js'
 import { positive } from './schema-options.js'
 
@@ -29,7 +30,7 @@ export function addGraphOptions(command: Command, others: readonly string[]): Co
 export function imageSizeOption(others: readonly string[]): Option {
   return new Option(
     '--image-size <pixels>',
-    "side of the square that photos become, larger for what is small in them; the encoder's own, or that of its bundle, when absent",
+    `side of the square that photos become, larger for what is small in them: a multiple of 32 from ${SMALLEST_SIZE} to ${LARGEST_SIZE}, with vgg16-conv5 of 16, with vgg16-fc7 its own alone; the encoder's own, or that of its bundle, when absent`,
   )
     .argParser(positive('--image-size'))
     .conflicts([...others])

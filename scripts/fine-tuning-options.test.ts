@@ -1,11 +1,10 @@
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { averageOf } from '../decoder/average.js'
-import { type Bundle, readBundle, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, decoderWeightsOf, encoderWeightsOf, readBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { initialWeights } from '../decoder/class-directions.js'
 import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
@@ -14,10 +13,9 @@ import { encoderByName } from '../encoder/encoders.js'
 import { writeSafetensors } from '../engine/safetensors.js'
 import { Random } from '../random.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
+import { inProcess } from './fixtures/commands.js'
 import { register as registerPrepare } from './prepare.js'
 import { register as registerTrain } from './train.js'
-
-vi.mock('./interrupt.js', () => ({ interruptible: () => new AbortController().signal }))
 
 const ENCODER = 'vgg16-conv5-eighth'
 const RECIPE =
@@ -45,7 +43,6 @@ beforeAll(async () => {
   const { foreign } = RANDOM_ENCODERS[ENCODER]!()
   const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
   await writeSafetensors(at('vgg.safetensors'), tensors)
-  vi.spyOn(process.stderr, 'write').mockReturnValue(true)
   await showtell(
     'prepare',
     at('photos'),
@@ -58,17 +55,12 @@ beforeAll(async () => {
   )
   await train('base', 'plain', '--features', at('features'), '--encoder-weights', at('vgg.safetensors'))
 }, 240_000)
-afterAll(async () => {
-  vi.restoreAllMocks()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => rm(folder, { recursive: true }))
 
-async function showtell(command: string, ...more: string[]): Promise<void> {
-  const program = new Command('showtell').exitOverride()
-  for (const register of [registerPrepare, registerTrain]) register(program)
-  await program.parseAsync([...command.split(' '), ...more], { from: 'user' })
-}
-const train = (out: string, style: string, ...options: string[]): Promise<void> =>
+const { saidBy } = inProcess(registerPrepare, registerTrain)
+const showtell = (command: string, ...more: string[]): Promise<string> =>
+  saidBy([...command.split(' '), ...more])
+const train = (out: string, style: string, ...options: string[]): Promise<string> =>
   showtell(
     `train ${RECIPE}${options.includes('--from') ? '' : ` ${SHAPE}`}`,
     '--data',
@@ -82,7 +74,7 @@ const base = (): string => at('base/bundle')
 
 /** Names of the encoder's weights that are not the same in two bundles. */
 function changed(one: Bundle, other: Bundle): string[] {
-  const [before, after] = [weightsOf(one.weights, 'encoder'), weightsOf(other.weights, 'encoder')]
+  const [before, after] = [encoderWeightsOf(one), encoderWeightsOf(other)]
   expect(Object.keys(after)).toEqual(Object.keys(before))
   return Object.keys(after).filter(
     (name) => !Buffer.from(before[name]!.data.buffer).equals(Buffer.from(after[name]!.data.buffer)),
@@ -217,9 +209,9 @@ describe('--fine-tune-encoder', () => {
     const tuned = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--encoder', encoder]
     const still = ['--epochs', '1', '--learning-rate', '1e-12', '--seed', '5']
     await train('classes', 'plain', ...tuned, '--encoder-weights', at('classes.safetensors'), ...still)
-    const { decoder, weights } = await bundleOf('classes')
-    const trained = weightsOf(weights, 'decoder')['region.w']!.data
-    for (const [i, value] of initialWeights(decoder, 5, classifier)['region.w']!.entries())
+    const bundle = await bundleOf('classes')
+    const trained = decoderWeightsOf(bundle)['region.w']!
+    for (const [i, value] of initialWeights(bundle.decoder, 5, classifier)['region.w']!.entries())
       expect(trained[i]).toBeCloseTo(value, 3)
   }, 120_000)
 

@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
-import { type Bundle, type BundleConfig, encoderAt, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, type BundleConfig, encoderAt, encoderWeightsOf } from '../decoder/bundle.js'
 import { Teachers } from '../decoder/distillation.js'
 import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/recipe.js'
@@ -10,7 +10,6 @@ import { importEncoder } from '../encoder/imported.js'
 import type { Backend } from '../engine/backends.js'
 import { expected } from '../errors.js'
 import { imageSizeOption } from './encoder-options.js'
-import { number } from './schema-options.js'
 import type { PhotoFolders } from './training-photos.js'
 
 /** What is given to train blocks of the encoder too. */
@@ -22,19 +21,9 @@ export interface FineTuningOptions {
   teachers?: string[]
 }
 
-/** Adds the options of fine-tuning; `others` are those that photos in place of features do not go with. */
+/** Adds the options of fine-tuning that are none of the recipe; `others` are those that photos in place of features do not go with. */
 export function addFineTuningOptions(command: Command, others: readonly string[]): Command {
   return command
-    .option(
-      '--fine-tune-encoder <n>',
-      "train the encoder's last n blocks too, on photos in place of features",
-      number('--fine-tune-encoder'),
-    )
-    .option(
-      '--encoder-learning-rate <n>',
-      "learning rate of those blocks; the decoder's when absent",
-      number('--encoder-learning-rate'),
-    )
     .addOption(
       new Option(
         '--images <style=folder...>',
@@ -118,8 +107,7 @@ async function weightsToTune(
     const { weights, classifier } = await importEncoder(encoder, encoderWeights)
     return { weights, source: basename(encoderWeights), classifier }
   }
-  if (from !== undefined)
-    return { weights: weightsOf(from.weights, 'encoder'), source: from.config.encoder.source }
+  if (from !== undefined) return { weights: encoderWeightsOf(from), source: from.config.encoder.source }
   if (blocks !== encoder.blocks.length)
     throw expected(
       `--encoder-weights, --from, or --fine-tune-encoder ${encoder.blocks.length}`,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type BundleContent, readBundle, rewriteConfidence } from '../decoder/bundle.js'
 import { Decoder } from '../decoder/decoder.js'
-import { drawnWeights, tinyConfig, tinyContent } from '../decoder/fixtures/captioners.js'
+import { drawnWeights, TINY_CONFIG, tinyConfig, VOCABULARY } from '../decoder/fixtures/captioners.js'
 import { writeGraph } from '../encoder/fixtures/graph-model.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { writeKept } from './kept-bundle.js'
@@ -25,8 +25,7 @@ it('keeps the calibration of a graph from elsewhere, not of one that expects oth
   await writeGraph(at('graph/model.json'), { filter: new Float32Array(12), bias: new Float32Array(4) })
   const graph = await loadMobilenetGraph(at('graph/model.json'), 'cpu', [0, 1])
   await graph.dispose()
-  const { config, vocabulary } = tinyContent()
-  const { confidence: _, ...stated } = config
+  const { confidence: _, ...stated } = TINY_CONFIG
   const decoder = tinyConfig(graph)
   const content = (source: string, inputRange: [number, number]): BundleContent => ({
     config: {
@@ -40,7 +39,7 @@ it('keeps the calibration of a graph from elsewhere, not of one that expects oth
       },
       decoder,
     },
-    vocabulary,
+    vocabulary: VOCABULARY,
     encoderWeights: {},
     encoderFiles: graph.files,
     decoderWeights: drawnWeights(new Decoder(decoder), 1),

@@ -7,17 +7,16 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { ROOT, run } from './fixtures/commands.js'
+import { ROOT, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 it('says which release it is', async () => {
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
-  const command = ['--import', 'tsx', 'scripts/main.ts', '--version']
-  const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: ROOT })
+  const { stdout } = await promisify(execFile)(process.execPath, [SHOWTELL, '--version'])
   expect(stdout).toBe(`${version}\n`)
 }, 60_000)
 
-it('says in a line what the system refused, and what is wrong of an option', async () => {
+it('says in a line what it or the system refused, and what is wrong of an option', async () => {
   const prepare = (folder: string) => [
     'prepare',
     folder,
@@ -28,6 +27,9 @@ it('says in a line what the system refused, and what is wrong of an option', asy
   ]
   expect(await run(['tokenize', 'no-such-file'], [1])).toMatch(/^\S[^\n]*no-such-file[^\n]*\n$/)
   expect(await run(prepare('no-such-folder'), [1])).toMatch(/^ENOENT: [^\n]*no-such-folder[^\n]*\n$/)
+  expect(await run([...prepare('no-such-folder'), '--views', '0'], [1])).toBe(
+    'INVALID_ARGUMENT: Expected a positive integer for --views but received "0"\n',
+  )
   const unknown = "unknown option '--no-such-option'"
   const missing = "required option '--out <folder>' not specified"
   for (const [called, error] of Object.entries({
@@ -61,7 +63,6 @@ describe('a command whose reader has gone', () => {
   })
   afterAll(() => rm(folder, { recursive: true }))
 
-  const COMMAND = ['--import', 'tsx', 'scripts/main.ts']
   const caption = (output: string): string[] => [
     ...['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1'],
     ...['--output', output],
@@ -72,7 +73,7 @@ describe('a command whose reader has gone', () => {
   ]
   /** Into a pipe. @returns what it says on the error stream, at its end with code 0. */
   const piped = async (args: string[], into: string): Promise<string> => {
-    const script = ['-c', `set -o pipefail; "$0" "$@" | ${into}`, process.execPath, ...COMMAND, ...args]
+    const script = ['-c', `set -o pipefail; "$0" "$@" | ${into}`, process.execPath, SHOWTELL, ...args]
     return (await promisify(execFile)('bash', script, { cwd: ROOT })).stderr
   }
 
@@ -87,7 +88,7 @@ describe('a command whose reader has gone', () => {
   }, 60_000)
 
   it('goes on when what nobody sees is its progress', async () => {
-    const args = [...COMMAND, ...caption(at('captions.jsonl'))]
+    const args = [SHOWTELL, ...caption(at('captions.jsonl'))]
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.destroy()
     expect(await once(child, 'exit')).toEqual([0, null])
@@ -96,7 +97,7 @@ describe('a command whose reader has gone', () => {
 
   it('shows scores though a file cannot be written, and says so', async () => {
     await mkdir(at('scores.json.part'))
-    const args = [...COMMAND, ...evaluate('--json', at('scores.json'))]
+    const args = [SHOWTELL, ...evaluate('--json', at('scores.json'))]
     const failed = promisify(execFile)(process.execPath, args, { cwd: ROOT })
     await expect(failed).rejects.toMatchObject({
       code: 1,

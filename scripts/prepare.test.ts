@@ -5,10 +5,13 @@ import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
 import { writeSafetensors } from '../engine/safetensors.js'
-import { interruptAtWork, run } from './fixtures/commands.js'
+import { inProcess, interruptAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
+import { register } from './prepare.js'
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
+
+const { refusalOf } = inProcess(register)
 
 let folder: string
 const at = (name: string): string => join(folder, name)
@@ -63,7 +66,7 @@ it('goes on past photos that cannot be kept, at any depth, and says so', async (
 
 it('refuses folders that have a photo of one name, before anything is made', async () => {
   await drawPhotos(at('again'), 3)
-  expect(await run(prepare('mixed', ['few', 'again', 'many']), [1])).toContain(
+  expect(await refusalOf(prepare('mixed', ['few', 'again', 'many']))).toContain(
     `Expected photos with different names for one feature store but received ["${at('again/1.jpg')}", "${at('many/1.jpg')}"]`,
   )
   expect(() => FeatureStore.open(at('mixed'))).toThrow('but found none')
@@ -72,14 +75,14 @@ it('refuses folders that have a photo of one name, before anything is made', asy
 it('refuses a photo that is given twice, by a folder and by one in it', async () => {
   await drawPhotos(at('album/2019'), 1)
   const photo = at('album/2019/1.jpg')
-  expect(await run(prepare('twice', ['album', 'album/2019']), [1])).toContain(
+  expect(await refusalOf(prepare('twice', ['album', 'album/2019']))).toContain(
     `Expected each photo once for one feature store but received ["${photo}", "${photo}"]`,
   )
   expect(() => FeatureStore.open(at('twice'))).toThrow('but found none')
 })
 
 it.each(['0', 'many', '1.5'])('refuses %s views', async (views) => {
-  expect(await run(prepare('views', ['few'], '--views', views), [1])).toContain(
+  expect(await refusalOf(prepare('views', ['few'], '--views', views))).toContain(
     `INVALID_ARGUMENT: Expected a positive integer for --views but received "${views}"`,
   )
 })

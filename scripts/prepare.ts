@@ -4,7 +4,7 @@ import { type Command, Option } from 'commander'
 import { FeatureStore, type FeatureStoreHeader } from '../data/feature-store.js'
 import { checkNames } from '../data/photo-files.js'
 import { photosIn } from '../data/photo-walk.js'
-import { type Bundle, encoderAt, GRAPH, isGraph, readBundle, weightsOf } from '../decoder/bundle.js'
+import { type Bundle, encoderAt, encoderWeightsOf, GRAPH, isGraph, readBundle } from '../decoder/bundle.js'
 import { type Preparation, prepareFeatures } from '../decoder/prepare.js'
 import { type EncoderShape, regionsOf } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName, statedSize } from '../encoder/encoders.js'
@@ -142,7 +142,7 @@ async function ofBundle(bundle: Bundle, imageSize: number | undefined): Promise<
   if (isGraph(bundle.encoder) && imageSize === undefined)
     return ofGraph(join(bundle.path, GRAPH), bundle.encoder.inputRange)
   const encoder = encoderAt(bundle, imageSize)
-  const weights = weightsOf(bundle.weights, 'encoder')
+  const weights = encoderWeightsOf(bundle)
   return { encoder, sum: sumOf(weights), extractor: await openExtractor(encoder, weights, tellFallback) }
 }
 

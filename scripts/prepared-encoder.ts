@@ -4,9 +4,9 @@ import {
   type Bundle,
   type BundleConfig,
   type BundleContent,
+  encoderWeightsOf,
   GRAPH,
   isGraph,
-  weightsOf,
 } from '../decoder/bundle.js'
 import type { Array32 } from '../encoder/encoder.js'
 import { encoderByName } from '../encoder/encoders.js'
@@ -51,14 +51,15 @@ export async function preparedEncoder(
 }
 
 async function fromBundle(
-  { path, config, encoder, weights }: Bundle,
+  bundle: Bundle,
   size: { imageSize?: number },
   sum: string,
   engine: Backend,
 ): Promise<PreparedEncoder> {
+  const { path, config, encoder } = bundle
   if (isGraph(encoder))
     return openGraph(join(path, GRAPH), encoder.inputRange, config.encoder.source, sum, engine)
-  const encoderWeights = weightsOf(weights, 'encoder')
+  const encoderWeights = encoderWeightsOf(bundle)
   checkSum(sum, sumOf(encoderWeights), `${path}, which showtell prepare --bundle takes,`)
   const { name } = encoder
   // The features may be of photos of another size than the bundle's.

@@ -1,5 +1,6 @@
 import { whileLocked } from '../data/lock.js'
-import type { Event, Training } from '../language/training.js'
+import type { StepEvent } from '../engine/training-state.js'
+import type { Training } from '../language/training.js'
 import { tellStopped } from './interrupt.js'
 import { TrainingLog, tellWarmUp } from './train-log.js'
 
@@ -13,7 +14,7 @@ export async function runTraining(
   training: Training,
   { out, unit }: { out: string; unit: string },
   signal: AbortSignal,
-  each: (event: Event) => void | Promise<void> = () => {},
+  each: (event: StepEvent) => void | Promise<void> = () => {},
 ): Promise<boolean> {
   const { steps, warmUpSteps } = training.recipe
   tellWarmUp(warmUpSteps, steps)

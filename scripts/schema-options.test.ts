@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import { expect, it } from 'vitest'
+import { BACKENDS, ENGINES } from '../engine/backends.js'
 import { recipeSchema } from '../language/training.js'
-import { addSchemaOptions, natural, number, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, natural, number, positive } from './schema-options.js'
 
 it('reads a seed as the schemas do, and names the option that has none', () => {
   for (const value of [0, 1, 2 ** 40]) expect(natural('--seed')(String(value))).toBe(value)
@@ -40,6 +41,12 @@ it('has options for what may be absent too, whose help has no preset', () => {
   expect(command.helpInformation().replace(/\s+/g, ' ')).toContain(
     '--warm-up-steps <n> steps until the highest learning rate; when absent a tenth of all, 100 at most --weight-decay',
   )
+})
+
+it('says what an engine is, and auto of every command', () => {
+  expect(engineOption(BACKENDS).description).toBe('what runs the model: auto, native, wasm, cpu')
+  expect(engineOption(ENGINES).description).toBe('what runs the model: auto, onnx, native, wasm, cpu')
+  expect(new Command().addOption(engineOption(BACKENDS)).opts()).toEqual({ engine: 'auto' })
 })
 
 it('refuses an option of a schema that is given without a number', () => {

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { z } from 'zod'
 import { validate, wantedBy } from '../decoder/validate.js'
+import type { Engine } from '../engine/backends.js'
 import { expected } from '../errors.js'
 
 type Presets = Readonly<Record<string, unknown>>
@@ -16,6 +17,12 @@ export function addSchemaOptions(command: Command, schema: z.ZodObject, presets:
     command.addOption(option.default(presets[name] ?? wanted.default))
   }
   return command
+}
+
+/** `--engine`: `auto`, or one of those that a command runs on. */
+export function engineOption(engines: readonly Engine[]): Option {
+  const names = new Set(['auto', ...engines])
+  return new Option('--engine <name>', `what runs the model: ${[...names].join(', ')}`).default('auto')
 }
 
 /** Reads a number, whose range is a matter of the schema. @throws ShowtellError INVALID_ARGUMENT naming the option. */

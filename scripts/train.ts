@@ -4,7 +4,13 @@ import { FeatureStore } from '../data/feature-store.js'
 import { whileLocked } from '../data/lock.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { adaptedVocabulary, adaptedWeights } from '../decoder/adaptation.js'
-import { type Bundle, type BundleContent, readBundle, statedSchema, weightsOf } from '../decoder/bundle.js'
+import {
+  type Bundle,
+  type BundleContent,
+  decoderWeightsOf,
+  readBundle,
+  statedSchema,
+} from '../decoder/bundle.js'
 import { initialWeights } from '../decoder/class-directions.js'
 import { Decoder, decoderConfigSchema } from '../decoder/decoder.js'
 import { checkStyle, LONGEST_STYLE } from '../decoder/options.js'
@@ -175,7 +181,7 @@ async function learnIn(
     options.out,
     from === undefined
       ? initialWeights(decoder, config.seed, source.classifier)
-      : adaptedWeights(numbersOf(weightsOf(from.weights, 'decoder')), from.vocabulary, vocabulary),
+      : adaptedWeights(decoderWeightsOf(from), from.vocabulary, vocabulary),
     // Its weights and words: what calibrate changes is not learnt from.
     {
       data: dataSum([train, validation]),
@@ -265,8 +271,4 @@ async function openSource(
     content: () => encoder.content,
     close: async () => store.close(),
   }
-}
-
-function numbersOf(weights: Readonly<Record<string, Array32>>): Record<string, Float32Array> {
-  return Object.fromEntries(Object.entries(weights).map(([name, { data }]) => [name, data]))
 }

@@ -4,7 +4,7 @@ import { decoderConfigSchema } from '../decoder/decoder.js'
 import { trainingConfigSchema } from '../decoder/recipe.js'
 import { BACKENDS, type Backend } from '../engine/backends.js'
 import { addGraphOptions, type GraphOptions } from './encoder-options.js'
-import { addSchemaOptions, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, positive } from './schema-options.js'
 
 /** What a command that trains is given about photos, decoder and engine; the recipe has the names of its fields. */
 export interface TrainingOptions extends GraphOptions {
@@ -45,7 +45,7 @@ export function addTrainingOptions(command: Command, recipe: z.ZodObject = train
       positive('--minimum-count'),
       4,
     )
-    .option('--engine <name>', `auto, ${BACKENDS.join(', ')}`, 'auto')
+    .addOption(engineOption(BACKENDS))
   addGraphOptions(command, ['encoderWeights'])
   return addSchemaOptions(command, recipe)
 }

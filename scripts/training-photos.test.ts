@@ -79,6 +79,27 @@ it('says what to do where no photo is to validate with, or none to train on', as
   )
 })
 
+it('leaves out missing photos of a file that nothing is trained on of, unless all are missing', async () => {
+  const files = ['1.jpg', '2.jpg', '3.jpg']
+  const lines = files.map((file) => ({ file, caption: 'a dog', split: file === '1.jpg' ? 'train' : 'val' }))
+  const data = [await captions('train.jsonl', lines.slice(0, 1)), await captions('val.jsonl', lines.slice(1))]
+  const reading = (known: readonly string[]) =>
+    readSets(data, { path: 'photos', keyOf: (file) => (known.includes(file) ? file : undefined) })
+  const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+  expect(await reading(['1.jpg', '2.jpg'])).toMatchObject({
+    train: [{ key: '1.jpg' }],
+    validation: [{ key: '2.jpg' }],
+  })
+  expect(said.mock.calls).toEqual([
+    ['left out: Expected every photo that has captions for photos but received "1 of plain less"\n'],
+  ])
+  said.mockRestore()
+  await expect(reading(['1.jpg'])).rejects.toMatchObject({
+    code: 'INVALID_DATA',
+    message: 'Expected every photo that has captions for photos but received "2 of plain less"',
+  })
+})
+
 it('finds photos in folders of a folder as in a feature store, and asks for each once', async () => {
   await mkdir(join(folder, 'albums/2019'), { recursive: true })
   for (const name of ['a', 'b', 'c']) await writeFile(join(folder, `albums/2019/${name}.jpg`), '')

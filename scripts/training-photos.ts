@@ -116,7 +116,7 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
         `${missing} of ${set.style} less`,
         'INVALID_DATA',
       )
-      if (train.length === 0) throw problem
+      if (missing === used.length) throw problem
       leftOut(problem)
     }
     return { style: set.style, train, validation }
