@@ -46,6 +46,7 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
     ])
     const card = await readFile(join(path, 'README.md'), 'utf8')
     for (const text of [
+      '(random), photos as 64 × 64 |',
       '| One set, 3 photos |',
       '| people on the same photos, against 1 references |',
       '| One set: people, against one reference fewer |',

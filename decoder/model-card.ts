@@ -13,7 +13,7 @@ Captions photos in English. Made by showtell.
 
 | | |
 |---|---|
-| encoder | ${encoder.name} (${encoder.source}) |
+| encoder | ${encoder.name} (${encoder.source})${sizeOf(encoder)} |
 | decoder | ${decoder.cell}, ${decoder.units} units, attention ${decoder.attention} over ${decoder.regions} regions |
 | vocabulary | ${vocabulary.size} tokens, styles ${vocabulary.styles.join(', ')}; default ${config.defaultStyle} |
 | confidence | ${config.confidence?.calibration ?? 'not calibrated'} |
@@ -32,6 +32,11 @@ It names what is common in its training photos and guesses the rest: rare object
 roles are often wrong. It learnt from captions that people wrote about photos of others, with their assumptions, the
 gender of people among them. Do not use it to identify people or where a wrong caption does harm.
 `
+}
+
+/** Of photos, where it is not the encoder's own. */
+function sizeOf(encoder: BundleContent['config']['encoder']): string {
+  return 'imageSize' in encoder ? `, photos as ${encoder.imageSize} × ${encoder.imageSize}` : ''
 }
 
 /** Where the reliability diagram of a set lies beside the card. */

@@ -246,7 +246,11 @@ describe('--image-size', () => {
     expect((await bundleOf('same-size')).config.encoder).toMatchObject({ imageSize: 64 })
     await train('larger', 'plain', ...images, '--image-size', '96', '--from', at('small-base/bundle'))
     const larger = await bundleOf('larger')
-    expect(larger.config).toMatchObject({ encoder: { imageSize: 96 }, decoder: { regions: 36 } })
+    expect(larger.config).toMatchObject({
+      encoder: { imageSize: 96 },
+      decoder: { regions: 36 },
+      training: { imageSize: 96, 'begun with': { imageSize: 64 } },
+    })
     expect(() => averageOf([small, larger], 'both')).toThrow('Expected the size of photos of')
     expect(averageOf([small, larger], 'both', 128).config).toMatchObject({
       encoder: { imageSize: 128 },

@@ -205,6 +205,7 @@ async function learnIn(
       training: {
         data: summary,
         captions: captions.length,
+        ...('imageSize' in source.config ? { imageSize: source.config.imageSize } : {}),
         ...(from === undefined ? {} : { 'begun with': { name: from.config.name, ...from.config.training } }),
         ...(teachers.length === 0 ? {} : { 'taught by': teachers.map(({ config }) => config.name) }),
         ...statedRecipe(training.config, teachers.length > 0),
