@@ -15,6 +15,8 @@ let err = ''
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'evaluate-'))
+  // Whoever runs the tests may have it.
+  vi.stubEnv('METEOR_PARAPHRASES', undefined)
   out = ''
   err = ''
   vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
