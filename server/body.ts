@@ -38,13 +38,14 @@ export function guardBodies(limits: ServiceOptions, memory: Memory): RequestHand
       memory.hold(bytes)
       held += bytes
     }
-    res.locals.letGo = () => {
+    const letGo = (): void => {
       memory.release(held)
       held = 0
     }
+    res.locals.letGo = letGo
     const work: Promise<unknown>[] = []
     res.locals.work = work
-    res.once('close', () => void Promise.allSettled(work).then(() => memory.release(held)))
+    res.once('close', () => void Promise.allSettled(work).then(letGo))
     res.locals.body = (limit = Number.POSITIVE_INFINITY) =>
       receive(req, res, Math.min(limit, limits.maxBodyBytes), limits.uploadTimeout)
     next()
