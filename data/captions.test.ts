@@ -1,14 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type CaptionFormat, READERS, readCaptions } from './captions.js'
 
 const fixtures = fileURLToPath(new URL('fixtures/', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'captions-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder('captions')
 
 function written(name: string, content: unknown): string {
   const path = join(folder, name)
@@ -231,6 +230,18 @@ describe('readCaptions', () => {
       'Expected an image_id of the images list for FILE: annotations[3] but received "9"',
       'Expected a caption for FILE: image 2 but received "none"',
     ])
+  })
+
+  it('takes no other annotations of COCO for captions', async () => {
+    const images = [{ id: 1, file_name: 'a.jpg' }]
+    const boxes = [1, 1, 1].map((image_id, id) => ({ id, image_id, category_id: 7, bbox: [0, 0, 9, 9] }))
+    const path = written('instances.json', { images, annotations: boxes })
+    const problems: Error[] = []
+    const read = (format?: CaptionFormat) =>
+      readCaptions(path, { format, onProblem: (problem) => problems.push(problem) })
+    await expect(read()).rejects.toThrow('Expected one of COCO captions JSON, ')
+    await expect(read('coco')).rejects.toThrow(`Expected COCO captions JSON for ${path} but received object`)
+    expect(problems).toEqual([])
   })
 
   it('names what is wrong in dataset.json by position', async () => {

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import * as fs from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { FeatureStore } from './feature-store.js'
 
 /** The bytes a disk still takes; beyond them writing fails as on a full disk, after what fits. */
-let room = Number.POSITIVE_INFINITY
+let room: number
 vi.mock('node:fs', async (original) => {
   const real = await original<typeof fs>()
   return {
@@ -35,11 +35,8 @@ const tolerance = 6 / 255 / 2 + 1e-6
 
 let folder: string
 beforeEach(() => {
-  folder = fs.mkdtempSync(join(tmpdir(), 'features-'))
-})
-afterEach(() => {
   room = Number.POSITIVE_INFINITY
-  fs.rmSync(folder, { recursive: true })
+  folder = temporaryFolder('features', onTestFinished)
 })
 
 function filled(count: number, path = folder): void {

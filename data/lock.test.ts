@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   existsSync,
-  mkdtempSync,
   type PathOrFileDescriptor,
   readdirSync,
   readFileSync,
@@ -11,9 +10,10 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { lockForWriting } from './lock.js'
 
 /** The start of this host, and its list of processes. */
@@ -35,13 +35,10 @@ vi.mock('node:fs', async (original) => {
 let folder: string
 let file: string
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'lock-'))
+  folder = temporaryFolder('lock', onTestFinished)
   file = join(folder, 'lock')
 })
-afterEach(() => {
-  vi.useRealTimers()
-  rmSync(folder, { recursive: true })
-})
+afterEach(() => void vi.useRealTimers())
 
 /** Leaves the lock that a killed process would, with some of its lines changed. */
 function leave(change: { number?: number; host?: string; list?: string } = {}): void {

@@ -1,8 +1,8 @@
 import { readdirSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join, parse } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { checkApart, checkNames, newerThan, PhotoFolder } from './photo-files.js'
 
 // Counts what is looked through.
@@ -11,14 +11,12 @@ vi.mock('node:fs', async (original) => {
   return { ...real, readdirSync: vi.fn(real.readdirSync) }
 })
 
-let folder: string
+const folder = temporaryFolder('photo-files')
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'photo-files-'))
   await mkdir(join(folder, 'a/b'), { recursive: true })
   for (const name of ['1.jpg', 'a/1.jpg', 'a/2.jpg', 'a/b/3.jpg', 'caf\u00e9.jpg', 'nin\u0303o.jpg'])
     await writeFile(join(folder, name), '')
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it.each([
   ['a/2.jpg', 'a/2.jpg'],

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { beforeEach, expect, it, onTestFinished, vi } from 'vitest'
 import { messageOf } from '../errors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { photosIn } from './photo-walk.js'
 
 // Root may list any folder: one is refused here.
@@ -17,10 +17,9 @@ vi.mock('node:fs', async (original) => {
 
 let folder: string
 const at = (name: string): string => join(folder, name)
-beforeEach(async () => {
-  folder = await fs.mkdtemp(join(tmpdir(), 'photo-walk-'))
+beforeEach(() => {
+  folder = temporaryFolder('photo-walk', onTestFinished)
 })
-afterEach(() => fs.rm(folder, { recursive: true }))
 
 async function put(...names: string[]): Promise<void> {
   for (const name of names) {
@@ -39,6 +38,13 @@ it('finds photos at any depth, sorted, and neither sidecars nor what is hidden',
   await put('b.JPG', 'a/2.png', 'a/b/3.webp', 'a/2.png.xmp', '.thumbnails/1.jpg', '._b.JPG', 'notes.txt')
   await fs.mkdir(at('folder.jpg'))
   expect(await walk()).toEqual({ photos: ['a/2.png', 'a/b/3.webp', 'b.JPG'], told: [] })
+})
+
+it('leaves out thumbnails and deleted photos of a NAS, unless they are asked for', async () => {
+  const thumbnail = '2019/@eaDir/1.jpg/SYNOPHOTO_THUMB_XL.jpg'
+  await put('2019/1.jpg', thumbnail, '#recycle/2.jpg', '$RECYCLE.BIN/3.jpg', 'a/@Recently-Snapshot/4.jpg')
+  expect(await walk()).toEqual({ photos: ['2019/1.jpg'], told: [] })
+  expect((await walk('#recycle')).photos).toEqual(['2.jpg'])
 })
 
 it('follows links to photos and to folders, one in another, and enters a circle once', async () => {

@@ -2,9 +2,16 @@ import { readdirSync, realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isPhotoName } from './photo-names.js'
 
+/** Folders in which Synology, QNAP and Windows keep thumbnails, what was deleted, and copies of a whole share. */
+export const KEPT_ASIDE: readonly string[] = [
+  ...['@eaDir', '#recycle', '#snapshot'],
+  ...['@Recycle', '@Recently-Snapshot'],
+  ...['$RECYCLE.BIN', '$Recycle.Bin'],
+]
+
 /**
  * The photos in a folder, at any depth: their names in it, `2019/a.jpg`, sorted. Links are followed, but not in a circle;
- * what is hidden (`.name`) is left out, thumbnails mostly.
+ * what is hidden (`.name`), thumbnails mostly, and what is kept aside are left out.
  * @param tell takes each place in it that cannot be looked at, and why; the walk goes on.
  * @throws what the system says where the folder itself cannot be listed.
  */
@@ -16,7 +23,7 @@ export function photosIn(folder: string, tell: (path: string, problem: unknown) 
     const real = realpathSync(path)
     if (above.includes(real)) return
     for (const entry of readdirSync(path, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue
+      if (entry.name.startsWith('.') || KEPT_ASIDE.includes(entry.name)) continue
       const name = `${inside}${entry.name}`
       try {
         const kind = entry.isSymbolicLink() ? statSync(join(folder, name)) : entry

@@ -1,7 +1,7 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { isHeldOut, readParts } from './splits.js'
 
 it('holds out the photos whose number divides by 13', () => {
@@ -16,7 +16,7 @@ it('holds out about one in 13 of the photos whose names are no numbers', () => {
 })
 
 const file = async (lines: readonly object[]): Promise<string> => {
-  const path = join(await mkdtemp(join(tmpdir(), 'showtell-splits-')), 'captions.jsonl')
+  const path = join(temporaryFolder('splits', onTestFinished), 'captions.jsonl')
   await writeFile(path, lines.map((line) => JSON.stringify(line)).join('\n'))
   return path
 }

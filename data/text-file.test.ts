@@ -1,15 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { readText } from './text-file.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'text-file-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('text-file')
 const written = async (name: string, content: string | Buffer): Promise<string> => {
   await writeFile(join(folder, name), content)
   return join(folder, name)

@@ -33,6 +33,7 @@ const sharedSchema = z.object({
   corpus: shares,
   intervals: z.record(z.string(), z.object({ low: z.number(), high: z.number() })),
   paraphrases: z.boolean().optional(),
+  frequencies: z.int().optional(),
   objects: objectsSchema,
   diversity: diversitySchema,
   gender: genderSchema,

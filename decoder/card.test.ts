@@ -96,6 +96,20 @@ it('a card says which METEOR it has', async () => {
   expect(card(undefined)).not.toMatch(/METEOR (?:is|of)/)
 })
 
+it('a card says by how many images CIDEr weighs words, where it is not those of the set', async () => {
+  const evaluation = await evaluationOf(false)
+  const card = (...known: readonly (number | undefined)[]) => {
+    const scores = known.map((frequencies, i) =>
+      cardScoresOf(`Set ${i + 1}`, { ...evaluation, frequencies }, 'x.json'),
+    )
+    return modelCard({ config: { ...TINY_CONFIG, scores }, vocabulary: VOCABULARY })
+  }
+  expect(card(undefined)).not.toMatch(/CIDEr (?:is|of)/)
+  const rest = 'images, where pycocoevalcap takes those of the set.\n'
+  expect(card(5222, 5222)).toContain(` CIDEr is by the document frequencies of 5222 ${rest}`)
+  expect(card(undefined, 5222)).toContain(` CIDEr of Set 2 is by the document frequencies of 5222 ${rest}`)
+})
+
 it('what is no evaluation is refused by what is missing', () => {
   expect(() => cardScoresOf('set', { images: 3 }, 'x.json')).toThrow('Expected an object for corpus')
   expect(() => cardScoresOf('set', [], 'x.json')).toThrow('x.json')

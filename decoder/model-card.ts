@@ -109,7 +109,7 @@ function scoreSection(scores: readonly CardScores[]): string {
   ])
   return `## Scores
 
-By \`showtell evaluate\`, which computes what pycocoevalcap 1.2 does. In brackets the 95 % interval.${meteorOf(scores)}
+By \`showtell evaluate\`, which computes what pycocoevalcap 1.2 does. In brackets the 95 % interval.${meteorOf(scores)}${ciderOf(scores)}
 
 ${table(['', ...Object.values(TITLES)], rows)}`
 }
@@ -117,11 +117,23 @@ ${table(['', ...Object.values(TITLES)], rows)}`
 /** Which METEOR it is, where it was scored. */
 function meteorOf(scores: readonly CardScores[]): string {
   const without = scores.filter(({ paraphrases }) => paraphrases === false)
-  if (without.length > 0) {
-    const whose = without.length === scores.length ? '' : ` of ${without.map(({ set }) => set).join(' and ')}`
-    return ` METEOR${whose} is without the paraphrases that pycocoevalcap has.`
-  }
+  if (without.length > 0)
+    return ` METEOR${ofSome(without, scores)} is without the paraphrases that pycocoevalcap has.`
   return scores.every(({ paraphrases }) => paraphrases) ? ' METEOR is with its paraphrases.' : ''
+}
+
+/** Which CIDEr it is, where it is not that of pycocoevalcap. */
+function ciderOf(scores: readonly CardScores[]): string {
+  const others = scores.filter(({ frequencies }) => frequencies !== undefined)
+  const images = [...new Set(others.map(({ frequencies }) => frequencies))].join(' and ')
+  return others.length === 0
+    ? ''
+    : ` CIDEr${ofSome(others, scores)} is by the document frequencies of ${images} images, where pycocoevalcap takes those of the set.`
+}
+
+/** ` of One and Another`; nothing where it is all sets. */
+function ofSome(some: readonly CardScores[], all: readonly CardScores[]): string {
+  return some.length === all.length ? '' : ` of ${some.map(({ set }) => set).join(' and ')}`
 }
 
 /** What overlap hides, gendered words among it; a column a set, and one for the people of it. */

@@ -1,4 +1,4 @@
-import { type CountedSet, countNgrams, MAX_ORDER, type Ngrams, type Token } from './ngrams.js'
+import { type CountedSet, countNgrams, MAX_ORDER, type Ngrams } from './ngrams.js'
 import { checkReferences, type Scores, summing } from './scores.js'
 
 /** What keeps a precision above zero when no n-gram matches, and its divisor when there is none; as in the COCO evaluation. */
@@ -14,8 +14,8 @@ const SMALL = 1e-9
  * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreBleu(
-  candidates: readonly (readonly Token[])[],
-  references: readonly (readonly (readonly Token[])[])[],
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
 ): readonly Scores[] {
   checkReferences(candidates, references)
   return bleuOfNgrams(countNgrams(candidates, references))

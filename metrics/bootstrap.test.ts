@@ -61,7 +61,7 @@ test('a comparison finds a difference that is there and seldom one that is not',
   expect(found / trials).toBeLessThan(0.07)
 })
 
-test('p is twice the share of sets on the rarer side of 0, and the same the other way round', () => {
+test('p is twice the share of sets on the rarer side of 0, but for few images, and the same the other way round', () => {
   const score = fc.integer({ min: -3, max: 4 })
   const pairs = fc.array(fc.tuple(score, score), { minLength: 1, maxLength: 20 })
   fc.assert(
@@ -75,15 +75,15 @@ test('p is twice the share of sets on the rarer side of 0, and the same the othe
       const rarer = Math.min(below.length, above.length) + 1
       const [before, after] = [0, 1].map((of) => ({ x: meanScores(values.map((pair) => pair[of]!)) }))
       const { p } = compareScores(before!, after!, { samples, seed }).x!
-      expect(p).toBe(Math.min(1, (2 * rarer) / (samples + 1)))
+      expect(p).toBe(Math.min(1, Math.max((2 * rarer) / (samples + 1), 2 ** (1 - values.length))))
       expect(compareScores(after!, before!, { samples, seed }).x!.p).toBe(p)
     }),
   )
 })
 
-test('a difference is real exactly where its p is below .05, and its interval without 0', () => {
+test('a difference is real exactly where its p is below .05, and its interval without 0, of six images or more', () => {
   const score = fc.integer({ min: -3, max: 4 })
-  const pairs = fc.array(fc.tuple(score, score), { minLength: 2, maxLength: 20 })
+  const pairs = fc.array(fc.tuple(score, score), { minLength: 6, maxLength: 20 })
   // Of 39, 79, … sets p may be .05 itself.
   const samples = fc.oneof(fc.integer({ min: 40, max: 200 }), fc.constantFrom(79, 119, 159, 199))
   const seen = { yes: 0, no: 0 }
@@ -95,27 +95,30 @@ test('a difference is real exactly where its p is below .05, and its interval wi
       expect(interval.low > 0 || interval.high < 0).toBe(real)
       seen[real ? 'yes' : 'no']++
     }),
-    { numRuns: 500, seed: 1 },
+    { numRuns: 1000, seed: 1 },
   )
   expect(Math.min(seen.yes, seen.no)).toBeGreaterThan(50)
 })
 
-test('so few sets that none is outside of the interval are refused, by level', () => {
-  const scores = { x: meanScores([1, 2, 3]) }
-  const better = { x: meanScores([4, 6, 5]) }
-  for (const [level, least] of [
-    [0.95, 40],
-    [0.9, 20],
-    [0.99, 200],
-    [0.97, 66],
-  ] as const) {
-    expect(() => compareScores(scores, better, { level, samples: least - 1 })).toThrow(
-      `Expected at least ${least} for samples but received ${least - 1}`,
-    )
-    expect(() => bootstrapIntervals(scores, { level, samples: least - 1 })).toThrow(`at least ${least}`)
-    expect(compareScores(scores, better, { level, samples: least }).x).toMatchObject({ real: true })
+test('of so few images that a sign test could not tell, no difference is real', () => {
+  const compared = (images: number) => {
+    const [before, after] = [0, 1].map((shift) => ({ x: meanScores(Array(images).fill(shift)) }))
+    return compareScores(before!, after!).x!
   }
-  expect(() => compareScores(scores, better, { level: 1 })).toThrow('level')
+  expect([1, 2, 3, 4, 5].map((images) => compared(images))).toMatchObject(
+    [1, 0.5, 0.25, 0.125, 0.0625].map((p) => ({ p, real: false })),
+  )
+  expect(compared(6)).toMatchObject({ p: 0.03125, real: true })
+  expect(compared(20)).toMatchObject({ p: 2 / 1001, real: true })
+})
+
+test('so few sets that none is outside of the interval are refused', () => {
+  const scores = { x: meanScores([1, 2, 3, 4, 5, 6]) }
+  const better = { x: meanScores([4, 6, 5, 7, 8, 9]) }
+  const message = 'Expected at least 40 for samples but received 39'
+  expect(() => compareScores(scores, better, { samples: 39 })).toThrow(message)
+  expect(() => bootstrapIntervals(scores, { samples: 39 })).toThrow(message)
+  expect(compareScores(scores, better, { samples: 40 }).x).toMatchObject({ real: true })
 })
 
 test('a result file against itself', () => {
@@ -149,7 +152,6 @@ test('BLEU is drawn from its counts, not from the BLEU of single captions', () =
 test('wrong options are named; no image, no range', () => {
   const scores = { x: meanScores([1, 2]) }
   expect(() => bootstrapIntervals(scores, { samples: 0 })).toThrow('samples')
-  expect(() => bootstrapIntervals(scores, { level: 1 })).toThrow('level')
   expect(() => compareScores(scores, { x: meanScores([1]) })).toThrow('Expected 2 images')
   expect(bootstrapIntervals({ x: meanScores([]) }).x).toEqual({ low: 0, high: 0 })
 })

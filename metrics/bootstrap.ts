@@ -2,17 +2,15 @@ import { expected } from '../errors.js'
 import { Random } from '../random.js'
 import type { Scores } from './scores.js'
 
-/** A range that a score lies in with the level of confidence asked for, by default 95 %. */
+/** A range that a score lies in with a confidence of 95 %. */
 export interface Interval {
   readonly low: number
   readonly high: number
 }
 
 export interface BootstrapOptions {
-  /** How many sets are drawn; at least 2 / (1 − level), 40 for 95 %. */
+  /** How many sets are drawn; at least 40. */
   readonly samples?: number | undefined
-  /** Between 0 and 1. */
-  readonly level?: number | undefined
   readonly seed?: number | undefined
 }
 
@@ -21,15 +19,20 @@ export interface Comparison {
   /** Corpus score of the second less that of the first. */
   readonly difference: number
   readonly interval: Interval
-  /** Two-sided: how often a difference at least this far from 0 is met when there is none. */
+  /**
+   * Two-sided: how often a difference at least this far from 0 is met when there is none. Of n images never below
+   * 2^(1 − n), the p of a sign test where all differ one way: sets drawn of few images are too much alike.
+   */
   readonly p: number
-  /** Whether p is below 1 less the level, .05 by default. */
+  /** Whether p is below .05, as it never is of five images or fewer. */
   readonly real: boolean
 }
 
-const DEFAULTS = { samples: 1000, level: 0.95, seed: 0 }
-/** 1 − .95 is a little more than .05 in floating point. */
-const ROUNDING = 1e-9
+const DEFAULTS = { samples: 1000, seed: 0 }
+/** What p has to be below for a difference to be real. */
+const LEVEL = 0.05
+/** So many sets have an interval: p is never less than 2 / (samples + 1), so that fewer leave every value possible. */
+const LEAST_SAMPLES = 2 / LEVEL
 
 /**
  * Percentile bootstrap intervals of corpus scores (Efron 1979; Koehn 2004 for sets of texts): images are drawn with
@@ -46,16 +49,12 @@ export function bootstrapIntervals(
     sizeOf(scores),
     options,
   )
-  return Object.fromEntries(names.map((name, index) => [name, intervalOf(drawn[index] ?? [], options.level)]))
+  return Object.fromEntries(names.map((name, index) => [name, intervalOf(drawn[index] ?? [])]))
 }
 
-/**
- * Whether so many sets have an interval: p is never less than 2 / (samples + 1), so that fewer leave every value possible.
- * @throws ShowtellError INVALID_ARGUMENT
- */
-export function checkSamples(samples: number, where = 'samples', level = DEFAULTS.level): void {
-  const least = Math.floor(2 / (1 - level) + ROUNDING)
-  if (samples < least) throw expected(`at least ${least}`, where, samples)
+/** @throws ShowtellError INVALID_ARGUMENT where so few sets have no interval. */
+export function checkSamples(samples: number, where = 'samples'): void {
+  if (samples < LEAST_SAMPLES) throw expected(`at least ${LEAST_SAMPLES}`, where, samples)
 }
 
 /**
@@ -71,7 +70,6 @@ export function compareScores(
 ): Record<string, Comparison> {
   const images = sizeOf(before)
   if (sizeOf(after) !== images) throw expected(`${images} images`, 'the second set of scores', sizeOf(after))
-  const { level = DEFAULTS.level } = options
   const pairs = Object.entries(before).flatMap(([name, first]) => {
     const second = after[name]
     return second === undefined ? [] : [{ name, first, second }]
@@ -88,11 +86,11 @@ export function compareScores(
   return Object.fromEntries(
     pairs.map(({ name, first, second }, index) => {
       const differences = drawn[index] ?? []
-      const interval = intervalOf(differences, level)
+      const interval = intervalOf(differences)
       const tail = (side: 1 | -1): number => differences.filter((value) => value * side <= 0).length + 1
-      const p = Math.min(1, (2 * Math.min(tail(1), tail(-1))) / (differences.length + 1))
-      const real = p < 1 - level - ROUNDING
-      return [name, { difference: second.corpus - first.corpus, interval, p, real }]
+      const drawnBeyond = (2 * Math.min(tail(1), tail(-1))) / (differences.length + 1)
+      const p = Math.min(1, Math.max(drawnBeyond, 2 ** (1 - images)))
+      return [name, { difference: second.corpus - first.corpus, interval, p, real: p < LEVEL }]
     }),
   )
 }
@@ -101,11 +99,10 @@ export function compareScores(
 function draw(
   statistics: readonly ((images: ArrayLike<number>) => number)[],
   images: number,
-  { samples = DEFAULTS.samples, level = DEFAULTS.level, seed = DEFAULTS.seed }: BootstrapOptions,
+  { samples = DEFAULTS.samples, seed = DEFAULTS.seed }: BootstrapOptions,
 ): number[][] {
-  if (!(level > 0 && level < 1)) throw expected('a number between 0 and 1', 'level', level)
   if (!Number.isInteger(samples)) throw expected('an integer', 'samples', samples)
-  checkSamples(samples, 'samples', level)
+  checkSamples(samples)
   const random = new Random('bootstrap', seed)
   const values = statistics.map((): number[] => [])
   const drawn = new Int32Array(images)
@@ -119,13 +116,13 @@ function draw(
 }
 
 /**
- * From the least to the greatest value that a test with the p of `compareScores` does not refuse (Davison and Hinkley 1997,
- * section 5.5), so that the interval of a difference is without 0 exactly where the difference is real. These are the
- * percentile limits of their section 5.3, of 1,000 values the 25th from either end; where (samples + 1) · (1 − level) / 2
- * is whole, the values next to them outside, since p is 1 less the level there, not below it.
+ * From the least to the greatest value that a test by the sets drawn does not refuse (Davison and Hinkley 1997, section
+ * 5.5), so that the interval of a difference is without 0 exactly where the difference is real, but for so few images
+ * that none is. These are the percentile limits of their section 5.3, of 1,000 values the 25th from either end; where
+ * (samples + 1) / 40 is whole, the values next to them outside, since p is .05 there, not below it.
  */
-function intervalOf(rising: readonly number[], level = DEFAULTS.level): Interval {
-  const refused = Math.ceil(((rising.length + 1) * (1 - level)) / 2 - ROUNDING) - 2
+function intervalOf(rising: readonly number[]): Interval {
+  const refused = Math.ceil(((rising.length + 1) * LEVEL) / 2) - 2
   return { low: rising[refused] ?? 0, high: rising[rising.length - 1 - refused] ?? 0 }
 }
 

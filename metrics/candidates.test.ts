@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { commaSeparated } from '../data/caption-lines.js'
 import type { CaptionedImage } from '../data/captions.js'
-import { joinReferences, ofImages, parseCandidates, parseImageList } from './candidates.js'
+import { joinReferences, parseCandidates, parseImageList } from './candidates.js'
 
 const references: CaptionedImage[] = [
   { id: '139', file: '000000000139.jpg', captions: ['a room'] },
@@ -79,9 +79,8 @@ test('folders count for all once they do for one; else a photo may lie in anothe
   const scoredOf = (images: readonly CaptionedImage[], ...names: string[]) => {
     warnings.length = 0
     const candidates = names.map((image) => ({ image, caption: `of ${image}` }))
-    const ours = ofImages(candidates, images, images)
     const warn = (warning: string): number => warnings.push(warning)
-    return joinReferences(ours, images, 'r', warn).map(({ file, candidate }) => [file, candidate])
+    return joinReferences(candidates, images, 'r', warn).map(({ file, candidate }) => [file, candidate])
   }
   const tests = ['0001', '0002'].map((id) => ({ id, file: `test/${id}.jpg`, captions: ['x'] }))
   // As `--split test` leaves of photos that are numbered alike in each split.
@@ -104,6 +103,25 @@ test('folders count for all once they do for one; else a photo may lie in anothe
     expect(scoredOf(coco, name)).toEqual([[file, `of ${name}`]])
     expect(warnings).toEqual([])
   }
+})
+
+test('which image a name means does not depend on the images that are wanted', () => {
+  const warnings: string[] = []
+  const firstOf = (files: readonly string[], ...names: string[]) => {
+    const images = files.map((file) => ({ id: file, file, captions: ['x'] }))
+    const candidates = names.map((image) => ({ image, caption: `of ${image}` }))
+    const warn = (warning: string): number => warnings.push(warning)
+    return joinReferences(candidates, images, 'r', warn, images.slice(0, 1)).map(({ candidate }) => candidate)
+  }
+  expect(() => firstOf(['train/1.jpg', 'test/1.jpg'], '1.jpg')).toThrow(
+    'Expected a name of one image for r but received "1.jpg"',
+  )
+  expect(firstOf(['train/1.jpg', 'test/1.jpg'], 'test/1.jpg', 'train/1.jpg')).toEqual(['of train/1.jpg'])
+  expect(warnings).toEqual([])
+  // That folders count is told by an image that is not wanted.
+  expect(() => firstOf(['train/1.jpg', 'test/2.jpg'], 'test/2.jpg', 'test/1.jpg')).toThrow(
+    'Expected captions of the images of the references for r but received "images test/1.jpg"',
+  )
 })
 
 test('an image is a file, whatever id the caption has', () => {

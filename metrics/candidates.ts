@@ -73,20 +73,25 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
 /**
  * Puts captions and references of the same image together, in the order of the captions. A caption names its image by
  * the id of the references, or by file name, as `imageFinder` has it.
+ * @param references all there are: which image a name means does not depend on the images wanted
  * @param warn takes, by kind, the images that cannot be scored, and those of another folder and captions without words,
  *   which are scored
- * @throws ShowtellError INVALID_DATA for an image with two captions, or when no caption has references
+ * @param wanted those of the references to score; captions of the others are passed over
+ * @throws ShowtellError INVALID_DATA for an image with two captions, a name of several images, or when no caption has
+ *   references
  */
 export function joinReferences(
   candidates: readonly Candidate[],
   references: readonly CaptionedImage[],
   where: string,
   warn: (warning: string) => void,
+  wanted = references,
 ): ScoredImage[] {
   const find = imageFinder(
     references,
     candidates.map(({ image }) => image),
   )
+  const isWanted = new Set(wanted)
   const unknown: string[] = []
   const elsewhere: string[] = []
   const empty: string[] = []
@@ -98,6 +103,7 @@ export function joinReferences(
       unknown.push(name)
       continue
     }
+    if (!isWanted.has(image)) continue
     if (scored.has(image.id))
       throw expected('one caption an image', where, `two for ${image.id}`, 'INVALID_DATA')
     if (isElsewhere(name, image)) elsewhere.push(name)
@@ -110,7 +116,7 @@ export function joinReferences(
     throw expected('captions of the images of the references', where, received, 'INVALID_DATA')
   }
   if (unknown.length > 0) warn(`${where}: not scored, no references: ${list(unknown)}`)
-  const missing = references.filter(({ id }) => !scored.has(id)).map(({ id }) => id)
+  const missing = wanted.filter(({ id }) => !scored.has(id)).map(({ id }) => id)
   if (missing.length > 0) warn(`${where}: not scored, no caption: ${list(missing)}`)
   if (elsewhere.length > 0) warn(`${where}: scored as the photo of another folder: ${list(elsewhere)}`)
   if (empty.length > 0) warn(`${where}: caption without a word: ${list(empty)}`)
@@ -145,20 +151,6 @@ export function parseImageList(
   if (unknown.length > 0)
     throw expected('images of the references', where, `images ${list(unknown)}`, 'INVALID_DATA')
   return [...images]
-}
-
-/** Candidates less those of images that have references but are not wanted. */
-export function ofImages(
-  candidates: readonly Candidate[],
-  wanted: readonly CaptionedImage[],
-  references: readonly CaptionedImage[],
-): Candidate[] {
-  const find = imageFinder(
-    references,
-    candidates.map(({ image }) => image),
-  )
-  const isWanted = new Set<unknown>([undefined, 'several', ...wanted])
-  return candidates.filter(({ image }) => isWanted.has(find(image)))
 }
 
 /**

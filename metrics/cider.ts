@@ -1,5 +1,5 @@
 import { expected } from '../errors.js'
-import { type CountedSet, countNgrams, MAX_ORDER, NgramIndex, type Ngrams, type Token } from './ngrams.js'
+import { type CountedSet, countNgrams, MAX_ORDER, NgramIndex, type Ngrams } from './ngrams.js'
 import { checkReferences, meanScores, type Scores } from './scores.js'
 
 /** Deviation of the Gaussian on the difference of lengths. */
@@ -15,7 +15,7 @@ export class DocumentFrequencies {
   ) {}
 
   /** Counts over the references of a set: tokens, the captions of each image. */
-  static of(references: readonly (readonly (readonly Token[])[])[]): DocumentFrequencies {
+  static of(references: readonly (readonly (readonly string[])[])[]): DocumentFrequencies {
     const index = new NgramIndex()
     const counts = countImages(
       references.map((captions) => captions.map((caption) => index.read(caption))),
@@ -140,7 +140,7 @@ function similarity(candidate: Weighted, reference: Weighted, weights: ArrayLike
 
 /**
  * CIDEr-D (Vedantam et al. 2015) against the references of one image, which are weighed once; any number of
- * candidates can then be scored. Tokens may be words or numbers, if the document frequencies were counted over the same.
+ * candidates can then be scored.
  */
 export class CiderScorer {
   readonly #index = new NgramIndex()
@@ -150,17 +150,17 @@ export class CiderScorer {
   readonly #weights: number[] = []
   readonly #room: number[] = []
 
-  constructor(references: readonly (readonly Token[])[], frequencies: DocumentFrequencies) {
+  constructor(references: readonly (readonly string[])[], frequencies: DocumentFrequencies) {
     this.#frequencies = frequencies
     this.#references = references.map((reference) => this.#weigh(reference))
   }
 
   /** 0 to 10. */
-  score(candidate: readonly Token[]): number {
+  score(candidate: readonly string[]): number {
     return ciderOf(this.#weigh(candidate), this.#references, this.#room)
   }
 
-  #weigh(tokens: readonly Token[]): Weighted {
+  #weigh(tokens: readonly string[]): Weighted {
     const ngrams = this.#index.read(tokens)
     for (let id = this.#weights.length; id < this.#index.size; id++) {
       this.#weights.push(this.#frequencies.weight(this.#index.textOf(id)))
@@ -178,8 +178,8 @@ export class CiderScorer {
  * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreCider(
-  candidates: readonly (readonly Token[])[],
-  references: readonly (readonly (readonly Token[])[])[],
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
   frequencies?: DocumentFrequencies,
 ): Scores {
   checkReferences(candidates, references)

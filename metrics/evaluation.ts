@@ -23,10 +23,12 @@ export interface Evaluation {
   readonly images: number
   /** What was scored, by image id. */
   readonly captions: Readonly<Record<string, string>>
-  /** By the names of the COCO evaluation. Without paraphrases its METEOR is another metric. */
+  /** By the names of the COCO evaluation. Without paraphrases METEOR is another metric, and so is CIDEr with `frequencies`. */
   readonly corpus: Readonly<Record<string, number>>
   /** Whether METEOR, if it was scored, knew paraphrases. */
   readonly paraphrases?: boolean
+  /** Of how many images the document frequencies are that CIDEr weighs by, where they are not those of the references. */
+  readonly frequencies?: number
   /** By image id, then by name. */
   readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>
   /** 95 % intervals of `corpus`. */
@@ -116,6 +118,7 @@ export async function evaluate(
     captions: Object.fromEntries(images.map(({ id, candidate }) => [id, candidate])),
     corpus: Object.fromEntries(Object.entries(scores).map(([name, { corpus }]) => [name, corpus])),
     ...(meteors === undefined ? {} : { paraphrases: options.paraphrases === true }),
+    ...(documentFrequencies === undefined ? {} : { frequencies: documentFrequencies.images }),
     perImage: Object.fromEntries(
       images.map(({ id }, index) => [
         id,

@@ -59,20 +59,6 @@ test('the bundle scores as the sources do where there is nothing but the languag
   expect(inBrowser).toContain('METEOR')
 })
 
-test('a paraphrase table is read whole, or cut to what captions can use', async () => {
-  async function* table(): AsyncGenerator<Uint8Array> {
-    yield new TextEncoder().encode('0.5\na dog\na hound\n0.5\nmy cat\nmy kitten\n')
-  }
-  const whole = await sources.readParaphrases(table(), 'the table')
-  expect([whole.of('a dog'), whole.of('my cat')]).toEqual([['a hound'], ['my kitten']])
-  const used = new sources.UsedPhrases([
-    ['a', 'dog', 'runs'],
-    ['a', 'hound', 'rests'],
-  ])
-  const cut = await sources.readParaphrases(table(), 'the table', used)
-  expect([cut.of('a dog'), cut.of('my cat')]).toEqual([['a hound'], []])
-})
-
 test('an option that is not given may be undefined', () => {
   type Undefined<T> = { [K in keyof T]-?: T[K] | undefined }
   expectTypeOf<Undefined<sources.ScoreOptions>>().toExtend<sources.ScoreOptions>()

@@ -1,6 +1,3 @@
-/** A word, or its number in a vocabulary. */
-export type Token = string | number
-
 /** The longest n-grams of BLEU and CIDEr. */
 export const MAX_ORDER = 4
 
@@ -34,8 +31,8 @@ export class NgramIndex {
   #places = new Int32Array(1 << 9)
 
   /** Numbers what is new in a caption. */
-  read(tokens: readonly Token[]): Ngrams {
-    const words = tokens.map((token) => this.#wordOf(String(token)))
+  read(tokens: readonly string[]): Ngrams {
+    const words = tokens.map((word) => this.#wordOf(word))
     const ids: number[] = []
     const counts: number[] = []
     const starts = [0]
@@ -130,11 +127,11 @@ export interface CountedSet {
  * @param references tokens, the captions of each image
  */
 export function countNgrams(
-  candidates: readonly (readonly Token[])[],
-  references: readonly (readonly (readonly Token[])[])[],
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
 ): CountedSet {
   const index = new NgramIndex()
-  const read = (tokens: readonly Token[]): Ngrams => index.read(tokens)
+  const read = (tokens: readonly string[]): Ngrams => index.read(tokens)
   return {
     index,
     candidates: candidates.map(read),

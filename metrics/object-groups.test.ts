@@ -30,6 +30,46 @@ test.each([
   'glasses',
 ])('%s are no objects', (caption) => expect(named(caption)).toEqual([]))
 
+test.each([
+  // Who does something with a thing: nobody has named the thing.
+  ['baseball players on a field', ['person']],
+  ['a bus driver', ['person']],
+  ['a tennis player swings a racket', ['person', 'racket']],
+  ['two football teams and a soccer player', ['person']],
+  ['a mountain biker', ['person']],
+  ['a cowboy in a cowboy hat', ['person', 'hat']],
+  // People by other words, a gendered one among them.
+  ['someone and his friends', ['person']],
+  ['a bicyclist passes motorcyclists', ['person']],
+  ['two females with a male', ['person']],
+  ['a mother kisses her daughter', ['person']],
+  ['a skater watches the goalie', ['person']],
+  // What is said of people is said of animals and vehicles, too, and names nobody then.
+  ['a baby elephant standing next to an adult elephant', ['elephant']],
+  ['baby geese and female goats', ['bird', 'goat']],
+  ['a puppy and its mother', ['dog']],
+  ['an adult polar bear', ['bear']],
+  ['a passenger train passes passenger buses', ['train', 'bus']],
+  ['a passenger looks at a passenger jet', ['person', 'airplane']],
+  // The first of two words says of what kind the second is.
+  ['a batter at home plate', ['person']],
+  ['license plates and glass plates', ['plate']],
+  ['a man on a jet ski', ['person', 'boat']],
+  ['a train car behind a car', ['train', 'car']],
+  ['a mountain bike', ['bicycle']],
+  ['laptop computers and a computer', ['laptop', 'computer']],
+  ['glass vases on lawn chairs', ['vase', 'chair']],
+  ['a chili dog', ['hot dog']],
+  // Some hide a thing, but are one themselves.
+  ['a wine bottle on a pool table', ['bottle', 'table']],
+  ['a clock tower', ['clock', 'tower']],
+  ['a shower curtain at a glass window', ['curtain', 'window']],
+  ['cook books in a book case', ['book', 'shelf']],
+  ['a team of dogs and a couple of cats', ['dog', 'cat']],
+  // Written apart.
+  ['skate boards and a snow board', ['skateboard', 'snowboard']],
+])('people, and things of two words: %s', (caption, objects) => expect(named(caption)).toEqual(objects))
+
 test('a remark parts no group, wherever its line stands', () => {
   const animals = [
     '# animals',

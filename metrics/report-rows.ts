@@ -5,9 +5,15 @@ import type { ObjectScores } from './objects.js'
 import { share } from './scores.js'
 import { MENTIONS, type SubjectScore } from './subjects.js'
 
-/** What a score is called: METEOR without paraphrases is not that of the COCO evaluation. */
-export function scoreTitle(name: string, { paraphrases }: Pick<Evaluation, 'paraphrases'>): string {
-  return name === 'METEOR' && paraphrases === false ? 'METEOR, no paraphrases' : name
+/** What a score is called: METEOR without paraphrases and CIDEr by other photos are not those of the COCO evaluation. */
+export function scoreTitle(
+  name: string,
+  { paraphrases, frequencies }: Pick<Evaluation, 'paraphrases' | 'frequencies'>,
+): string {
+  if (name === 'METEOR' && paraphrases === false) return 'METEOR, no paraphrases'
+  if (name === 'CIDEr' && frequencies !== undefined)
+    return `CIDEr, document frequencies of ${frequencies} images`
+  return name
 }
 
 /** The scores as a table: a head, then a row a metric. */
@@ -57,6 +63,8 @@ type Fact = readonly [name: string, value: number | undefined, format: (value: n
 /** What is no score, the same facts of whatever it is told. */
 function facts({ images, objects, subjects, diversity, gender }: Findings): Fact[] {
   const fact = (name: string, value: number | undefined, format = percent): Fact => [name, value, format]
+  const ofGendered = (name: string, share: number): Fact =>
+    fact(`of these, ${name}`, gender.gendered === 0 ? undefined : share)
   return [
     fact('objects that no reference names', objects.unsupportedObjects),
     fact('captions that name an object no reference names', objects.unsupportedCaptions),
@@ -73,9 +81,9 @@ function facts({ images, objects, subjects, diversity, gender }: Findings): Fact
     fact('captions without a word', diversity.empty),
     fact('captions that copy one of the training set', diversity.copied),
     fact('captions with a gendered word', gender.gendered),
-    fact('of these, as the references have it', gender.supported),
-    fact('of these, the other gender than the references', gender.contrary),
-    fact('of these, where no reference says', gender.unfounded),
+    ofGendered('as the references have it', gender.supported),
+    ofGendered('the other gender than the references', gender.contrary),
+    ofGendered('where no reference says', gender.unfounded),
     ...(['women', 'men'] as const).flatMap((who) => [
       fact(`captions that name ${who}`, share(gender.named[who], images)),
       fact(`photos whose references name ${who}`, share(gender.referenced[who], images)),

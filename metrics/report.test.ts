@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { tokenize } from '../data/tokenizer.js'
 import { compareScores } from './bootstrap.js'
+import { DocumentFrequencies } from './cider.js'
 import { evaluate } from './evaluation.js'
 import { scoreHumans } from './human.js'
 import { parseGroups } from './object-groups.js'
@@ -105,6 +106,34 @@ test('the table and the page say of which METEOR they have the score', async () 
     expect(page).toContain(`<figcaption>${title}</figcaption>`)
   }
   expect(evaluation).not.toHaveProperty('paraphrases')
+})
+
+test('the table and the page say by how many images CIDEr weighs words, where it is not those scored', async () => {
+  const documentFrequencies = DocumentFrequencies.of([[['a', 'dog']], [['a', 'cat']], [['snow']], [['a']]])
+  const scored = await evaluate(images, { documentFrequencies, samples: 40 })
+  expect(scored.frequencies).toBe(4)
+  const title = 'CIDEr, document frequencies of 4 images'
+  expect(scoreRows(scored).at(-1)![0]).toBe(title)
+  const page = htmlReport({ title: 'x', evaluation: scored, images, warnings: [] })
+  expect(page).toContain(`<td>${title}</td>`)
+  expect(page).toContain(`<figcaption>${title}</figcaption>`)
+  expect(evaluation).not.toHaveProperty('frequencies')
+})
+
+test('of captions without a gendered word nothing is told of gendered words', async () => {
+  const neutral = [{ ...images[0]!, references: ['a dog runs', 'a man'] }]
+  const ofThese = (rows: readonly string[][]) => rows.filter(([name]) => name!.startsWith('of these'))
+  expect(ofThese(factRows(await evaluate(neutral, { samples: 40 })))).toEqual([])
+  // Beside people who have some, its cells are empty.
+  const beside = await evaluate([{ ...neutral[0]!, references: ['a man', 'a man and a dog'] }], {
+    people: true,
+    samples: 40,
+  })
+  expect(ofThese(factRows(beside)).map((row) => row.slice(1))).toEqual([
+    ['', '100.0 %'],
+    ['', '0.0 %'],
+    ['', '0.0 %'],
+  ])
 })
 
 test('the row of all subjects says that a photo of two counts twice', async () => {

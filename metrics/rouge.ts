@@ -1,4 +1,3 @@
-import type { Token } from './ngrams.js'
 import { checkReferences, meanScores, type Scores } from './scores.js'
 
 /** How much recall weighs against precision. */
@@ -12,14 +11,14 @@ const BETA = 1.2
  * @throws ShowtellError INVALID_ARGUMENT when the lengths differ or an image has no reference
  */
 export function scoreRouge(
-  candidates: readonly (readonly Token[])[],
-  references: readonly (readonly (readonly Token[])[])[],
+  candidates: readonly (readonly string[])[],
+  references: readonly (readonly (readonly string[])[])[],
 ): Scores {
   checkReferences(candidates, references)
   return meanScores(candidates.map((candidate, image) => rougeOf(candidate, references[image]!)))
 }
 
-function rougeOf(candidate: readonly Token[], references: readonly (readonly Token[])[]): number {
+function rougeOf(candidate: readonly string[], references: readonly (readonly string[])[]): number {
   const words = orBlank(candidate)
   let precision = 0
   let recall = 0
@@ -33,7 +32,7 @@ function rougeOf(candidate: readonly Token[], references: readonly (readonly Tok
 }
 
 /** The COCO evaluation splits an empty caption into one blank word, so that two empty captions agree. */
-function orBlank(tokens: readonly Token[]): readonly Token[] {
+function orBlank(tokens: readonly string[]): readonly string[] {
   return tokens.length === 0 ? [''] : tokens
 }
 
@@ -41,10 +40,10 @@ function orBlank(tokens: readonly Token[]): readonly Token[] {
  * 32 places of `a` at a time (Hyyrö 2004, "Bit-parallel LCS-length computation revisited"): a bit of `row` is 0 where
  * the common subsequence grows.
  */
-function longestCommonSubsequence(a: readonly Token[], b: readonly Token[]): number {
+function longestCommonSubsequence(a: readonly string[], b: readonly string[]): number {
   const size = Math.ceil(a.length / 32)
   // Of each word, where in the mask its bits are and which they are, in turns.
-  const places = new Map<Token, number[]>()
+  const places = new Map<string, number[]>()
   a.forEach((token, place) => {
     const bits = places.get(token) ?? []
     if (bits.at(-2) !== place >>> 5) bits.push(place >>> 5, 0)

@@ -4,7 +4,7 @@ import { cardScoresOf } from '../decoder/card-scores.js'
 import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
 import { checkOwn } from './kept-bundle.js'
-import { namedPath } from './named-path.js'
+import { namedPath } from './schema-options.js'
 
 /** `showtell card`: writes the model card of a bundle anew, with scores. */
 export function register(program: Command): void {

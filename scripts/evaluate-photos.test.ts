@@ -1,27 +1,22 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './evaluate.js'
 import { inProcess } from './fixtures/commands.js'
 import { drawPhotos, writeNoise } from './fixtures/photos.js'
 
-let bundle: string
-beforeAll(async () => {
-  bundle = await mkdtemp(join(tmpdir(), 'evaluate-photos-bundle-'))
-  await writeBundle(bundle, tinyContent())
-})
-afterAll(() => rm(bundle, { recursive: true }))
+const bundle = temporaryFolder('evaluate-photos-bundle')
+beforeAll(() => writeBundle(bundle, tinyContent()))
 
 let folder: string
 const at = (name: string): string => join(folder, name)
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'evaluate-photos-'))
+  folder = temporaryFolder('evaluate-photos', onTestFinished)
   await drawPhotos(at('photos'), 3)
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 async function write(name: string, lines: readonly object[] | string): Promise<string> {
   const text = typeof lines === 'string' ? lines : lines.map((line) => JSON.stringify(line)).join('\n')

@@ -1,20 +1,19 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { Command } from 'commander'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './evaluate.js'
-import { register as registerTokenize } from './tokenize.js'
 
 let folder: string
 let out = ''
 let err = ''
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'evaluate-'))
+beforeEach(() => {
+  folder = temporaryFolder('evaluate', onTestFinished)
   // Whoever runs the tests may have it.
   vi.stubEnv('METEOR_PARAPHRASES', undefined)
   out = ''
@@ -29,10 +28,9 @@ beforeEach(async () => {
   })
 })
 
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks()
   vi.unstubAllEnvs()
-  await rm(folder, { recursive: true })
 })
 
 const references = {
@@ -56,7 +54,6 @@ async function write(name: string, value: unknown): Promise<string> {
 async function showtell(...args: string[]): Promise<void> {
   const program = new Command('showtell').exitOverride()
   register(program)
-  registerTokenize(program)
   await program.parseAsync(args, { from: 'user' })
 }
 
@@ -82,7 +79,7 @@ test('scores a result file: table, JSON, report; what is left out is named', asy
   expect(saved.perImage['1'].Bleu_1).toBeGreaterThan(0.5)
   expect(saved.corpus.CIDEr).toBeCloseTo((saved.perImage['1'].CIDEr + saved.perImage['2'].CIDEr) / 2, 12)
   expect(saved.comparison.CIDEr.difference).toBe(0)
-  expect(saved.warnings).toHaveLength(5)
+  expect(saved.warnings).toHaveLength(6)
   expect(saved.paraphrases).toBe(false)
   expect(out).toMatch(/METEOR, no paraphrases +\d\.\d{4}/)
   expect(await readFile(html, 'utf8')).toContain('A dog on a beach.')
@@ -149,6 +146,10 @@ test('document frequencies of many photos score one photo', async () => {
     JSON.parse(await readFile(file, 'utf8')).perImage['1'].CIDEr
   expect(await scoreOf(second)).toBe(await scoreOf(first))
   expect(await scoreOf(second)).toBeGreaterThan(0)
+  // What is no CIDEr of the COCO evaluation has another name.
+  expect(out).toMatch(/^CIDEr, document frequencies of 3 images +\d/m)
+  expect(JSON.parse(await readFile(second, 'utf8')).frequencies).toBe(3)
+  expect(JSON.parse(await readFile(first, 'utf8'))).not.toHaveProperty('frequencies')
 })
 
 test('only the images of a list are scored, in the report all of them, and nothing is said of the others', async () => {
@@ -160,7 +161,7 @@ test('only the images of a list are scored, in the report all of them, and nothi
   const list = await write('ids.txt', '3\n000000000001.jpg\n')
   const command = ['evaluate', '--references', refs, '--candidates', candidates, '--only-ids']
   await showtell(...command, list, '--compare', candidates, '--json', json, '--html', html, '--samples', '40')
-  expect(err).toBe('')
+  expect(err).toMatch(/^only 2 of the 30 images [^\n]*\n$/)
   expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toEqual(['1', '3'])
   const page = await readFile(html, 'utf8')
   for (const id of [1, 3]) expect(page).toContain(`caption ${id}`)
@@ -315,12 +316,6 @@ test('frequencies alone are counted only where nothing else is asked for', async
   vi.stubEnv('METEOR_PARAPHRASES', paraphrases)
   await showtell(...command, '--limit', '2')
   expect(JSON.parse(await readFile(join(folder, 'df.json'), 'utf8')).images).toBe(2)
-})
-
-test('tokenize prints the tokens of each line, empty lines included', async () => {
-  await showtell('tokenize', await write('lines.txt', "A man can't.\r\n\n(Hi) there\n"))
-  expect(out).toBe("a man ca n't\n\n-lrb- hi -rrb- there\n")
-  await expect(showtell('tokenize', join(folder, 'none'))).rejects.toThrow('none')
 })
 
 test('captions photos and scores them in one go; a photo that is not there is named', async () => {

@@ -8,7 +8,6 @@ import { checkSamples } from '../metrics/bootstrap.js'
 import {
   type Candidate,
   joinReferences,
-  ofImages,
   parseCandidates,
   parseImageList,
   type ScoredImage,
@@ -30,6 +29,7 @@ import {
   saveFrequencies,
   trainingCaptions,
 } from './evaluate-files.js'
+import { say } from './progress.js'
 import { positive } from './schema-options.js'
 import { makePlace, writeWhole } from './whole-file.js'
 
@@ -59,6 +59,8 @@ interface Options {
 
 /** What alone may be given with --save-document-frequencies where there is nothing to score. */
 const OF_REFERENCES = ['references', 'format', 'split', 'limit', 'onlyIds', 'saveDocumentFrequencies']
+/** Fewer images are warned of. */
+const FEW = 30
 /** What messages call the place of captions that are made here. */
 const CAPTIONER = 'the captioner'
 
@@ -105,7 +107,7 @@ export function register(program: Command): void {
     .addOption(
       new Option(
         '--paraphrases <file>',
-        "METEOR's paraphrase-en.gz; without it METEOR knows no paraphrases",
+        "METEOR's paraphrase-en.gz, from pycocoevalcap/meteor/data of the Python package pycocoevalcap 1.2; without it METEOR knows no paraphrases",
       ).env('METEOR_PARAPHRASES'),
     )
     .option('--samples <n>', 'sets drawn for the intervals, at least 40', positive('--samples'), 1000)
@@ -123,11 +125,15 @@ async function run(options: Options, command: Command): Promise<void> {
   const warnings: string[] = []
   const warn = (warning: string): void => {
     warnings.push(warning)
-    process.stderr.write(`${warning}\n`)
+    say(warning)
   }
   const { format, split, limit, onlyIds, compare, training, subjects, documentFrequencies } = options
   const onProblem = (problem: Error): void => warn(problem.message)
   const all = await readCaptions(options.references, { format, split, onProblem })
+  if (warnings.length > 0)
+    warn(
+      `${options.references}: entries left out: ${warnings.length}; the COCO evaluation scores against captions without words, too`,
+    )
   // Before photos are captioned, which takes long: what cannot be written, read or told shows now.
   await checkAhead(options)
   const wanted =
@@ -139,13 +145,12 @@ async function run(options: Options, command: Command): Promise<void> {
     await saveFrequencies(options.saveDocumentFrequencies, references)
     return
   }
-  /** A file's captions of these images. */
   const candidatesIn = async (file: string): Promise<Candidate[]> =>
-    ofImages(parseCandidates(await readText(file, 'captions'), file, warn), references, all)
+    parseCandidates(await readText(file, 'captions'), file, warn)
+  const ofReferences = (candidates: readonly Candidate[], where: string): ScoredImage[] =>
+    joinReferences(candidates, all, where, warn, references)
   const others =
-    compare === undefined
-      ? undefined
-      : captionsById(joinReferences(await candidatesIn(compare), references, compare, warn))
+    compare === undefined ? undefined : captionsById(ofReferences(await candidatesIn(compare), compare))
   const known = {
     training: training === undefined ? undefined : await trainingCaptions(training, warn),
     subjects:
@@ -158,9 +163,14 @@ async function run(options: Options, command: Command): Promise<void> {
     options.candidates === undefined
       ? await captionPhotos(references, folder, options, others, warn)
       : await candidatesIn(options.candidates)
-  const images = joinReferences(candidates, references, options.candidates ?? CAPTIONER, warn)
+  const images = ofReferences(candidates, options.candidates ?? CAPTIONER)
   if (options.reliability !== undefined && images.every(({ confidence }) => confidence === undefined))
     throw expected('captions with a confidence', '--reliability', 'none', 'INVALID_DATA')
+  if (images.length < FEW) {
+    const few = `only ${images.length} of the ${FEW} images that intervals and p need to say much`
+    const cider = ', and CIDEr without --document-frequencies (0 of one image)'
+    warn(documentFrequencies === undefined ? few + cider : few)
+  }
   const { people, samples, paraphrases } = options
   const evaluation = await evaluate(images, {
     ...known,

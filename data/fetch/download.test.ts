@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, open, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { open, readdir, readFile, statfs, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { temporaryFolder } from '../../temporary.test.folder.js'
 import { type DownloadOptions, download, type RemoteFile } from './download.js'
 import { type Behaviour, serve } from './fixtures/server.js'
 
@@ -30,14 +30,13 @@ const remote = (file: Partial<RemoteFile> = {}): RemoteFile => ({
 })
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'download-'))
+  folder = temporaryFolder('download', onTestFinished)
   path = join(folder, 'file')
   server = await serve({ '/file': content })
 })
 afterEach(async () => {
   vi.clearAllMocks()
   await server.close()
-  await rm(folder, { recursive: true })
 })
 
 test('a file comes whole, with its sum, in one request', async () => {

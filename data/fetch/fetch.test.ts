@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { appendFile, mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { appendFile, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { temporaryFolder } from '../../temporary.test.folder.js'
 import { readCaptions } from '../captions.js'
 import type { FetchProgress } from './fetch.js'
 import { fetchSource } from './fetch.js'
@@ -28,13 +28,10 @@ const quick = { pause: 0.001, tries: 3 }
 let folder: string
 let server: Awaited<ReturnType<typeof serve>>
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fetch-'))
+  folder = temporaryFolder('fetch', onTestFinished)
   server = await serve({ '/made.zip': zip, '/evil.zip': await fixture('evil.zip'), ...photos })
 })
-afterEach(async () => {
-  await server.close()
-  await rm(folder, { recursive: true })
-})
+afterEach(() => server.close())
 
 const archive = (becomes: string, keep: Archive['keep'], name = 'made.zip', bytes = zip): Archive => ({
   url: `http://official.invalid/${name}`,

@@ -3,13 +3,18 @@ import { expected } from '../../errors.js'
 import type { CaptionedImage } from '../captions.js'
 import { checkedCaption, documentOf, ofSplit, type Reader, type Report } from './reader.js'
 
-const documentSchema = z.looseObject({
-  images: z.array(z.unknown()).default([]),
-  annotations: z.array(z.unknown()),
-})
 const idSchema = z.union([z.int(), z.string().min(1)]).transform(String)
 const imageSchema = z.looseObject({ id: idSchema, file_name: z.string().min(1).optional() })
 const annotationSchema = z.looseObject({ image_id: idSchema, caption: z.string() })
+/** Some annotation is a caption: those of COCO's instances and keypoints, which lie beside the captions, are none. */
+const documentSchema = z.looseObject({
+  images: z.array(z.unknown()).default([]),
+  annotations: z
+    .array(z.unknown())
+    .refine((annotations) =>
+      annotations.some((annotation) => annotationSchema.safeParse(annotation).success),
+    ),
+})
 
 /**
  * COCO captions (cocodataset.org, "Data format"). Without an `images` list the photos are those the annotations name. Every

@@ -1,14 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from '../../temporary.test.folder.js'
 import { commaSeparated } from '../caption-lines.js'
 import { readCaptions } from '../captions.js'
 import { csvRows } from './csv.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'csv-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const folder = temporaryFolder('csv')
 
 /** What is read, and the messages of what is not, without the path. */
 async function read(text: string, split?: string) {

@@ -20,8 +20,8 @@ const NEWLINE = 10
  *
  * @param used the phrases of the captions that will be scored: the table keeps only what these can use, of METEOR's own
  *   for 30,000 captions one entry in 150; absent, it keeps all
- * @throws ShowtellError INVALID_DATA when the table ends within an entry, names a phrase that it keeps in two places, or
- *   its last line is not ended
+ * @throws ShowtellError INVALID_DATA when the table has no entry, ends within one, names a phrase that it keeps in two
+ *   places, or its last line is not ended
  */
 export async function readParaphrases(
   chunks: AsyncIterable<Uint8Array>,
@@ -103,7 +103,7 @@ class Table implements Paraphrases {
 
   end(): void {
     const rest = this.#carried.subarray(this.#length)
-    if (rest.length === 0) return
+    if (rest.length === 0 && this.#entries > 0) return
     const lines = 3 * this.#entries + rest.filter((byte) => byte === NEWLINE).length
     throw expected('three lines an entry', this.#where, `${lines} lines`, 'INVALID_DATA')
   }

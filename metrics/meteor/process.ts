@@ -10,7 +10,7 @@ import type { MeteorResources } from './sentence.js'
 
 interface Task {
   readonly sets: readonly CaptionSet[]
-  readonly options: Pick<MeteorOptions, 'paraphrases'>
+  readonly options: MeteorOptions
 }
 
 type Answer = { readonly rows: readonly (readonly (readonly number[])[])[] } | { readonly error: PlainError }
@@ -22,7 +22,7 @@ type Answer = { readonly rows: readonly (readonly (readonly number[])[])[] } | {
  * one calculates, and then waits for the scores. Throws ShowtellError as `loadMeteorResources` and `Meteor.score`,
  * INTERNAL when the process dies.
  */
-export function startMeteor(options: Task['options'] = {}): BeginMeteor {
+export function startMeteor(options: MeteorOptions = {}): BeginMeteor {
   const child = forkModule(new URL('./process.js', import.meta.url))
   child.unref()
   child.channel?.unref()

@@ -8,8 +8,6 @@ import { indexSynonyms } from './synonyms.js'
 export interface MeteorOptions {
   /** Path of METEOR's `paraphrase-en.gz`; without it the paraphrase module is off. */
   readonly paraphrases?: string | undefined
-  /** All captions that will be scored, as tokens; of the paraphrases only what these can use is kept then. */
-  readonly captions?: Iterable<readonly string[]> | undefined
 }
 
 /**
@@ -18,7 +16,7 @@ export interface MeteorOptions {
  * @throws ShowtellError NOT_FOUND when a file cannot be opened, INVALID_DATA when it is damaged
  */
 export async function loadMeteorResources(options: MeteorOptions = {}): Promise<MeteorResources> {
-  const { paraphrases, captions } = options
+  const { paraphrases } = options
   const [functionWords, wordnet] = await Promise.all([
     readFile(dataFile('function-words.txt'), 'utf8'),
     readFile(dataFile('wordnet.json.gz')).then(promisify(gunzip)),
@@ -26,7 +24,7 @@ export async function loadMeteorResources(options: MeteorOptions = {}): Promise<
   return {
     functionWords: new Set(functionWords.split('\n').filter((word) => word !== '')),
     synonyms: indexSynonyms(JSON.parse(wordnet.toString('utf8'))),
-    ...(paraphrases === undefined ? {} : { paraphrases: await loadParaphrases(paraphrases, captions) }),
+    ...(paraphrases === undefined ? {} : { paraphrases: await loadParaphrases(paraphrases) }),
   }
 }
 
