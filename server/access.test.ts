@@ -126,6 +126,20 @@ describe('rates', () => {
     expect(addresses).toEqual([address, address, '198.51.100.2'])
   })
 
+  it.each(['10.0.0.2:5000', '[2001:db8::2]:5000', '10.0.0.2'])(
+    'are of the client before proxies that are trusted, though one stands there with a port: %s',
+    async (proxy) => {
+      const trustProxy = ['loopback', '10.0.0.0/8', '2001:db8::/32']
+      const { get, log } = await listen({ rateLimit: 1, trustProxy })
+      const status = async (client: string) =>
+        (await get('/v1/model', { headers: { 'X-Forwarded-For': `${client}, ${proxy}` } })).status
+      expect([await status('198.51.100.1'), await status('198.51.100.2:80')]).toEqual([200, 200])
+      expect(await status('198.51.100.1:81')).toBe(429)
+      await expect.poll(() => log.length, SOON).toBe(3)
+      expect(JSON.parse(log[0]!).req.remoteAddress).toBe('198.51.100.1')
+    },
+  )
+
   it('leave the page and what watches the service alone', async () => {
     const { get } = await listen({ rateLimit: 1 })
     for (const path of ['/', '/', '/livez', '/livez', '/metrics', '/metrics'])

@@ -88,8 +88,11 @@ describe('POST /v1/captions', () => {
     const { shut, open } = gate()
     captioner.gate = shut
     const raw = { 'Content-Type': 'image/png' }
-    const running = ['one', 'two'].map((text) => post(text, undefined, raw))
-    await expect.poll(() => captioner.calls.length, SOON).toBe(2)
+    const running: Promise<Response>[] = []
+    for (const text of ['one', 'two']) {
+      running.push(post(text, undefined, raw))
+      await expect.poll(() => captioner.calls.length, SOON).toBe(running.length)
+    }
     const leaving = client(raw)
     leaving.end('gone')
     await expect.poll(waiting, SOON).toBe(1)
@@ -167,6 +170,22 @@ describe('the service', () => {
     expect(text).toMatch(/^nodejs_eventloop_lag_max_seconds \d/m)
     expect(text).toMatch(/showtell_request_seconds_count\{.*route="\/v1\/captions",status="200"\} 1/)
     expect(text).toMatch(/route="other",status="404"/)
+  })
+
+  it('tells which model it serves, and what became of others', async () => {
+    const reloads = { replaced: 0, failed: 0 }
+    const { get, captioner } = await listen({}, { reloads })
+    const counted = async () => (await get('/metrics')).text()
+    const info = (version: string) =>
+      `showtell_model_info{name="fake",version="${version}",engine="none"} 1\n`
+    expect(await counted()).toContain(info('v1'))
+    captioner.model = { ...captioner.model, version: 'v2' }
+    reloads.replaced = 1
+    const text = await counted()
+    expect(text).toContain(info('v2'))
+    expect(text).not.toContain(info('v1'))
+    expect(text).toContain('showtell_reloads_total{outcome="replaced"} 1')
+    expect(text).toContain('showtell_reloads_total{outcome="failed"} 0')
   })
 
   it.each([

@@ -6,6 +6,7 @@ import { access } from './access.js'
 import { Batcher } from './batcher.js'
 import { guardBodies } from './body.js'
 import { CaptionCache } from './cache.js'
+import { trustProxies } from './client-address.js'
 import type { ServiceOptions } from './config.js'
 import { Desk } from './desk.js'
 import { answerErrors, noteAborted, notFound } from './failure.js'
@@ -14,7 +15,7 @@ import { logRequests } from './log.js'
 import { Memory } from './memory.js'
 import { createMetrics, nameRoutes } from './metrics.js'
 import { limitDownload } from './patience.js'
-import type { Restarts } from './restarts.js'
+import type { Outcomes } from './restarts.js'
 import { captions } from './routes/captions.js'
 import { docs } from './routes/docs.js'
 import { health } from './routes/health.js'
@@ -30,7 +31,11 @@ export interface AppSettings {
   readonly logger?: Logger
   readonly isReady?: Service['isReady']
   readonly reload: Service['reload']
-  readonly restarts?: Restarts['counts']
+  /** How the tries to replace the model's process, and those to replace the bundle, ended. */
+  readonly restarts?: Outcomes
+  readonly reloads?: Outcomes
+  /** Connections that were closed, since there were too many. */
+  readonly dropped?: () => number
   /** Sees each request first, when it is its turn. */
   readonly watch?: RequestHandler
 }
@@ -48,6 +53,8 @@ export function createApp({
   isReady = () => true,
   reload,
   restarts = { replaced: 0, failed: 0 },
+  reloads = { replaced: 0, failed: 0 },
+  dropped = () => 0,
   watch = (_req, _res, next) => next(),
 }: AppSettings): Express {
   const cache = new CaptionCache(options.cacheBytes)
@@ -56,7 +63,10 @@ export function createApp({
     queue: () => batcher.depth,
     cache: () => cache.bytes,
     held: () => memory.held,
+    model: () => captioner.model,
+    dropped,
     restarts,
+    reloads,
   })
   const batcher = new Batcher(captioner, options, metrics)
   const desk = new Desk(captioner, batcher, cache, metrics, options)
@@ -64,7 +74,7 @@ export function createApp({
   const app = express()
   // Captions have a tag of their own; nothing else is asked for again and again.
   app.set('etag', false)
-  app.set('trust proxy', options.trustProxy)
+  trustProxies(app, options.trustProxy)
 
   app.use(oneByOne, watch, limitDownload(options.downloadTimeout))
   app.use(noteAborted)

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -10,6 +9,7 @@ import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { type CaptionOptions, captionOptionsSchema } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner, ImageInput } from '../decoder/types.js'
 import { expected, messageOf, ShowtellError } from '../errors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { Batcher } from './batcher.js'
 import { gate, SOON } from './fixtures/service.js'
 
@@ -39,9 +39,10 @@ async function texts(
   photos: string[],
   options: CaptionOptions = OPTIONS,
   signal = never,
+  large: boolean[] = [],
 ): Promise<string[]> {
   const images = photos.map((photo) => Buffer.from(photo))
-  const answers = await batcher.caption(images, options, signal)
+  const answers = await batcher.caption(images, options, signal, large)
   return answers.map((answer) => (answer instanceof Error ? answer.message : answer.captions[0]!.text))
 }
 
@@ -111,6 +112,21 @@ describe('Batcher', () => {
     open()
     await Promise.all(all)
     expect(echo.batches.slice(2)).toEqual([['long 1', 'long 1', 'long 1'], ['long 0']])
+  })
+
+  it('captions photos that take long to decode by themselves, one at a time, and lets others pass', async () => {
+    const echo = new Echo()
+    const { shut, open } = gate()
+    echo.gate = shut
+    const batcher = new Batcher(echo, LIMITS)
+    const large = [true, true, true, false]
+    const mixed = texts(batcher, ['big 1', 'big 2', 'big 3', 'a'], OPTIONS, never, large)
+    await expect.poll(() => echo.batches, SOON).toEqual([['big 1'], ['a']])
+    const long = texts(batcher, ['long'], captionOptionsSchema.parse({ count: 10 }))
+    open()
+    expect(await mixed).toEqual(['big 1', 'big 2', 'big 3', 'a'])
+    await long
+    expect(echo.batches.slice(2)).toEqual([['big 2'], ['long'], ['big 3']])
   })
 
   it('refuses what does not fit and takes nothing of it', async () => {
@@ -218,17 +234,13 @@ describe('Batcher', () => {
 })
 
 describe('Batcher around a captioner', () => {
-  let folder: string
+  const folder = temporaryFolder('batcher')
   let captioner: Captioner
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'batcher-'))
     await writeBundle(join(folder, 'bundle'), tinyContent())
     captioner = await loadCaptioner(join(folder, 'bundle'), { threads: 1 })
   }, 60_000)
-  afterAll(async () => {
-    await captioner.close()
-    await rm(folder, { recursive: true })
-  })
+  afterAll(() => captioner.close())
 
   it('gives everyone the captions they would have alone, whatever the others ask for', async () => {
     const photos = await Promise.all(

@@ -17,7 +17,9 @@ const OF_REQUESTS: ReadonlySet<ErrorCode> = new Set(['INVALID_ARGUMENT', 'ABORTE
 interface Job {
   readonly image: Uint8Array
   readonly options: CaptionOptions
-  /** Equal for options that may share a batch. */
+  /** Whether decoding it takes long. */
+  readonly isLarge: boolean
+  /** Equal for those that may share a batch. */
   readonly key: string
   readonly since: number
   /** Raised when nobody waits for it any more. */
@@ -75,6 +77,7 @@ export class Batcher {
    * Captions photos, in batches with those of others. Settles, one way or the other, once it holds none of them.
    * @param signal gives up the places of the photos that still wait; those of a batch under way stay with it, and it ends
    * early once everyone has given up.
+   * @param large whether decoding takes long, of each photo.
    * @returns one entry a photo, in order: its captions or its error.
    * @throws ShowtellError OVERLOADED, INVALID_ARGUMENT, ABORTED, INTERNAL with what else the captioner throws as its
    * cause, or the signal's reason where places were given up.
@@ -83,16 +86,18 @@ export class Batcher {
     images: readonly Uint8Array[],
     options: CaptionOptions,
     signal: AbortSignal,
+    large: readonly boolean[] = [],
   ): Promise<(CaptionedPhoto | ShowtellError)[]> {
     signal.throwIfAborted()
     this.admit(images.length)
-    const key = JSON.stringify(options)
     const since = performance.now()
     const mine = new Set<Job>()
     const photos = images.map(
-      (image) =>
+      (image, i) =>
         new Promise<CaptionedPhoto | ShowtellError>((resolve, reject) => {
-          const job: Job = { image, options, key, since, signal, resolve, reject }
+          const isLarge = large[i] ?? false
+          const key = JSON.stringify([isLarge, options])
+          const job: Job = { image, options, isLarge, key, since, signal, resolve, reject }
           mine.add(job)
           this.#waiting.push(job)
         }),
@@ -138,10 +143,10 @@ export class Batcher {
     return free.find(({ key }) => key !== this.#last) ?? free[0]
   }
 
-  /** Of photos of more than the usual effort a batch has fewer, or the others would wait for longer. */
-  async #run({ key, options }: Job): Promise<void> {
+  /** Of photos that take long a batch has fewer, or the others would wait for longer; of large ones a single one. */
+  async #run({ key, options, isLarge }: Job): Promise<void> {
     const { batchSize } = this.#limits
-    const fitting = Math.floor((batchSize * USUAL_EFFORT) / effortOf(options))
+    const fitting = isLarge ? 1 : Math.floor((batchSize * USUAL_EFFORT) / effortOf(options))
     const size = Math.max(1, Math.min(batchSize, fitting))
     const alike = this.#waiting.filter((job) => job.key === key)
     const jobs = alike.slice(0, size)
@@ -171,6 +176,6 @@ export class Batcher {
 }
 
 /** One batch of such is under way at a time: others wait for that one, however many there are. */
-function isLong({ options }: Job): boolean {
-  return effortOf(options) > USUAL_EFFORT
+function isLong({ isLarge, options }: Job): boolean {
+  return isLarge || effortOf(options) > USUAL_EFFORT
 }

@@ -3,7 +3,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { gzipSync } from 'node:zlib'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { parseJson } from './body.js'
 import { failure, form, gate, listen, SOON } from './fixtures/service.js'
 import { Memory } from './memory.js'
@@ -221,6 +221,24 @@ describe('a body', () => {
 })
 
 describe('parseJson', () => {
+  it('makes a text of one body at a time', async () => {
+    const steps: string[] = []
+    const decode = TextDecoder.prototype.decode
+    vi.spyOn(TextDecoder.prototype, 'decode').mockImplementation(function (this: TextDecoder, ...given) {
+      steps.push('decode')
+      return decode.apply(this, given)
+    })
+    const parse = JSON.parse
+    vi.spyOn(JSON, 'parse').mockImplementation((text) => {
+      steps.push('parse')
+      return parse(text)
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    const bodies = ['1', '{', '[2]'].map((text) => parseJson(Buffer.from(text)).catch(() => 'none'))
+    expect(await Promise.all(bodies)).toEqual([1, 'none', [2]])
+    expect(steps.join(' ')).toBe('decode parse decode parse decode parse')
+  })
+
   it('gives the value of JSON', async () => {
     expect(await parseJson(Buffer.from('{"images":[{"base64":"/9j\\/4A=="}],"é":[1,[]]}'))).toEqual({
       images: [{ base64: '/9j/4A==' }],

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import type { Request, RequestHandler, Response } from 'express'
+import pLimit from 'p-limit'
 import { expected, messageOf, ShowtellError } from '../errors.js'
 import { Blocks, joined } from './blocks.js'
 import type { ServiceOptions } from './config.js'
@@ -14,6 +15,9 @@ export const MOST_NAME = 255
  * into a body and would keep the parser for seconds.
  */
 const MOST_JSON_VALUES = 5_000
+
+/** Bodies parsed together, over all requests: as text each takes as much again, or twice as much. */
+const parsing = pLimit(1)
 
 /** A photo of a request; an error where it is known already that it cannot be captioned. */
 export interface UploadedPhoto {
@@ -108,7 +112,11 @@ export function readBytes(res: Response, limit?: number): Promise<Buffer> {
  * Parses JSON. Megabytes take tens of milliseconds, so that others get their turn after each step.
  * @throws ShowtellError INVALID_ARGUMENT where it is no JSON, or JSON of very many values.
  */
-export async function parseJson(bytes: Buffer): Promise<unknown> {
+export function parseJson(bytes: Buffer): Promise<unknown> {
+  return parsing(() => parse(bytes))
+}
+
+async function parse(bytes: Buffer): Promise<unknown> {
   await setImmediate()
   let values = 0
   for (const sign of ',[{')

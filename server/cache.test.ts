@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { webcrypto } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { captionOptionsSchema } from '../decoder/options.js'
 import { CaptionCache, fingerprintsOf, matches, tagOf } from './cache.js'
 import { form, gate, listen, SOON } from './fixtures/service.js'
 
 const OPTIONS = captionOptionsSchema.parse({})
+const MODEL = { version: 'm', engine: 'onnx' }
 const photos = (...texts: string[]) => texts.map((text) => ({ content: Buffer.from(text) }))
 const caption = (text: string) => ({
   text,
@@ -16,24 +19,52 @@ const caption = (text: string) => ({
 
 describe('fingerprints', () => {
   it('are equal for equal content, options and model only', async () => {
-    const of = async (text: string, options = OPTIONS, version = 'm') =>
-      (await fingerprintsOf(photos(text), options, { version })).photos[0]
+    const of = async (text: string, options = OPTIONS, model = MODEL) =>
+      (await fingerprintsOf(photos(text), options, model)).photos[0]
     const seen = [
       await of('cat'),
       await of('dog'),
       await of('cat', { ...OPTIONS, count: 2 }),
-      await of('cat', OPTIONS, 'n'),
+      await of('cat', OPTIONS, { ...MODEL, version: 'n' }),
+      await of('cat', OPTIONS, { ...MODEL, engine: 'other' }),
     ]
-    expect(new Set(seen).size).toBe(4)
+    expect(new Set(seen).size).toBe(5)
     expect(await of('cat')).toBe(seen[0])
   })
 
+  it('are others after a release, whose captions may be others', async () => {
+    const of = async ({ fingerprintsOf: hashed }: typeof import('./cache.js')) =>
+      (await hashed(photos('cat'), OPTIONS, MODEL)).photos
+    const now = await of(await import('./cache.js'))
+    vi.resetModules()
+    vi.doMock('../release.js', () => ({ RELEASE: 'the next' }))
+    onTestFinished(() => {
+      vi.doUnmock('../release.js')
+      vi.resetModules()
+    })
+    expect(await of(await import('./cache.js'))).not.toEqual(now)
+  })
+
+  it('are made of four photos at a time, each of which is copied meanwhile', async () => {
+    const { shut, open } = gate()
+    const digest = vi.spyOn(webcrypto.subtle, 'digest').mockImplementation(async () => {
+      await shut
+      return new ArrayBuffer(32)
+    })
+    onTestFinished(() => void vi.restoreAllMocks())
+    const all = ['abc', 'def', 'ghi'].map((texts) => fingerprintsOf(photos(...texts), OPTIONS, MODEL))
+    await setImmediate()
+    expect(digest).toHaveBeenCalledTimes(4)
+    open()
+    await Promise.all(all)
+    expect(digest).toHaveBeenCalledTimes(9)
+  })
+
   it('make a tag that depends on the order, and none where a photo is bad', async () => {
-    const model = { version: 'm' }
-    const tag = async (...texts: string[]) => tagOf(await fingerprintsOf(photos(...texts), OPTIONS, model))
+    const tag = async (...texts: string[]) => tagOf(await fingerprintsOf(photos(...texts), OPTIONS, MODEL))
     expect(await tag('a', 'b')).not.toBe(await tag('b', 'a'))
     expect(await tag('a', 'b')).toBe(await tag('a', 'b'))
-    expect(tagOf({ model, photos: ['x', undefined] })).toBeUndefined()
+    expect(tagOf({ model: MODEL, photos: ['x', undefined] })).toBeUndefined()
   })
 })
 

@@ -1,16 +1,24 @@
 import { createHash, webcrypto } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import pLimit from 'p-limit'
 import type { CaptionOptions } from '../decoder/options.js'
 import type { Caption, ModelDescription } from '../decoder/types.js'
+import { RELEASE } from '../release.js'
 import type { UploadedPhoto } from './body.js'
 
 /** What an entry costs beside its text: the key, and what the cache keeps of it. */
 const ENTRY_BYTES = 256
 
-/** What stands for the photos of a request: equal where content, options and model are, and so the captions. */
+/** Photos hashed together, over all requests: Node.js has four threads for it, and each has a copy of its photo. */
+const hashing = pLimit(4)
+
+/**
+ * What stands for the photos of a request: equal where content, options, model, engine and this package are, and so the
+ * captions.
+ */
 export interface Fingerprints {
   /** The model itself: another that was loaded since may have the same version. */
-  readonly model: Pick<ModelDescription, 'version'>
+  readonly model: Pick<ModelDescription, 'version' | 'engine'>
   /** One a photo; none for a photo that is known to be bad. */
   readonly photos: readonly (string | undefined)[]
 }
@@ -22,10 +30,10 @@ export async function fingerprintsOf(
   model: Fingerprints['model'],
 ): Promise<Fingerprints> {
   // Validated options have every name, in one order.
-  const request = JSON.stringify([model.version, options])
+  const request = JSON.stringify([RELEASE, model.engine, model.version, options])
   const hashed = photos.map(async ({ content }) => {
     if (!(content instanceof Uint8Array)) return undefined
-    const digest = await webcrypto.subtle.digest('SHA-256', content)
+    const digest = await hashing(() => webcrypto.subtle.digest('SHA-256', content))
     return createHash('sha256').update(request).update(new Uint8Array(digest)).digest('base64url')
   })
   return { model, photos: await Promise.all(hashed) }

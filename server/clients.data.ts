@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
 import { openAsBlob } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { CaptionsAnswer } from './answer.js'
 import { ROOT, ServiceProcess } from './fixtures/process.js'
 
@@ -18,18 +17,14 @@ const FLOWER = resolve(ROOT, 'examples/flower.jpg')
 const run = promisify(execFile)
 let service: ServiceProcess
 let url: string
-let folder: string
+const folder = temporaryFolder('clients')
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'clients-'))
   service = await ServiceProcess.start(['--log-level', 'warn'])
   url = service.url
 })
 
-afterAll(async () => {
-  await service?.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => service?.stop())
 
 /** A program of SHOWTELL_PYTHON's environment, which other Pythons of this machine must not get into. */
 const environment = { ...process.env, PATH: `${dirname(PYTHON)}:${process.env.PATH}`, PYTHONPATH: CLIENTS }

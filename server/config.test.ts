@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { decodeBytes } from '../encoder/decode-memory.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { emptySettings, readConfig } from './config.js'
 
 describe('readConfig', () => {
@@ -67,8 +67,7 @@ describe('readConfig', () => {
     '{"apiKeys": "secret" "one"}',
     '"secret',
   ])('tells nothing of what is in a file that is no JSON: %s', async (text) => {
-    const folder = await mkdtemp(join(tmpdir(), 'config-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
+    const folder = temporaryFolder('config', onTestFinished)
     const file = join(folder, 'showtell.json')
     await writeFile(file, text)
     expect(() => readConfig({ config: file }, {})).toThrow(
@@ -79,7 +78,7 @@ describe('readConfig', () => {
   })
 
   it('takes what a file says, unless the environment or a flag says something else', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'config-'))
+    const folder = temporaryFolder('config', onTestFinished)
     const file = join(folder, 'showtell.json')
     await writeFile(file, JSON.stringify({ port: 1, batchSize: 2, deadline: 3, allowUrls: true }))
     expect(

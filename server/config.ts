@@ -76,7 +76,9 @@ export const serviceOptionsSchema = z.strictObject({
     .int()
     .min(0)
     .default(0)
-    .describe('Most requests a minute of a key or else of an address; 0 for no limit'),
+    .describe(
+      'Most requests a minute of a key or else of an address, which each process counts by itself; 0 for no limit',
+    ),
   corsOrigins: z
     .array(z.string())
     .refine((origins) => origins.every((origin) => origin === '*' || isOrigin(origin)), {

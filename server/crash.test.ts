@@ -1,11 +1,11 @@
-import { mkdtemp, readFile, rename, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { forked } from '../decoder/fixtures/forked.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { ErrorAnswer } from './answer.js'
 import { freePort, SOON, start } from './fixtures/service.js'
 import { readConfig, serve } from './main.js'
@@ -17,14 +17,9 @@ vi.mock('node:child_process', async (importOriginal) => {
 
 const BATCH = 4
 
-let folder: string
-let bundle: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'crash-'))
-  bundle = join(folder, 'bundle')
-  await writeBundle(bundle, tinyContent())
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('crash')
+const bundle = join(folder, 'bundle')
+beforeAll(() => writeBundle(bundle, tinyContent()))
 
 it('answers all but what the model was at when its process was killed', { timeout: 180_000 }, async () => {
   const captioner = await loadCaptioner(bundle, { engine: 'onnx', threads: 1 })

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
+import { gif, gifFrame } from '../encoder/fixtures/made-images.js'
 import { fingerprintsOf } from './cache.js'
 import { failure, form, listen } from './fixtures/service.js'
 
@@ -16,6 +17,47 @@ it('counts the time in which photos are hashed for the deadline', async () => {
   })
   const { post } = await listen({ deadline: 200 })
   expect(await failure(await post(form({ 'a.jpg': 'cat' })))).toMatchObject({ status: 504, code: 'DEADLINE' })
+})
+
+it('takes options that mean nothing beside the others for those of everybody', async () => {
+  const { post, captioner } = await listen()
+  const ask = async (options: Record<string, string>) =>
+    (await post(form({ 'a.jpg': 'cat' }, options))).headers.get('etag')
+  const tag = await ask({})
+  expect(tag).not.toBeNull()
+  expect(await ask({ seed: '7', topP: '0.9' })).toBe(tag)
+  const drawn = await ask({ temperature: '1' })
+  expect(await ask({ temperature: '1', beamSize: '5' })).toBe(drawn)
+  // Of what was known already nobody asks the captioner.
+  expect(captioner.calls).toHaveLength(2)
+  const tags = new Set([
+    tag,
+    drawn,
+    await ask({ beamSize: '5' }),
+    await ask({ temperature: '1', seed: '7' }),
+    await ask({ temperature: '1', topP: '0.9' }),
+  ])
+  expect(tags.size).toBe(5)
+})
+
+it('keeps photos that take long to decode from the batch of the others, whoever sent them', async () => {
+  const { post, captioner } = await listen()
+  const large = gif(5000, 5000, [gifFrame(5000, 5000)])
+  const photos = {
+    'a.jpg': 'cat',
+    'b.gif': large,
+    'c.gif': Buffer.concat([large, Buffer.of(0)]),
+    'd.jpg': 'dog',
+  }
+  const body = new FormData()
+  for (const [file, photo] of Object.entries(photos))
+    body.append('image', new Blob([photo as BlobPart]), file)
+  const { results } = await (await post(body)).json()
+  expect(results.map(({ file }: { file: string }) => file)).toEqual(Object.keys(photos))
+  expect(results[3].captions[0].text).toBe('A dog.')
+  const texts = Object.values(photos).map(String)
+  const batches = captioner.calls.map(({ images }) => images.map((image) => texts.indexOf(image)))
+  expect(batches.sort()).toEqual([[0, 3], [1], [2]])
 })
 
 describe('a search that takes long', () => {

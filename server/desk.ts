@@ -15,6 +15,7 @@ import { type CaptionCache, type Fingerprints, fingerprintsOf } from './cache.js
 import type { ServiceOptions } from './config.js'
 import { effortOf, SAMPLED } from './effort.js'
 import { asFailure } from './failure.js'
+import { isLarge } from './large.js'
 import type { Metrics } from './metrics.js'
 import { patienceOf, within } from './patience.js'
 
@@ -23,6 +24,11 @@ export interface Result {
   readonly answer: PhotoResult
   readonly failure?: ShowtellError
 }
+
+const { beamSize, seed, topP } = captionOptionsSchema.parse({})
+/** Options that mean nothing where captions are sampled, and those that mean nothing where they are not. */
+const OF_SEARCH = { beamSize }
+const OF_SAMPLING = { seed, topP }
 
 /** The time of what was known already. */
 const NONE: CaptionedPhoto['timing'] = { decode: 0, encode: 0, search: 0 }
@@ -39,6 +45,7 @@ export class Desk {
 
   /**
    * Caption options as they came, validated, those of the model that is served now and the limit of the search included.
+   * What changes no caption has its default: it must keep no photos from a common batch, and no answer from being known.
    * @throws ShowtellError INVALID_ARGUMENT
    */
   accept(options: unknown, what?: string): CaptionOptions {
@@ -46,9 +53,12 @@ export class Desk {
     checkModel(this.captioner.model, accepted)
     const { maxSearch } = this.limits
     const effort = effortOf(accepted)
-    if (effort <= maxSearch) return accepted
-    const width = accepted.temperature > 0 ? SAMPLED : 'beamSize'
-    throw expected(`at most ${maxSearch} (maxSearch)`, `count × ${width} × maxLength`, effort)
+    const isSampled = accepted.temperature > 0
+    if (effort > maxSearch) {
+      const width = isSampled ? SAMPLED : 'beamSize'
+      throw expected(`at most ${maxSearch} (maxSearch)`, `count × ${width} × maxLength`, effort)
+    }
+    return { ...accepted, ...(isSampled ? OF_SEARCH : OF_SAMPLING) }
   }
 
   /**
@@ -138,7 +148,8 @@ export class Desk {
     options: CaptionOptions,
     signal: AbortSignal,
   ): Promise<(CaptionedPhoto | ShowtellError)[]> {
-    const work = this.batcher.caption(contents, options, signal)
+    const looked = Promise.all(contents.map((content) => isLarge(content, signal)))
+    const work = looked.then((large) => this.batcher.caption(contents, options, signal, large))
     holdUntil(res, work)
     return within(signal, work)
   }

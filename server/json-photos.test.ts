@@ -53,8 +53,8 @@ describe('photos in JSON', () => {
   it('come with options, which win over those of the query', async () => {
     const { post, captioner } = await listen()
     const body = JSON.stringify({ image: btoa('cat'), options: { count: 2 } })
-    await post(body, '/v1/captions?count=3&seed=7', TYPE)
-    expect(captioner.calls[0]?.options).toMatchObject({ count: 2, seed: 7 })
+    await post(body, '/v1/captions?count=3&beamSize=7', TYPE)
+    expect(captioner.calls[0]?.options).toMatchObject({ count: 2, beamSize: 7 })
   })
 
   it.each([
@@ -62,10 +62,7 @@ describe('photos in JSON', () => {
       {},
       'Expected text of at least 1 characters or an object for image but received undefined; Expected a list of 1 to 16 entries for images but received undefined',
     ],
-    [
-      { image: 'YQ==', images: ['YQ=='] },
-      'Expected one of image, options, images for a name in the body but received "images"; Expected one of image, options, images for a name in the body but received "image"',
-    ],
+    [{ image: 'YQ==', images: ['YQ=='] }, 'Expected image or images for the body but received "both"'],
     [
       { images: Array(17).fill('YQ==') },
       'Expected a list of 1 to 16 entries for images but received 17 values',

@@ -50,6 +50,9 @@ export async function readJson(
       'Expected --allow-urls (SHOWTELL_ALLOW_URLS) for a photo by its address but this service runs without',
       { where: 'url' },
     )
+  // Of either way alone the schema would say that the name of the other is none, and list both as those that are.
+  if (['image', 'images'].every((name) => Object.hasOwn(Object(body), name)))
+    throw expected('image or images', 'the body', 'both')
   const request = validate(captionsRequestSchemas(limits).either, body, 'the body')
   const images = 'image' in request ? [request.image] : request.images
   const given = images.map((photo) => (typeof photo === 'string' ? { base64: photo } : photo))

@@ -1,28 +1,24 @@
 import { once } from 'node:events'
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { ROOT, ServiceProcess } from './fixtures/process.js'
 
 // The compiled service with a copy of the captioner that ships, under load from clients that keep their connections.
 const CLIENTS = 8
 const KEY = 'a-key-of-somebody'
 let service: ServiceProcess
-let folder: string
+const folder = temporaryFolder('lifecycle')
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'lifecycle-'))
   await cp(resolve(ROOT, 'models/showtell-base'), join(folder, 'bundle'), { recursive: true })
   service = await ServiceProcess.start([
     ...['--bundle', join(folder, 'bundle'), '--api-keys', KEY, '--cache-bytes', '0', '--log-level', 'warn'],
   ])
 })
 
-afterAll(async () => {
-  await service?.stop()
-  await rm(folder, { recursive: true, force: true })
-})
+afterAll(() => service?.stop())
 
 it('loses no request while its bundle is replaced, refused, and while it is told to end', async () => {
   const photo = await readFile(resolve(ROOT, 'examples/cat.jpg'))

@@ -1,28 +1,23 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { ROOT, ServiceProcess, SHOWTELL } from './fixtures/process.js'
 import { SOON } from './fixtures/service.js'
 import { logTo } from './log-output.js'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-let folder: string
+const folder = temporaryFolder('log')
 const at = (name: string): string => join(folder, name)
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'log-'))
-  await writeBundle(at('bundle'), tinyContent())
-})
-afterAll(() => rm(folder, { recursive: true }))
+beforeAll(() => writeBundle(at('bundle'), tinyContent()))
 
 const FLAGS = ['--engine', 'onnx', '--threads', '1', '--drain-delay', '0']
 

@@ -11,6 +11,7 @@ import { blockOtherLoaders, keepNothing } from '../encoder/image.js'
 import { messageOf, ShowtellError } from '../errors.js'
 import { type AppSettings, createApp } from './app.js'
 import type { ServeConfig } from './config.js'
+import { Drops } from './drops.js'
 import { logTo } from './log-output.js'
 import { ReplaceableCaptioner, warmUp } from './reload.js'
 import { Restarts } from './restarts.js'
@@ -51,16 +52,18 @@ export async function startService(
   captioner: Captioner,
   config: ServeConfig,
   logger: Logger,
-  settings: Pick<AppSettings, 'reload' | 'restarts'>,
+  settings: Pick<AppSettings, 'reload' | 'restarts' | 'reloads'>,
 ): Promise<RunningService> {
   let ready = false
   let stopping = false
   const open = new Set<Response>()
+  const drops = new Drops(logger)
   const app = createApp({
     captioner,
     options: config,
     logger,
     ...settings,
+    dropped: () => drops.count,
     isReady: () => ready && captioner.isOpen,
     watch: (_req, res, next) => {
       // By no header: a refusal that goes out while its body still comes has one of its own.
@@ -79,9 +82,7 @@ export async function startService(
   }
   const server = createServer(limits, app)
   server.maxConnections = MOST_CONNECTIONS
-  server.on('drop', (dropped) =>
-    logger.warn({ remoteAddress: dropped?.remoteAddress }, 'too many connections'),
-  )
+  server.on('drop', drops.onDrop)
   server.on('connection', (socket) => {
     const { remoteAddress } = socket
     // Node itself answers what is no request, 400, 408 or 431, and then ends the connection with the reason.
@@ -180,6 +181,7 @@ export async function serve(
     const service = await startService(captioner, config, logger, {
       reload,
       restarts: restarts.counts,
+      reloads: captioner.reloads,
     }).catch((error: NodeJS.ErrnoException) => {
       // The latter for a host that has no address.
       if (error.syscall !== 'listen' && error.syscall !== 'getaddrinfo') throw error

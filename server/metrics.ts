@@ -1,10 +1,11 @@
 import { type ErrorRequestHandler, type RequestHandler, Router } from 'express'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ModelDescription } from '../decoder/types.js'
 import type { ErrorCode } from '../errors.js'
 import { mostResident } from '../resident.js'
 import type { PhotoResult } from './answer.js'
 import type { BatchObserver } from './batcher.js'
-import type { Restarts } from './restarts.js'
+import type { Outcomes } from './restarts.js'
 
 /** What the service counts, in Prometheus' words. */
 export interface Metrics extends BatchObserver {
@@ -30,11 +31,17 @@ export interface Gauges {
   readonly cache: () => number
   /** Bytes of requests and answers that are held. */
   readonly held: () => number
+  /** What is served now. */
+  readonly model: () => ModelDescription
+  /** Connections that were closed, since there were too many. */
+  readonly dropped: () => number
   /** How the tries to replace the model's process ended. */
-  readonly restarts: Restarts['counts']
+  readonly restarts: Readonly<Outcomes>
+  /** How the tries to replace the bundle ended. */
+  readonly reloads: Readonly<Outcomes>
 }
 
-export function createMetrics({ queue, cache, held, restarts }: Gauges): Metrics {
+export function createMetrics({ queue, cache, held, model, dropped, restarts, reloads }: Gauges): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -55,6 +62,43 @@ export function createMetrics({ queue, cache, held, restarts }: Gauges): Metrics
     'Most bytes that this process ever had resident; the model has a process of its own',
     mostResident,
   )
+  new Gauge({
+    name: 'showtell_model_info',
+    help: '1 for the model that is served, and the engine that runs it',
+    labelNames: ['name', 'version', 'engine'],
+    registers,
+    collect() {
+      const { name, version, engine } = model()
+      this.reset()
+      this.set({ name, version, engine }, 1)
+    },
+  })
+  new Counter({
+    name: 'showtell_dropped_connections_total',
+    help: 'Connections that were closed, since there were too many',
+    registers,
+    collect() {
+      this.reset()
+      this.inc(dropped())
+    },
+  })
+  const outcomes = (name: string, help: string, counts: Readonly<Outcomes>): Counter =>
+    new Counter({
+      name,
+      help,
+      labelNames: ['outcome'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [outcome, count] of Object.entries(counts)) this.inc({ outcome }, count)
+      },
+    })
+  outcomes(
+    'showtell_model_restarts_total',
+    "Tries to replace a model's process that died, by outcome: replaced or failed",
+    restarts,
+  )
+  outcomes('showtell_reloads_total', 'Tries to replace the bundle, by outcome: replaced or failed', reloads)
   const seconds = new Histogram({
     name: 'showtell_request_seconds',
     help: 'Time from the head of a request to the end of its answer',
@@ -92,16 +136,6 @@ export function createMetrics({ queue, cache, held, restarts }: Gauges): Metrics
     help: 'Requests that failed as a whole, by code',
     labelNames: ['code'],
     registers,
-  })
-  new Counter({
-    name: 'showtell_model_restarts_total',
-    help: "Tries to replace a model's process that died, by outcome: replaced or failed",
-    labelNames: ['outcome'],
-    registers,
-    collect() {
-      this.reset()
-      for (const [outcome, count] of Object.entries(restarts)) this.inc({ outcome }, count)
-    },
   })
   return {
     registry,

@@ -78,7 +78,9 @@ function ownPaths(
     schema,
     ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
   }))
-  const tag = { ETag: { schema: TEXT, description: 'Equal for the same photos, options and model' } }
+  const tag = {
+    ETag: { schema: TEXT, description: 'Equal for the same photos, options, model, engine and release' },
+  }
   return {
     '/v1/captions': {
       post: {

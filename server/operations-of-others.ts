@@ -69,7 +69,8 @@ export function v2Paths(): Paths {
         },
         responses: {
           200: {
-            description: 'A row a photo, a column a caption',
+            description:
+              'A row a photo, a column a caption. Where a photo has fewer captions than count, the rest of its row is "", 0 and, of log_prob, the lowest FP32.',
             content: { ...json('InferAnswer'), 'application/octet-stream': { schema: BYTES } },
             headers: {
               ...REQUEST_ID,

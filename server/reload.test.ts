@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import type { CaptionedPhoto, Captioner } from '../decoder/types.js'
 import { ShowtellError } from '../errors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { FakeCaptioner, failure, gate, listen } from './fixtures/service.js'
 import { ReplaceableCaptioner } from './reload.js'
 
@@ -52,6 +52,7 @@ describe('ReplaceableCaptioner', () => {
     const { captioner, loads, closed } = await replaceable()
     expect((await captioner.reload()).version).toBe('v1')
     expect(captioner.model.version).toBe('v1')
+    expect(captioner.reloads).toEqual({ replaced: 1, failed: 0 })
     await captioner.caption(CAT)
     expect(loads.made.map(({ calls }) => calls.length)).toEqual([0, 2])
     expect(closed()).toEqual([1, 0])
@@ -92,6 +93,7 @@ describe('ReplaceableCaptioner', () => {
     }
     await expect(captioner.reload()).rejects.toThrow('NaN')
     expect([captioner.model.version, closed()]).toEqual(['v0', [0, 1]])
+    expect(captioner.reloads).toEqual({ replaced: 0, failed: 1 })
   })
 
   it('replaces one after the other; who asks while one waits gets that one', async () => {
@@ -100,6 +102,7 @@ describe('ReplaceableCaptioner', () => {
     open()
     const models = await Promise.all([first, ...later])
     expect(models.map(({ version }) => version)).toEqual(['v1', 'v2', 'v2', 'v2'])
+    expect(captioner.reloads).toEqual({ replaced: 2, failed: 0 })
     expect(closed()).toEqual([1, 1, 0])
     await captioner.close()
     expect(closed()).toEqual([1, 1, 1])
@@ -152,11 +155,7 @@ describe('POST /v1/models/reload', () => {
 })
 
 describe('a bundle that is replaced on disk', () => {
-  let folder: string
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'reload-'))
-  })
-  afterAll(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('reload')
 
   it('is served after a reload while requests go on, and a broken one is refused', async () => {
     const path = join(folder, 'bundle')

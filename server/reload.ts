@@ -1,6 +1,7 @@
 import type { CaptionRequest } from '../decoder/options.js'
 import type { CaptionedPhoto, Captioner, ImageInput, ModelDescription } from '../decoder/types.js'
 import { type ErrorCode, ShowtellError } from '../errors.js'
+import type { Outcomes } from './restarts.js'
 
 /** What a client would take for a fault of its request: where there is no bundle, or the engine of the settings is none for it. */
 const MISLEADING: ReadonlySet<ErrorCode> = new Set(['NOT_FOUND', 'INVALID_ARGUMENT'])
@@ -20,6 +21,8 @@ export async function warmUp(captioner: Pick<Captioner, 'caption'>, batchSize: n
 
 /** A captioner that can be replaced while it works: what has begun ends with the old one, what comes after is the new one's. */
 export class ReplaceableCaptioner implements Captioner {
+  /** How the tries to replace it ended. */
+  readonly reloads: Outcomes = { replaced: 0, failed: 0 }
   #current: Captioner
   /** Captioners in use, with the batches they have under way. */
   readonly #busy = new Map<Captioner, number>()
@@ -73,12 +76,17 @@ export class ReplaceableCaptioner implements Captioner {
    * @throws ShowtellError INVALID_BUNDLE, or why it does not work; the one before stays then. ABORTED after `close`.
    */
   reload(): Promise<ModelDescription> {
-    this.#next ??= this.#last.then(() => {
+    if (this.#next !== undefined) return this.#next
+    const next = this.#last.then(() => {
       this.#next = undefined
       return this.#replace()
     })
-    this.#last = this.#next.catch(() => {})
-    return this.#next
+    this.#next = next
+    this.#last = next.then(
+      () => this.reloads.replaced++,
+      () => this.reloads.failed++,
+    )
+    return next
   }
 
   async #replace(): Promise<ModelDescription> {

@@ -1,9 +1,12 @@
 import type { Logger } from 'pino'
 import type { ModelEvent } from '../decoder/types.js'
 
+/** How tries to replace something ended. */
+export type Outcomes = Record<'replaced' | 'failed', number>
+
 /** Logs what becomes of the model's process, and counts how the tries to replace it ended. */
 export class Restarts {
-  readonly counts = { replaced: 0, failed: 0 }
+  readonly counts: Outcomes = { replaced: 0, failed: 0 }
 
   constructor(private readonly logger: Logger) {}
 

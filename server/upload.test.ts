@@ -26,7 +26,7 @@ describe('the photos and options of a request', () => {
 
   it('captions a raw image with options of the query', async () => {
     const { post, captioner } = await listen()
-    const path = '/v1/captions?attention=true&bannedWords=dog,%20cow&style=coco&topP=0.5'
+    const path = '/v1/captions?attention=true&bannedWords=dog,%20cow&style=coco&temperature=1&topP=0.5'
     const response = await post(Buffer.from('cat'), path, { 'Content-Type': 'image/jpeg' })
     expect(await response.json()).toMatchObject({ results: [{ captions: [{ text: 'A cat.' }] }] })
     expect(captioner.calls[0]?.options).toMatchObject({

@@ -135,6 +135,22 @@ describe('the Open Inference Protocol', () => {
     )
   })
 
+  it('holds a caption that there is not for the least likely', async () => {
+    const { post } = await listen()
+    const [json, bytes] = [false, true].map((isBinary) => ({
+      parameters: { count: 3, binary_data_output: isBinary },
+      inputs: [image([btoa('cat')])],
+      outputs: [{ name: 'log_prob' }],
+    }))
+    const least = -3.4028234663852886e38
+    const { outputs } = await (await post(JSON.stringify(json), INFER)).json()
+    expect(outputs[0].data).toEqual([-2, least, least])
+    const answer = await post(JSON.stringify(bytes), INFER)
+    const body = Buffer.from(await answer.arrayBuffer())
+    const tail = body.subarray(Number(answer.headers.get('inference-header-content-length')))
+    expect([0, 4, 8].map((at) => tail.readFloatLE(at))).toEqual([-2, least, least])
+  })
+
   it('takes a body without a header as one photo, and answers in binary', async () => {
     const { post } = await listen()
     const response = await post('cat', INFER, { 'Inference-Header-Content-Length': '0' })

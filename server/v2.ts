@@ -22,6 +22,9 @@ export const OUTPUTS = [
 ] as const
 type OutputName = (typeof OUTPUTS)[number]['name']
 
+/** In place of a caption that there is not. The lowest FP32, since JSON has no −∞: log 0 would be the likeliest of all. */
+const NO_CAPTION = { text: '', confidence: 0, logProb: -(2 - 2 ** -23) * 2 ** 127 }
+
 const { bannedWords: _words, attention: _attention, ...fields } = captionOptionsSchema.shape
 
 /** Caption options, as the protocol has parameters: no lists, and what needs a tensor of its own is left out. */
@@ -218,18 +221,18 @@ function split(tensor: Buffer, wanted: number): Buffer[] {
 
 /**
  * The answer: its JSON, and the bytes of the tensors that were wanted binary after it.
- * @param captions of each photo, at most `count`; where there are fewer the tensors are filled with "" and 0.
+ * @param captions of each photo, at most `count`; the places of others have `NO_CAPTION`.
  */
 export function writeInference(
   { id, outputs }: Inference,
   captions: readonly (readonly Caption[])[],
   count: number,
 ): { json: Buffer; tail: Buffer | undefined } {
-  const cells = captions.flatMap((row) => Array.from({ length: count }, (_, i) => row[i]))
+  const cells = captions.flatMap((row) => Array.from({ length: count }, (_, i) => row[i] ?? NO_CAPTION))
   const values: Readonly<Record<OutputName, readonly (string | number)[]>> = {
-    caption: cells.map((cell) => cell?.text ?? ''),
-    confidence: cells.map((cell) => cell?.confidence ?? 0),
-    log_prob: cells.map((cell) => cell?.logProb ?? 0),
+    caption: cells.map(({ text }) => text),
+    confidence: cells.map(({ confidence }) => confidence),
+    log_prob: cells.map(({ logProb }) => logProb),
   }
   const tails: Buffer[] = []
   const answer: InferAnswer = {

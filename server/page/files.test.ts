@@ -37,7 +37,7 @@ it.each(['=1+1.jpg', '+1.jpg', '-1.jpg', '@SUM(A1).jpg', '\t=1.jpg', '\r=1.jpg',
   (file) => {
     const named = entries.map((entry, i) => (i === 0 ? { ...entry, file } : entry))
     expect(csvOf(named)).toBe(
-      `file,caption,confidence,error\r\n"'${file}","A dog.","0.25",""\r\n"c.jpg","","","Expected a whole image"\r\n`,
+      `\uFEFFfile,caption,confidence,error\r\n"'${file}","A dog.","0.25",""\r\n"c.jpg","","","Expected a whole image"\r\n`,
     )
     expect(linesOf(named)[0]).toMatchObject({ file })
   },

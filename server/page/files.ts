@@ -20,11 +20,13 @@ export function linesOf(entries: readonly Entry[]): CaptionLine[] {
 /** How a field begins that spreadsheets take for a formula, within quotes too (CWE-1236). */
 const FORMULA = /^[=+\-@\t\r]/
 
+/** Without it Excel takes UTF-8 for the code page of its system. */
+const BYTE_ORDER_MARK = '\uFEFF'
+
 /** The album as comma-separated values for a spreadsheet, with an apostrophe before names that it would work out. */
 export function csvOf(entries: readonly Entry[]): string {
-  return commaSeparated(
-    linesOf(entries).map((line) => ({ ...line, file: line.file.replace(FORMULA, "'$&") })),
-  )
+  const lines = linesOf(entries).map((line) => ({ ...line, file: line.file.replace(FORMULA, "'$&") }))
+  return BYTE_ORDER_MARK + commaSeparated(lines)
 }
 
 /** Lets the browser save a text as a file. */
