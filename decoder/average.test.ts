@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
+import { largestDifference } from '../engine/fixtures/values.js'
 import { averageOf } from './average.js'
 import { type Bundle, decoderWeightsOf, encoderWeightsOf, readBundle, writeBundle } from './bundle.js'
 import { Decoder } from './decoder.js'
@@ -39,11 +40,6 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true }))
 
-function furthest(a: Float32Array, b: Float32Array): number {
-  expect(a).toHaveLength(b.length)
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
-}
-
 it('has the mean of the weights, and opens', async () => {
   const path = join(folder, 'both')
   await writeBundle(path, averageOf([one, other, other], 'both'))
@@ -56,7 +52,7 @@ it('has the mean of the weights, and opens', async () => {
     const wanted = mean!.data.map((_, i) => (a!.data[i]! + 2 * b!.data[i]!) / 3)
     // They are kept as float16.
     const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-    expect(furthest(mean!.data, wanted), name).toBeLessThanOrEqual(largest / 2048 + 1e-7)
+    expect(largestDifference(mean!.data, wanted), name).toBeLessThanOrEqual(largest / 2048 + 1e-7)
   }
   const { name, terms, confidence, scores, defaultStyle, training } = both.config
   expect({ name, terms, confidence, scores, defaultStyle }).toEqual({
@@ -72,9 +68,9 @@ it('has the mean of the weights, and opens', async () => {
 it('of a bundle and itself is that bundle', () => {
   const { encoderWeights, decoderWeights } = averageOf([one, one], 'same')
   for (const [name, data] of Object.entries(decoderWeightsOf(one)))
-    expect(furthest(decoderWeights[name]!, data)).toBe(0)
+    expect(largestDifference(decoderWeights[name]!, data)).toBe(0)
   for (const [name, { data }] of Object.entries(encoderWeightsOf(one)))
-    expect(furthest(encoderWeights[name]!.data, data)).toBe(0)
+    expect(largestDifference(encoderWeights[name]!.data, data)).toBe(0)
 })
 
 it('refuses what does not fit, and one alone', () => {

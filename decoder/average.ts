@@ -2,13 +2,13 @@ import { parametersOf, regionsOf } from '../encoder/encoder.js'
 import { statedSize } from '../encoder/encoders.js'
 import { expected } from '../errors.js'
 import { type Bundle, type BundleContent, encoderAt } from './bundle.js'
-import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
+import { checkSame, type Same, termsOfAll } from './several.js'
 
 /** What has to be the same of bundles whose weights are averaged. */
 const SAME: Same = {
-  vocabulary: vocabularyOf,
+  vocabulary: ({ vocabulary }) => vocabulary,
   encoder: ({ encoder }) => encoder.name,
-  decoder: ({ config: { decoder } }) => JSON.stringify({ ...decoder, regions: undefined }),
+  decoder: ({ config: { decoder } }) => ({ ...decoder, regions: undefined }),
 }
 const SAME_SIZE: Same = { 'size of photos': ({ encoder }) => encoder.imageSize }
 

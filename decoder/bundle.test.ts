@@ -157,7 +157,12 @@ describe('readBundle', () => {
   it.each<[string, (config: Json) => unknown, RegExp]>([
     ['an unknown key', (value) => ({ ...value, extra: 1 }), /Unrecognized key: "extra"/],
     ['a missing key', ({ name: _, ...value }) => value, /name/],
-    ['another version', (value) => ({ ...value, version: 2 }), /version/],
+    ['a version that there never was', (value) => ({ ...value, version: 0 }), /version/],
+    [
+      'a later version',
+      (value) => ({ ...value, version: 2, extra: 1 }),
+      /^Expected version 1 \(later ones want a newer showtell\) for .*config\.json but received 2$/,
+    ],
     ['an unknown encoder', (value) => ({ ...value, encoder: { name: 'eye', source: '' } }), /encoder\.name/],
     [
       'an unknown cell',

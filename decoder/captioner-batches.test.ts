@@ -2,12 +2,11 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { decodeImage } from '../encoder/image.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
-import { tinyContent } from './fixtures/captioners.js'
+import { CAT, FLOWER, tinyContent } from './fixtures/captioners.js'
 import type { Captioner } from './types.js'
 import type { WorkerRequest } from './worker.js'
 
@@ -30,9 +29,6 @@ vi.mock('node:child_process', async (importOriginal) => {
 vi.mock('../encoder/image.js', { spy: true })
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
-const [CAT, FLOWER] = ['cat', 'flower'].map((name) =>
-  fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url)),
-) as [string, string]
 const OPTIONS = { beamSize: 1, maxLength: 4 }
 
 let folder: string

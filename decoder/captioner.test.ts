@@ -5,11 +5,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ShowtellError } from '../errors.js'
 import { writeBundle } from './bundle.js'
 import { type CaptionerOptions, loadCaptioner } from './captioner.js'
-import { TINY_ENCODER, tinyContent, VOCABULARY } from './fixtures/captioners.js'
+import { Decoder } from './decoder.js'
+import {
+  CAT,
+  drawnWeights,
+  FLOWER,
+  TINY_CONFIG,
+  TINY_ENCODER,
+  tinyConfig,
+  tinyContent,
+  VOCABULARY,
+} from './fixtures/captioners.js'
 import { forked } from './fixtures/forked.js'
 import type { CaptionRequest } from './options.js'
 import type { CaptionedPhoto, Captioner, ImageInput } from './types.js'
@@ -20,10 +30,6 @@ vi.mock('node:child_process', async (importOriginal) => {
 })
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
-
-const photo = (name: string): string => fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))
-const CAT = photo('cat')
-const FLOWER = photo('flower')
 
 let folder: string
 let path: string
@@ -62,6 +68,24 @@ describe('a captioner', () => {
       engine: 'onnx',
       calibrated: true,
       terms: 'For tests.',
+    })
+  })
+
+  it('describes what each of several models has, once', async () => {
+    const gru = join(folder, 'gru')
+    const decoder = tinyConfig(TINY_ENCODER, { cell: 'gru', attention: 'none' })
+    await writeBundle(gru, {
+      ...tinyContent(),
+      config: { ...TINY_CONFIG, name: 'gru', decoder },
+      decoderWeights: drawnWeights(new Decoder(decoder), 1),
+    })
+    const both = await loadCaptioner([path, gru], { engine: 'onnx', threads: 1 })
+    onTestFinished(() => both.close())
+    expect(both.model).toMatchObject({
+      name: 'tiny + gru',
+      encoder: TINY_ENCODER.name,
+      cell: 'lstm + gru',
+      attention: 'additive + none',
     })
   })
 

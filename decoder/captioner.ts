@@ -72,7 +72,7 @@ export interface CaptionerOptions {
 /**
  * Loads a bundle into a process of its own and waits until it is ready. A process that dies is replaced.
  * @param path folder of the bundle, or the name of one that ships; `showtell-base` when absent. Of several, which must
- * have the same vocabulary, the probabilities are averaged at every word.
+ * have the same vocabulary and size of photos, the probabilities are averaged at every word.
  * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE, INVALID_ARGUMENT.
  */
 export async function loadCaptioner(

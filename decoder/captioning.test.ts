@@ -15,13 +15,16 @@ const CONFIDENCE = TINY_CONFIG.confidence
 const WORDS = VOCABULARY.toJSON().words
 const SAYABLE = new Set([...WORDS, ...WORDS.map(withoutGender)])
 
-/** Photos are one byte each: the seed of what a toy model says of them. */
+/** Photos are one byte each: the seed of what a toy model says of them, one of so many that it can tell apart. */
 class ToyRuntime implements Runtime {
   readonly models: (ToyModel & { disposed: number })[] = []
 
+  constructor(private readonly seeds = 256) {}
+
   async encode(pixels: Uint8Array, images: number) {
     expect(pixels).toHaveLength(images)
-    const model = Object.assign(new ToyModel([...pixels], VOCABULARY.size, 2), {
+    const seeds = Array.from(pixels, (photo) => photo % this.seeds)
+    const model = Object.assign(new ToyModel(seeds, VOCABULARY.size, 2), {
       disposed: 0,
       dispose() {
         this.disposed++
@@ -34,8 +37,7 @@ class ToyRuntime implements Runtime {
   async close() {}
 }
 
-async function captions(photos: readonly number[], request: CaptionRequest = {}) {
-  const runtime = new ToyRuntime()
+async function captions(photos: readonly number[], request: CaptionRequest = {}, runtime = new ToyRuntime()) {
   const captioning = new Captioning({ vocabulary: VOCABULARY, config: TINY_CONFIG } as Bundle, runtime)
   const options = captionOptionsSchema.parse(request)
   const batch = await captioning.caption(Uint8Array.from(photos), photos.length, options)
@@ -160,6 +162,18 @@ describe('Captioning', () => {
     expect(await draw(1)).not.toEqual(await draw(2))
   })
 
+  it('draws for each photo by itself, also where the model sees no difference', async () => {
+    const alike = () => new ToyRuntime(128)
+    const request = { temperature: 1, seed: 1 }
+    expect((await captions([1], {}, alike()))[0]).toEqual((await captions([129], {}, alike()))[0])
+    const [one, other] = await captions([1, 129], request, alike())
+    expect(one).not.toEqual(other)
+    expect([[one], [other]]).toEqual([
+      await captions([1], request, alike()),
+      await captions([129], request, alike()),
+    ])
+  })
+
   it('refuses what cannot be, before it looks at a photo', async () => {
     await expect(captions([1], { style: 'loud' })).rejects.toThrow(
       expect.objectContaining({
@@ -187,6 +201,6 @@ describe('Captioning', () => {
 
   it('finds something to say though every word is banned', async () => {
     const [caption] = (await captions([1], { bannedWords: [...WORDS] }))[0]!
-    expect(caption).toMatchObject({ text: '', tokens: [] })
+    expect(caption).toMatchObject({ text: '', tokens: [], confidence: 0 })
   })
 })

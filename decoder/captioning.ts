@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { toSentence } from '../data/detokenizer.js'
 import { breaksOff, isAttribute, isContentWord, isDangling } from '../data/function-words.js'
@@ -52,7 +53,7 @@ export class Captioning {
 
   /**
    * @param pixels uint8 [images, size, size, 3]
-   * @param signal ends the search before its next word.
+   * @param signal ends it before the next few photos are encoded, or the next word.
    * @throws ShowtellError INVALID_ARGUMENT for a style the model has not; the signal's reason.
    */
   async caption(
@@ -66,7 +67,7 @@ export class Captioning {
     const start = vocabulary.startOf(options.style ?? config.defaultStyle)
     const { constraints, content } = this.rulesFor(options)
     const began = performance.now()
-    const model = await this.runtime.encode(pixels, images, options.attention)
+    const model = await this.runtime.encode(pixels, images, options.attention, signal)
     const encoded = performance.now()
     try {
       const shared = {
@@ -84,7 +85,7 @@ export class Captioning {
               ...shared,
               temperature: options.temperature,
               topP: options.topP,
-              random: Array.from({ length: images }, () => new Random(options.seed, 'sampling')),
+              random: generators(pixels, images, options.seed),
             })
           : await diverseBeamSearch(model, {
               ...shared,
@@ -138,6 +139,15 @@ export class Captioning {
     this.rules.set(key, made)
     return made
   }
+}
+
+/** One for each photo, of the seed and its pixels: other photos have other draws, and it has the same beside any. */
+function generators(pixels: Uint8Array, images: number, seed: number): Random[] {
+  const size = pixels.length / images
+  return Array.from({ length: images }, (_, i) => {
+    const photo = createHash('sha256').update(pixels.subarray(i * size, (i + 1) * size))
+    return new Random(seed, 'sampling', photo.digest('hex'))
+  })
 }
 
 function rounded(share: number): number {

@@ -176,14 +176,11 @@ describe('confidenceOf', () => {
     expect(of('giraffe')).toBe(of('dog'))
   })
 
-  it('is that of one object where none is known, and a number for a caption without words', () => {
+  it('is that of one object where none is known, and 0 for a caption without words', () => {
     const vague = { tokens: ['something', 'red'], wordLogProbs: [-1, -1], logProb: -3 }
     expect(confidenceOf(TRUE, vague)).toBeCloseTo(sigmoid(1 + 2 * Math.exp(-1) - 0.5), 12)
-    expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: -1 })).toBeCloseTo(
-      sigmoid(1 + 2 * Math.exp(-1) - 0.5),
-      12,
-    )
-    expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb: Number.NEGATIVE_INFINITY })).toBe(0)
+    for (const logProb of [0, -1, Number.NEGATIVE_INFINITY])
+      expect(confidenceOf(TRUE, { tokens: [], wordLogProbs: [], logProb })).toBe(0)
   })
 
   it('is a half without calibration', () => {

@@ -45,9 +45,13 @@ function namedIn({ tokens, wordLogProbs, logProb }: Said): readonly Named[] {
   }))
 }
 
-/** Calibrated probability that every object that a caption names stands in some reference: the product over its objects. ½ without calibration. */
+/**
+ * Calibrated probability that every object that a caption names stands in some reference: the product over its objects. ½
+ * without calibration, 0 where nothing is said: no photo shows nothing.
+ */
 export function confidenceOf(confidence: Confidence | undefined, said: Said): number {
   if (confidence === undefined) return 0.5
+  if (said.tokens.length === 0) return 0
   const { weights, objects } = confidence
   return product(
     namedIn(said).map(({ object, features }) => sigmoid(dot(weights, features) + (objects[object] ?? 0))),

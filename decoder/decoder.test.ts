@@ -227,12 +227,6 @@ describe('decoderConfigSchema', () => {
     expect(decoderConfigSchema.safeParse({ ...TINY, attention: 'none', cell: 'rnn' }).success).toBe(true)
   })
 
-  it('takes one from before there were layers as one layer', () => {
-    const { layers, connection, ...before } = TINY
-    expect([layers, connection]).toEqual([1, 'plain'])
-    expect(decoderConfigSchema.parse(before)).toEqual(TINY)
-  })
-
   it.each([
     { cell: 'toString' },
     { attention: 'constructor' },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
-import { cellSchema, connectionSchema } from '../rnn/schema.js'
+import { attentionSchema, cellSchema, connectionSchema } from '../rnn/schema.js'
 import { Stack } from '../rnn/stack.js'
 
 /** The shape of a decoder; what a bundle's `config.json` holds under `decoder`. */
@@ -10,9 +10,7 @@ export const decoderConfigSchema = z.strictObject({
   cell: cellSchema,
   layers: z.int().min(1).default(1).describe('layers of cells'),
   connection: connectionSchema,
-  attention: z
-    .enum(['none', ...Object.keys(ATTENTIONS)])
-    .describe(`how the decoder looks at the regions: none, ${Object.keys(ATTENTIONS).join(', ')}`),
+  attention: attentionSchema,
   vocabularySize: z.int().min(4),
   regions: z.int().min(1),
   channels: z.int().min(1),

@@ -12,7 +12,7 @@ import type { Bundle } from './bundle.js'
 import { Decoder } from './decoder.js'
 import { distillationLoss, Teachers } from './distillation.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
-import { importedWeights, smallEncoder } from './fixtures/encoders.js'
+import { smallEncoder } from './fixtures/encoders.js'
 import { batchOf, steepWeights, TINY, tinyFeatures } from './fixtures/tiny.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 import { wordLogits } from './word-logits.js'
@@ -98,11 +98,10 @@ describe('teachers', () => {
   beforeAll(async () => {
     await useBackend('cpu')
     folder = await mkdtemp(join(tmpdir(), 'distillation-'))
-    const random = smallEncoder()
-    const weights = importedWeights(random)
-    const larger = { ...random.encoder, imageSize: 32, grid: [8, 8] as const }
+    const { encoder, weights } = smallEncoder()
+    const larger = { ...encoder, imageSize: 32, grid: [8, 8] as const }
     bundles = await Promise.all([
-      looseBundle(join(folder, 'one'), random.encoder, weights, tinyConfig(random.encoder)),
+      looseBundle(join(folder, 'one'), encoder, weights, tinyConfig(encoder)),
       looseBundle(join(folder, 'other'), larger, weights, tinyConfig(larger, { cell: 'gru' })),
     ])
   })

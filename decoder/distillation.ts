@@ -8,7 +8,6 @@ import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { dataSum } from '../engine/training-state.js'
 import { expected } from '../errors.js'
 import { type Bundle, decoderWeightsOf, encoderAt, encoderWeightsOf } from './bundle.js'
-import { vocabularyOf } from './several.js'
 import { wordLogits } from './word-logits.js'
 
 interface Teacher {
@@ -57,7 +56,8 @@ export class Teachers {
 
   /** @throws ShowtellError INVALID_ARGUMENT for a teacher that has other words, or the same in another order. */
   checkVocabulary(vocabulary: Vocabulary): void {
-    const other = this.teachers.find(({ bundle }) => vocabularyOf(bundle) !== JSON.stringify(vocabulary))
+    const words = JSON.stringify(vocabulary)
+    const other = this.teachers.find(({ bundle }) => JSON.stringify(bundle.vocabulary) !== words)
     if (other !== undefined)
       throw expected(`the ${vocabulary.wordCount} words of this training`, other.bundle.path, 'others')
   }

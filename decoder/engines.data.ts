@@ -9,7 +9,7 @@ import { shippedBundle } from '../engine/shipped.js'
 import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { looseBundle, tinyConfig } from './fixtures/captioners.js'
-import { importedWeights, smallEncoder } from './fixtures/encoders.js'
+import { smallEncoder } from './fixtures/encoders.js'
 import { EVERY_VARIANT } from './fixtures/tiny.js'
 
 const SHARED = resolve(process.env.SHOWTELL_SHARED ?? '../shared')
@@ -37,12 +37,11 @@ it('gives 200 photos the same captions of the shipped bundle in onnxruntime and 
 it('exports every cell, attention, number of layers and connection as graphs that the ONNX checker accepts', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'variants-'))
   try {
-    const random = smallEncoder()
+    const { encoder, weights } = smallEncoder()
     const graphs: string[] = []
     for (const [i, variant] of EVERY_VARIANT.entries()) {
       const path = join(folder, String(i))
-      const config = tinyConfig(random.encoder, variant)
-      await looseBundle(path, random.encoder, importedWeights(random), config)
+      await looseBundle(path, encoder, weights, tinyConfig(encoder, variant))
       graphs.push(join(path, ENCODER_GRAPH), join(path, DECODER_GRAPH))
     }
     const check =

@@ -4,12 +4,13 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
+import { largestDifference } from '../engine/fixtures/values.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
 import { Captioning } from './captioning.js'
 import { openRuntime } from './engines.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
-import { importedWeights, RANDOM_ENCODERS, type RandomEncoder, smallEncoder } from './fixtures/encoders.js'
+import { RANDOM_ENCODERS, type RandomEncoder, smallEncoder } from './fixtures/encoders.js'
 import { EVERY_VARIANT, inWords } from './fixtures/tiny.js'
 import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
@@ -47,14 +48,13 @@ describe('both engines say the same', () => {
 
 /** Log-probabilities, alignments and captions, together and alone, in onnxruntime and in TensorFlow.js. */
 async function expectAgreement(
-  random: RandomEncoder,
+  { encoder, weights }: RandomEncoder,
   variant: Parameters<typeof tinyConfig>[1],
 ): Promise<void> {
-  const { encoder } = random
   const pixels = drawnPixels(PHOTOS, encoder.imageSize)
   const photo = pixels.length / PHOTOS
   const config = tinyConfig(encoder, variant)
-  const bundle = await looseBundle(join(folder, 'bundle'), encoder, importedWeights(random), config)
+  const bundle = await looseBundle(join(folder, 'bundle'), encoder, weights, config)
   const onnx = (await openRuntime(bundle, { engine: 'onnx', threads: 1 })).runtime
   const before = tensorCount()
   const wasm = (await openRuntime(bundle, { engine: 'wasm', threads: 1 })).runtime
@@ -85,10 +85,9 @@ async function expectAgreement(
 }
 
 describe('openRuntime', () => {
-  const random = RANDOM_ENCODERS['vgg16-fc7']!()
+  const { encoder, weights } = RANDOM_ENCODERS['vgg16-fc7']!()
   const open = async (engine: string, by = openRuntime) => {
-    const config = tinyConfig(random.encoder)
-    const bundle = await looseBundle(join(folder, 'open'), random.encoder, importedWeights(random), config)
+    const bundle = await looseBundle(join(folder, 'open'), encoder, weights, tinyConfig(encoder))
     const opened = await by(bundle, { engine: engine as 'auto', threads: 1 })
     await opened.runtime.close()
     return opened.engine
@@ -158,11 +157,6 @@ async function forced(
 function replaced(model: PhotoModel, before: unknown, after: unknown): unknown {
   model.release(before)
   return after
-}
-
-function largestDifference(a: Float32Array, b: Float32Array): number {
-  expect(a.length).toBe(b.length)
-  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0)
 }
 
 function spread(values: Float32Array): number {

@@ -13,7 +13,7 @@ import { Captioning } from './captioning.js'
 import { openRuntime } from './engines.js'
 import { averaged, openEnsemble } from './ensemble.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
-import { importedWeights, smallEncoder } from './fixtures/encoders.js'
+import { smallEncoder } from './fixtures/encoders.js'
 import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
 
@@ -21,7 +21,7 @@ vi.mock('./engines.js', { spy: true })
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
-const { encoder, ...random } = smallEncoder()
+const { encoder, weights } = smallEncoder()
 let folder: string
 let bundle: Bundle
 let other: Bundle
@@ -29,12 +29,7 @@ beforeAll(async () => {
   await useBackend('cpu')
   folder = await mkdtemp(join(tmpdir(), 'ensemble-'))
   const make = (cell: 'lstm' | 'gru') =>
-    looseBundle(
-      join(folder, cell),
-      encoder,
-      importedWeights({ encoder, ...random }),
-      tinyConfig(encoder, { cell }),
-    )
+    looseBundle(join(folder, cell), encoder, weights, tinyConfig(encoder, { cell }))
   bundle = await make('lstm')
   other = await make('gru')
 })
@@ -107,6 +102,20 @@ describe.each(['onnx', 'cpu'] as const)('in %s', (engine) => {
     expect(both.map(({ logProb }) => logProb)).not.toEqual(alone.map(({ logProb }) => logProb))
     expect(tensorCount()).toBe(before)
   })
+
+  it('keeps nothing of photos that nobody waits for any more when only some have seen them', async () => {
+    const { runtime } = await openEnsemble([bundle, other], { engine, threads: 1 })
+    const before = tensorCount()
+    let asked = 0
+    const gone = new AbortController()
+    vi.spyOn(gone.signal, 'throwIfAborted').mockImplementation(() => {
+      if (++asked === 2) throw new Error('gone')
+    })
+    const pixels = drawnPixels(PHOTOS, encoder.imageSize)
+    await expect(runtime.encode(pixels, PHOTOS, false, gone.signal)).rejects.toThrow('gone')
+    expect(tensorCount()).toBe(before)
+    await runtime.close()
+  })
 })
 
 describe('openEnsemble', () => {
@@ -154,14 +163,18 @@ describe('openEnsemble', () => {
     expect((await open(bundle, other, bundle)).engine).toBe('TensorFlow.js wasm, because it is a graph; onnx')
   })
 
-  it('refuses another vocabulary and another grid, and names the bundle', async () => {
+  it('refuses another vocabulary, another size of photos and another grid, and names the bundle and both', async () => {
     const { words, ...rest } = VOCABULARY.toJSON()
     const words2 = [...words.slice(0, -1), 'dry']
     await expect(
       open(bundle, { ...other, vocabulary: Vocabulary.fromJSON({ ...rest, words: words2 }) }),
     ).rejects.toThrow(`Expected the vocabulary of ${bundle.path} for ${other.path} but received "another"`)
+    const [rows, columns] = encoder.grid
     await expect(open(bundle, { ...other, encoder: { ...encoder, grid: [1, 9] } })).rejects.toThrow(
-      'Expected the grid',
+      `Expected the grid of regions ${rows} × ${columns} of ${bundle.path} for ${other.path} but received "1 × 9"`,
+    )
+    await expect(open(bundle, { ...other, encoder: { ...encoder, imageSize: 999 } })).rejects.toThrow(
+      `Expected the size of photos ${encoder.imageSize} of ${bundle.path} for ${other.path} but received 999`,
     )
     await expect(open()).rejects.toThrow('Expected at least one for bundles but received 0')
   })

@@ -4,7 +4,7 @@ import { bestOfRows } from '../search/rows.js'
 import type { Bundle } from './bundle.js'
 import { openRuntime } from './engines.js'
 import type { PhotoModel, Runtime } from './runtime.js'
-import { checkSame, type Same, termsOfAll, vocabularyOf } from './several.js'
+import { checkSame, type Same, termsOfAll } from './several.js'
 
 /** Bundles as one captioner. */
 export interface Ensemble {
@@ -54,16 +54,24 @@ export async function openEnsemble(
 
 /** What has to be the same of bundles that speak together. */
 const SAME: Same = {
-  vocabulary: vocabularyOf,
+  vocabulary: ({ vocabulary }) => vocabulary,
   'size of photos': ({ encoder }) => encoder.imageSize,
-  'grid of regions': ({ encoder }) => String(encoder.grid),
+  'grid of regions': ({ encoder }) => encoder.grid.join(' × '),
 }
 
 function together(runtimes: readonly Runtime[], close: () => Promise<void>): Runtime {
   return {
-    async encode(pixels, images, alignment) {
+    async encode(pixels, images, alignment, signal) {
       const models: PhotoModel[] = []
-      for (const runtime of runtimes) models.push(await runtime.encode(pixels, images, alignment))
+      try {
+        for (const runtime of runtimes) models.push(await runtime.encode(pixels, images, alignment, signal))
+      } catch (error) {
+        for (const model of models) {
+          model.release(await model.start())
+          model.dispose()
+        }
+        throw error
+      }
       return averaged(models)
     },
     close,

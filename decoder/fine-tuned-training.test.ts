@@ -1,16 +1,17 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Example } from '../data/batches.js'
-import { parametersOf } from '../encoder/encoder.js'
+import { parametersOf, randomEncoder } from '../encoder/encoder.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/use-backend.js'
 import { initialWeights } from './class-directions.js'
-import { randomEncoder, type TunedFeatures } from './fine-tuning.js'
+import type { TunedFeatures } from './fine-tuning.js'
 import { type ColouredPhotos, colourDecoder, colouredPhotos, VOCABULARY } from './fixtures/coloured-photos.js'
 import { run } from './fixtures/trainings.js'
 import { threeBlocks, threeBlocksWeights } from './fixtures/tuning.js'
 import { type TrainingConfig, trainingConfigSchema } from './recipe.js'
-import { Training, type TrainingData, type TrainingEvent } from './training.js'
+import { Training, type TrainingEvent } from './training.js'
+import type { TrainingData } from './training-data.js'
 
 const CONFIG = trainingConfigSchema.parse({
   epochs: 4,
@@ -62,7 +63,7 @@ describe('Training of the last blocks of an encoder', () => {
   it('changes those blocks and no others, and what validation says is of the changed ones', async () => {
     const training = trainingIn('undisturbed')
     undisturbed = await run(training)
-    trained = (await training.best()).weights
+    trained = training.best().weights
     expect(undisturbed).toHaveLength(STEPS)
     const before = threeBlocksWeights()
     const after = features.encoderWeights(trained)
@@ -84,7 +85,7 @@ describe('Training of the last blocks of an encoder', () => {
     const resumed = trainingIn(name, CONFIG, train, again)
     expect(await resumed.resume()).toBe(true)
     expect([...first, ...(await run(resumed))]).toEqual(undisturbed)
-    expect((await resumed.best()).weights).toEqual(trained)
+    expect(resumed.best().weights).toEqual(trained)
     await again.close()
   })
 

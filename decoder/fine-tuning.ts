@@ -6,7 +6,6 @@ import { decodeImage } from '../encoder/image.js'
 import { sumOf } from '../encoder/imported.js'
 import { type View, viewOf } from '../encoder/view.js'
 import type { Backend } from '../engine/backends.js'
-import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected, type ShowtellError } from '../errors.js'
@@ -148,11 +147,4 @@ function isRead(square: Uint8Array | undefined): square is Uint8Array {
 function drawnView(photo: Photo, draw: Draw): View | undefined {
   const random = viewRandom(photo, draw)
   return viewOf(photo.key, random.below(2) === 0 ? random.below(2) : 2 + random.below(CUTS))
-}
-
-/** Weights of an encoder before any training. */
-export function randomEncoder({ blocks }: Encoder, seed: number): Record<string, Array32> {
-  const parameters = parametersOf(blocks)
-  const drawn = initialize(parameters, seed)
-  return Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, data: drawn[name]! }]))
 }

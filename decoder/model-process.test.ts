@@ -2,13 +2,12 @@ import { type ChildProcess, execFile } from 'node:child_process'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import type { CaptionedBatch } from './captioning.js'
-import { tinyContent } from './fixtures/captioners.js'
+import { CAT, FLOWER, tinyContent } from './fixtures/captioners.js'
 import { forked } from './fixtures/forked.js'
 import { ModelProcess } from './model-process.js'
 import { captionOptionsSchema } from './options.js'
@@ -20,10 +19,6 @@ vi.mock('node:child_process', async (importOriginal) => {
 })
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
-
-const photo = (name: string): string => fileURLToPath(new URL(`../examples/${name}.jpg`, import.meta.url))
-const CAT = photo('cat')
-const FLOWER = photo('flower')
 
 let folder: string
 let path: string
@@ -168,10 +163,28 @@ describe('an end', () => {
     whenAsked(1, (child) => child.kill('SIGSTOP'))
     await expect(hanging.caption(pixels, 1, options)).rejects.toMatchObject({
       code: 'INTERNAL',
-      message: expect.stringContaining('no answer within 2000 ms'),
+      message: expect.stringContaining('no sign of life within 2000 ms'),
     })
     expect((await hanging.caption(pixels, 1, options)).captions).toEqual(before)
     await hanging.close()
+  })
+
+  it('does not come to a process that takes long, a little at a time', async () => {
+    const slow = `import timers from 'node:timers/promises'
+      import { syncBuiltinESMExports } from 'node:module'
+      timers.setImmediate = () => timers.setTimeout(250)
+      syncBuiltinESMExports()`
+    vi.stubEnv('NODE_OPTIONS', `--import data:text/javascript,${encodeURIComponent(slow)}`)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    const patience = 3000
+    const patient = new ModelProcess({ bundles: [path], engine: 'cpu', threads: 1 }, undefined, patience)
+    const { imageSize } = await patient.open()
+    const length = { minLength: 14, maxLength: 14 }
+    const options = captionOptionsSchema.parse({ ...LONG, ...length, count: 1, beamSize: 1, style: 'plain' })
+    const begin = performance.now()
+    await patient.caption(new Uint8Array(imageSize * imageSize * 3), 1, options)
+    expect(performance.now() - begin).toBeGreaterThan(patience)
+    await patient.close()
   })
 
   it('of an idle process is made good before anybody asks', async () => {

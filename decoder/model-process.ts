@@ -19,8 +19,8 @@ export interface OpenModel {
 const RETRY = 10_000
 
 /**
- * Longest time for a bundle to open, and from one answer to the next while there is work: a process that takes longer
- * hangs. Many times what a batch takes with the slowest engine, ms.
+ * Longest time for a bundle to open, and from one sign of life to the next while there is work: a process that takes longer
+ * hangs. Many times what the slowest engine takes for a few photos, or for a word of a batch, ms.
  */
 const PATIENCE = 600_000
 /** Looks in that time: time in which this process was stopped itself is one look, however long it was. */
@@ -45,7 +45,7 @@ export class ModelProcess {
   constructor(
     private readonly settings: WorkerSettings,
     private readonly onEvent: (event: ModelEvent) => void = () => {},
-    /** Longest time from one answer to the next, ms. */
+    /** Longest time from one sign of life to the next, ms. */
     private readonly patience = PATIENCE,
   ) {}
 
@@ -230,7 +230,8 @@ class RunningModel {
   }
 
   #take(answer: WorkerAnswer): void {
-    if (answer.kind === 'ready' || answer.id === undefined) return
+    if (answer.kind === 'alive' && this.#waiting.size > 0) this.#wait()
+    if (!('id' in answer)) return
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
     if (this.#waiting.size > 0) this.#wait()
@@ -238,10 +239,10 @@ class RunningModel {
     else waiting?.reject(fromPlain(answer.error))
   }
 
-  /** For an answer, from now on. */
+  /** For a sign of life, from now on. */
   #wait(): void {
     clearInterval(this.#watch)
-    this.#watch = watchdog(this.patience, () => this.#die(`no answer within ${this.patience} ms`))
+    this.#watch = watchdog(this.patience, () => this.#die(`no sign of life within ${this.patience} ms`))
   }
 
   #die(cause: unknown): void {

@@ -29,13 +29,10 @@ export async function onnxRuntime(bundle: Bundle, threads: number): Promise<Runt
   const started = encoder.outputs.filter((name) => name !== 'features')
   const memoryNames = started.filter((name) => name === 'regions' || name === 'keys')
   return {
-    async encode(pixels, images, alignment) {
-      const parts: Record<string, GraphTensor>[] = []
-      for (const few of fewAtOnce(pixels, images)) {
-        const dims = [few.images, size, size, 3]
-        parts.push(await encoder.run({ pixels: { data: few.pixels, dims } }, started))
-      }
-      const outputs = together(parts)
+    async encode(pixels, images, alignment, signal) {
+      const runFew = (data: Uint8Array, count: number) =>
+        encoder.run({ pixels: { data, dims: [count, size, size, 3] } }, started)
+      const outputs = together(await fewAtOnce(pixels, images, runFew, signal))
       const memory = Object.fromEntries(memoryNames.map((name) => [name, outputs[name]!]))
       return onnxModel(decoder, memory, outputs, states, images, config.vocabularySize, alignment && attends)
     },

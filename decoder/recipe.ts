@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { usualWarmUp } from '../engine/optimiser.js'
+import { warmUpSchema, withWarmUp } from '../engine/warm-up.js'
 import { LONGEST, MOST_WORDS } from './options.js'
 
 /** What a training makes better: the likelihood of the captions that people wrote, or the CIDEr-D of its own. */
@@ -19,11 +19,7 @@ export const trainingConfigSchema = z.strictObject({
   captionsPerImage: z.int().min(1).default(5).describe('true captions a photo and step'),
   maxLength: z.int().min(2).max(LONGEST).default(MOST_WORDS).describe('words of a caption that are learnt'),
   learningRate: z.number().positive().default(7e-4).describe('the highest; it falls as half a cosine'),
-  warmUpSteps: z
-    .int()
-    .min(0)
-    .optional()
-    .describe(`steps until it is reached; when absent a tenth of all, ${MOST_WARM_UP} at most`),
+  warmUpSteps: warmUpSchema(MOST_WARM_UP),
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, times the learning rate'),
   clipNorm: z.number().positive().default(2).describe('longest gradient, over all weights'),
   averageDecay: z
@@ -75,14 +71,12 @@ export const trainingConfigSchema = z.strictObject({
 })
 export type TrainingConfig = z.infer<typeof trainingConfigSchema>
 
-const settledSchema = trainingConfigSchema.required({ warmUpSteps: true })
 /** A recipe for a known number of steps: it says how many are warm-up. */
-export type SettledConfig = z.infer<typeof settledSchema>
+export type SettledConfig = ReturnType<typeof settled>
 
-/** A recipe for so many steps, with what it does not say of them; its fields are in the order of the schema. */
-export function settled(recipe: TrainingConfig, totalSteps: number): SettledConfig {
-  const { warmUpSteps = usualWarmUp(totalSteps, MOST_WARM_UP) } = recipe
-  return settledSchema.parse({ ...recipe, warmUpSteps })
+/** A recipe for so many steps, with what it does not say of them. */
+export function settled(recipe: TrainingConfig, totalSteps: number) {
+  return withWarmUp(trainingConfigSchema, recipe, totalSteps, MOST_WARM_UP)
 }
 
 /** A recipe without what a training does not look at, for people. */

@@ -5,8 +5,9 @@ export interface Runtime {
   /**
    * Encodes photos, uint8 [images, size, size, 3], into a model that the search can walk.
    * @param alignment whether `step` is to tell where the decoder looks.
+   * @param signal ends it before the next few photos.
    */
-  encode(pixels: Uint8Array, images: number, alignment: boolean): Promise<PhotoModel>
+  encode(pixels: Uint8Array, images: number, alignment: boolean, signal?: AbortSignal): Promise<PhotoModel>
   close(): Promise<void>
 }
 

@@ -3,8 +3,7 @@ import type { Example } from '../data/batches.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { DocumentFrequencies, scoreCider } from '../metrics/cider.js'
 import { Random } from '../random.js'
-import { gumbelNoise } from './gumbel.js'
-import { advantages, CiderReward, rewardedBatch } from './self-critical.js'
+import { advantages, CiderReward, gumbelNoise, rewardedBatch } from './self-critical.js'
 
 const words = (caption: string): string[] => caption.split(' ')
 const EXAMPLES: Example[] = [

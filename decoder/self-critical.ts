@@ -4,15 +4,17 @@ import type { Weights } from '../engine/ops.js'
 import type { Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { expected } from '../errors.js'
 import { CiderScorer, DocumentFrequencies } from '../metrics/cider.js'
-import type { Random } from '../random.js'
+import { Random } from '../random.js'
 import type { Constraints } from '../search/constraints.js'
 import { sampleByNoise } from '../search/sampling.js'
 import { constraintsOf } from './captioning.js'
 import type { Decoder } from './decoder.js'
-import { gumbelNoise } from './gumbel.js'
 import { captionOptionsSchema, FEWEST_WORDS } from './options.js'
 import type { TrainingConfig } from './recipe.js'
 import { tensorFlowModel } from './tensorflow-model.js'
+
+/** Numbers of noise that are made once and then read from random places (as Salimans et al. 2017, section 2.1, do). */
+const TABLE_LENGTH = 1 << 22
 
 /** Stands for the end token in captions that are compared, so that ending well is worth something. */
 const END = '<end>'
@@ -162,3 +164,25 @@ export class Sampler {
 }
 
 const ended = (words: readonly string[]): string[] => [...words, END]
+
+let table: Float32Array | undefined
+
+/**
+ * Standard Gumbel noise, −ln(−ln u), rows of `width` numbers: each row is a piece of one long table, from a place that
+ * `random` names.
+ */
+export function gumbelNoise(random: Random, values: number, width: number): Float32Array {
+  table ??= makeTable()
+  const noise = new Float32Array(values)
+  for (let from = 0; from < values; from += width) {
+    const size = Math.min(width, values - from)
+    const at = random.below(TABLE_LENGTH - size)
+    noise.set(table.subarray(at, at + size), from)
+  }
+  return noise
+}
+
+function makeTable(): Float32Array {
+  const random = new Random('gumbel')
+  return Float32Array.from({ length: TABLE_LENGTH }, () => -Math.log(-Math.log(random.uniform() + 1e-12)))
+}

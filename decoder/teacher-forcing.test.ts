@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import type { Batch } from '../data/batches.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import type { Values } from '../engine/fixtures/values.js'
+import { largestDifference, type Values } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
@@ -49,9 +49,6 @@ function only({ dims, data }: Values, image: number): Values {
   const size = dims[1]! * dims[2]!
   return { dims: [1, ...dims.slice(1)], data: data.slice(image * size, (image + 1) * size) }
 }
-
-const largestDifference = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
-  Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)))
 
 describe.each(VARIANTS)('teacher forcing of %s', (_, decoder) => {
   beforeAll(async () => {

@@ -24,8 +24,9 @@ export async function tensorFlowRuntime(
   const { regions, channels } = decoder.config
   return {
     engine: extractor.engine,
-    async encode(pixels, images) {
-      const features = ops.tensor(await extractor.features(pixels, images), [images, regions, channels])
+    async encode(pixels, images, _alignment, signal) {
+      const seen = await extractor.features(pixels, images, signal)
+      const features = ops.tensor(seen, [images, regions, channels])
       const model = tensorFlowModel(ops, decoder, weights, features)
       ops.dispose([features])
       return model

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { initialize } from '../engine/initialize.js'
 import { useBackend } from '../engine/use-backend.js'
@@ -16,6 +16,7 @@ import {
 import { StoredFeatures } from './photo-features.js'
 import { trainingConfigSchema } from './recipe.js'
 import { Training, type TrainingEvent } from './training.js'
+import { Validation } from './validation.js'
 
 let trainings: Trainings
 beforeAll(async () => {
@@ -122,11 +123,28 @@ describe('Training on cpu', () => {
 
   it('validates without changing anything', async () => {
     const one = trainingIn('validate')
+    const before = structuredClone(one.weights)
     const validated = await one.validate()
-    expect(await one.validate()).toEqual(validated)
+    expect(one.weights).toEqual(before)
+    expect(await trainingIn('validate again').validate()).toEqual(validated)
     expect(Math.abs(validated.loss - Math.log(VOCABULARY.size))).toBeLessThan(0.5)
     expect(validated.cider).toBeGreaterThanOrEqual(0)
     expect(validated.cider).toBeLessThanOrEqual(10)
+  })
+
+  it('measures a step once, whoever asks for it', async () => {
+    const measure = vi.spyOn(Validation.prototype, 'measure')
+    const training = trainingIn('measured')
+    await run(training)
+    const { loss, cider } = await training.validate()
+    expect(measure).toHaveBeenCalledTimes(3)
+    const last = undisturbed.at(-1)!
+    expect([loss, cider]).toEqual([last.validationLoss, last.validationCider])
+    const resumed = trainingIn('measured')
+    await resumed.resume()
+    expect(await resumed.validate()).toEqual(await training.validate())
+    expect(measure).toHaveBeenCalledTimes(4)
+    measure.mockRestore()
   })
 
   it('refuses features and vocabularies that do not fit the decoder', () => {
@@ -225,8 +243,10 @@ describe('Training on the CIDEr-D of its own captions', () => {
     const top = scores.reduce((one, other) =>
       other.cider > one.cider || (other.cider === one.cider && other.loss < one.loss) ? other : one,
     )
-    const kept = await trainingIn('rewarded', { config, train, decoder }).best()
-    expect({ step: kept.step, cider: kept.cider, loss: kept.loss }).toEqual(top)
+    const again = trainingIn('rewarded', { config, train, decoder })
+    await again.resume()
+    const { weights: _, ...kept } = again.best()
+    expect(kept).toEqual(top)
   })
 })
 

@@ -1,22 +1,22 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { type Batch, type Example, makeBatch } from '../data/batches.js'
+import { type Batch, makeBatch } from '../data/batches.js'
 import { isContentWord } from '../data/function-words.js'
 import type { Vocabulary } from '../data/vocabulary.js'
 import type { Parameter } from '../engine/ops.js'
 import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
-import type { StepEvent } from '../engine/training-state.js'
+import { restoreState, type StepEvent, saveState } from '../engine/training-state.js'
 import { expected } from '../errors.js'
 import { Random } from '../random.js'
-import { type Best, Checkpoint } from './checkpoint.js'
 import type { Decoder } from './decoder.js'
-import type { PhotoFeatures } from './photo-features.js'
-import { checkWordMemory, photoWords } from './photo-words.js'
+import { photoWords } from './photo-words.js'
 import { type SettledConfig, settled, type TrainingConfig } from './recipe.js'
 import { Schedule, type StepPhotos } from './schedule.js'
 import { Sampler } from './self-critical.js'
 import { type LossOptions, teacherForcingLoss } from './teacher-forcing.js'
+import { checkFits, type TrainingData } from './training-data.js'
 import { type Measured, Validation } from './validation.js'
 
 /**
@@ -30,10 +30,10 @@ export interface TrainingEvent extends StepEvent {
   readonly validationCider?: number
 }
 
-export interface TrainingData {
-  readonly train: readonly Example[]
-  readonly validation: readonly Example[]
-  readonly features: PhotoFeatures
+/** The averaged weights that were best on validation. */
+export interface Best extends Pick<Measured, 'cider' | 'loss'> {
+  readonly weights: Readonly<Record<string, Float32Array>>
+  readonly step: number
 }
 
 /** What one step learns from. */
@@ -44,8 +44,8 @@ interface Lesson {
   readonly reward?: number
 }
 
-/** Where, in the folder of a training, its states are. */
-const STATES = 'training'
+/** Where, in the folder of a training, its state is. */
+const STATE = join('training', 'state.safetensors')
 
 /**
  * Trains a decoder, and of the encoder what `data.features` lists as parameters, by teacher forcing or on the CIDEr-D of
@@ -59,18 +59,19 @@ export class Training {
   private readonly parameters: readonly Parameter[]
   private readonly optimiser: AdamW
   private readonly validation: Validation
-  private readonly checkpoint: Checkpoint
   private readonly sampler: Sampler | undefined
-  private kept: Pick<Measured, 'cider' | 'loss'> = {
-    cider: Number.NEGATIVE_INFINITY,
-    loss: Number.POSITIVE_INFINITY,
-  }
+  private kept: Best
+  /** What was measured last, and after which step. */
+  private last: { readonly step: number; readonly measured: Measured } | undefined
+  private readonly state: string
+  /** What a saved state has to agree with. */
+  private readonly setting: Readonly<Record<string, unknown>>
   private readonly schedule: Schedule
   private readonly content: Uint8Array
 
   /** Whether a training has begun in a folder: one that goes on there begins with its state. */
   static isBegun(folder: string): boolean {
-    return Checkpoint.isIn(join(folder, STATES))
+    return existsSync(join(folder, STATE))
   }
 
   constructor(
@@ -90,13 +91,14 @@ export class Training {
     this.schedule = new Schedule(data.train, features, recipe)
     const config = settled(recipe, this.totalSteps)
     this.config = config
-    this.checkpoint = new Checkpoint(join(folder, STATES), {
+    this.state = join(folder, STATE)
+    this.setting = {
       ...config,
       decoder: decoder.config,
       encoder: features.weightsSum,
       ...(features.teachers === undefined ? {} : { teachers: features.teachers.sum }),
       ...setting,
-    })
+    }
     this.validation = new Validation(ops, decoder, vocabulary, data.validation, features, config)
     this.sampler =
       config.objective === 'cider' ? new Sampler(ops, decoder, vocabulary, data.train, config) : undefined
@@ -110,6 +112,8 @@ export class Training {
       this.parameters,
       (name) => (name.startsWith('encoder.') ? (encoderLearningRate ?? learningRate) / learningRate : 1),
     )
+    const none = { step: 0, cider: Number.NEGATIVE_INFINITY, loss: Number.POSITIVE_INFINITY }
+    this.kept = { ...none, weights: structuredClone(this.weights) }
   }
 
   get step(): number {
@@ -126,10 +130,9 @@ export class Training {
   }
 
   /** The averaged weights of the epoch whose captions were best on validation, of equal ones that of the lower loss. */
-  async best(): Promise<Best> {
-    const best = await this.checkpoint.readBest()
-    if (best === undefined) throw expected('an epoch that has ended', 'the training', `step ${this.step}`)
-    return best
+  best(): Best {
+    if (this.kept.step === 0) throw expected('an epoch that has ended', 'the training', `step ${this.step}`)
+    return this.kept
   }
 
   /** Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops. */
@@ -143,11 +146,11 @@ export class Training {
       const event = await this.advance(photos)
       const ends = this.step % this.schedule.stepsAnEpoch === 0
       await report(ends ? { ...event, ...(await this.validated()) } : event)
-      if (ends || this.step % saveEvery === 0) await this.checkpoint.save(this.optimiser)
+      if (ends || this.step % saveEvery === 0) await this.save()
       // Lets signals and output through between two steps.
       await setImmediate()
     }
-    await this.checkpoint.save(this.optimiser)
+    await this.save()
   }
 
   /** One step of the optimiser. */
@@ -225,11 +228,15 @@ export class Training {
     }
   }
 
-  /** The averaged weights on validation: nats a word, and CIDEr-D of the captions that the search finds. */
+  /** The averaged weights on validation, measured once a step: nats a word, and CIDEr-D of the captions that the search finds. */
   async validate(): Promise<Measured> {
+    const { step } = this
+    if (this.last?.step === step) return this.last.measured
     const weights = this.tensors(this.weights)
     try {
-      return await this.validation.measure(weights)
+      const measured = await this.validation.measure(weights)
+      this.last = { step, measured }
+      return measured
     } finally {
       this.ops.dispose(Object.values(weights))
     }
@@ -239,10 +246,8 @@ export class Training {
   private async validated(): Promise<Pick<TrainingEvent, 'validationLoss' | 'validationCider'>> {
     const { loss, cider } = await this.validate()
     // Of one photo CIDEr-D is 0 whatever is said of it, of a few it is the same in many epochs.
-    if (cider > this.kept.cider || (cider === this.kept.cider && loss < this.kept.loss)) {
-      this.kept = { cider, loss }
-      await this.checkpoint.saveBest({ weights: this.weights, step: this.step, cider, loss })
-    }
+    if (cider > this.kept.cider || (cider === this.kept.cider && loss < this.kept.loss))
+      this.kept = { weights: structuredClone(this.weights), step: this.step, cider, loss }
     return { validationLoss: loss, validationCider: cider }
   }
 
@@ -256,36 +261,18 @@ export class Training {
    * @throws ShowtellError INVALID_BUNDLE for a state of another training.
    */
   async resume(): Promise<boolean> {
-    if (!(await this.checkpoint.restore(this.optimiser))) return false
-    const best = await this.checkpoint.readBest()
-    // A kill between the two files leaves a best of a step that is done again, and is best again.
-    if (best !== undefined && best.step <= this.step) this.kept = { cider: best.cider, loss: best.loss }
+    const file = await restoreState(this.state, this.optimiser, this.setting)
+    if (file === undefined) return false
+    const weights = this.parameters.map(({ name }) => [name, file.float32(`best.${name}`).data])
+    const [step, cider, loss] = file.metadata.best!.split(' ').map(Number) as [number, number, number]
+    this.kept = { weights: Object.fromEntries(weights), step, cider, loss }
     return true
   }
-}
 
-/** @throws ShowtellError where a training cannot be of these, before anything is made. */
-function checkFits(
-  decoder: Decoder,
-  vocabulary: Vocabulary,
-  data: TrainingData,
-  recipe: TrainingConfig,
-): void {
-  const { config } = decoder
-  const { source, regions, channels, teachers } = data.features
-  if (regions !== config.regions || channels !== config.channels)
-    throw expected(
-      `features ${config.regions} × ${config.channels}`,
-      source,
-      [regions, channels],
-      'INVALID_DATA',
-    )
-  if (config.vocabularySize !== vocabulary.size)
-    throw expected(`${config.vocabularySize} words`, 'the vocabulary', vocabulary.size, 'INVALID_DATA')
-  for (const part of ['train', 'validation'] as const)
-    if (data[part].length === 0) throw expected('photos with captions', part, 0, 'INVALID_DATA')
-  teachers?.checkVocabulary(vocabulary)
-  if (teachers !== undefined && recipe.objective === 'cider')
-    throw expected('cross-entropy, to learn from teachers,', 'objective', recipe.objective)
-  checkWordMemory(decoder, recipe, 'photoWordsWeight')
+  private async save(): Promise<void> {
+    const { weights, step, cider, loss } = this.kept
+    const best = Object.entries(weights).map(([name, values]) => [`best.${name}`, values])
+    const notes = { best: [step, cider, loss].join(' ') }
+    await saveState(this.state, this.optimiser, this.setting, Object.fromEntries(best), notes)
+  }
 }

@@ -31,6 +31,7 @@ export interface CaptionedPhoto {
   readonly timing: { readonly decode: number; readonly encode: number; readonly search: number }
 }
 
+/** Of several bundles together the names and versions of all, and which encoders, cells and attentions they have. */
 export interface ModelDescription {
   readonly name: string
   /** Tells bundles of the same name apart: of their sums and settings. */

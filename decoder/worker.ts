@@ -12,6 +12,9 @@ import type { ModelDescription } from './types.js'
 const NICER = 5
 const LEAST_PRIORITY = constants.priority.PRIORITY_LOW
 
+/** From one sign of life to the next, while there is work, ms. */
+const PULSE = 500
+
 /** What the process is started with, as JSON. */
 export interface WorkerSettings {
   /** More than one speak together. */
@@ -28,7 +31,7 @@ export interface WorkerRequest {
   readonly options: CaptionOptions
 }
 
-/** Nobody waits for the answer to a request any more. It comes at once then, as an error, or as what was found already. */
+/** Nobody waits for the answer to a request any more. It comes soon then, as an error, or as what was found already. */
 export interface WorkerCancel {
   readonly kind: 'cancel'
   readonly id: number
@@ -36,6 +39,8 @@ export interface WorkerCancel {
 
 export type WorkerAnswer =
   | { readonly kind: 'ready'; readonly model: ModelDescription; readonly imageSize: number }
+  /** It has not answered yet, but does not hang. */
+  | { readonly kind: 'alive' }
   | { readonly kind: 'captions'; readonly id: number; readonly batch: CaptionedBatch }
   | { readonly kind: 'error'; readonly id?: number; readonly error: PlainError }
 
@@ -58,6 +63,7 @@ if (isForked(import.meta.url)) {
     for (const place of settings.bundles) bundles.push(await readBundle(place))
     const { bundle, runtime, engine } = await openEnsemble(bundles, settings)
     const { config, vocabulary, encoder } = bundle
+    const ofAll = (of: (one: Bundle) => string): string => [...new Set(bundles.map(of))].join(' + ')
     // Without the weights, which the engine has its own of.
     const captioning = new Captioning({ config, vocabulary }, runtime)
     const open = new Map<number, AbortController>()
@@ -68,13 +74,17 @@ if (isForked(import.meta.url)) {
       const { pixels, images, options } = message
       const controller = new AbortController()
       open.set(id, controller)
+      const pulse = setInterval(() => answer({ kind: 'alive' }), PULSE)
       last = last
         .then(() => captioning.caption(pixels, images, options, controller.signal))
         .then(
           (batch) => answer({ kind: 'captions', id, batch }),
           (error) => answer({ kind: 'error', id, error: toPlain(error) }),
         )
-        .finally(() => open.delete(id))
+        .finally(() => {
+          clearInterval(pulse)
+          open.delete(id)
+        })
     })
     answer({
       kind: 'ready',
@@ -82,9 +92,9 @@ if (isForked(import.meta.url)) {
       model: {
         name: config.name,
         version: bundles.map((one) => versionOf(one.config)).join('+'),
-        encoder: encoder.name,
-        cell: config.decoder.cell,
-        attention: config.decoder.attention,
+        encoder: ofAll((one) => one.encoder.name),
+        cell: ofAll((one) => one.config.decoder.cell),
+        attention: ofAll((one) => one.config.decoder.attention),
         styles: vocabulary.styles,
         vocabularySize: vocabulary.size,
         grid: encoder.grid,

@@ -53,7 +53,7 @@ describe('decodeBytes', () => {
     expect(decodeBytes(flat, SIZE)).toBeGreaterThan(3 * pixels)
   })
 
-  it.each<[string, () => Promise<Buffer> | Buffer]>([
+  it.each<[string, () => Promise<Buffer> | Buffer, isCut?: boolean]>([
     ['progressive JPEG', () => progressiveJpeg(6000, 5000, 1)],
     ['wide JPEG', () => flat(60_000, 400).jpeg().toBuffer()],
     ['wide PNG', () => png({ width: 500_000, height: 40, colour: 2 })],
@@ -78,26 +78,40 @@ describe('decodeBytes', () => {
         ),
     ],
     ['AVIF of 12 bits', () => flat(2500, 2500, 4).avif({ effort: 0, quality: 30, bitdepth: 12 }).toBuffer()],
-  ])('is no less than what a %s takes', async (_what, make) => {
+    ['JPEG of which a part is cut', () => flat(8000, 7000).jpeg().toBuffer(), true],
+    [
+      'JPEG that lies on its side and is cut',
+      () => flat(1500, 16_000).withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+      true,
+    ],
+    [
+      'WebP that lies on its side and is cut',
+      () => flat(1500, 16_000).withMetadata({ orientation: 6 }).webp({ effort: 0 }).toBuffer(),
+      true,
+    ],
+  ])('is no less than what a %s takes', async (_what, make, isCut = false) => {
     const file = await make()
-    const { format, width, height, channels, depth, isProgressive } = await sharp(file).metadata()
+    const { format, width, height, channels, depth, isProgressive, orientation } =
+      await sharp(file).metadata()
     const found = await checkStructure(file, format as ImageFormat)
-    const head = { format: format as ImageFormat, width, height, channels, isProgressive }
+    const head = { format: format as ImageFormat, width, height, channels, isProgressive, orientation, isCut }
     const estimate = decodeBytes({ ...head, depth: depth === 'uchar' ? 1 : 2, ...found }, SIZE)
     const path = join(folder, 'photo')
     await writeFile(path, file)
-    expect(await memoryFor(path)).toBeLessThan(estimate + 8 * MB)
+    expect(await memoryFor(path, isCut)).toBeLessThan(estimate + 8 * MB)
   })
 })
 
 /** Bytes by which the largest memory of a process of its own grows when it decodes a file after a small one. */
-async function memoryFor(path: string): Promise<number> {
+async function memoryFor(path: string, isCut: boolean): Promise<number> {
+  const view = isCut ? { left: 0.1, top: 0.1, width: 0.8, height: 0.8, mirrored: true } : null
   const code = `
     const { decodeImage } = await import('./encoder/image.ts')
     const { mostResident } = await import('./resident.ts')
     await decodeImage('examples/cat.jpg', ${SIZE})
     const before = mostResident()
-    await decodeImage(process.argv[1], ${SIZE})
+    const view = ${JSON.stringify(view)} ?? undefined
+    await decodeImage(process.argv[1], ${SIZE}, undefined, undefined, view)
     process.stdout.write(String(mostResident() - before))`
   const args = ['--import', 'tsx', '--input-type=module', '--eval', code, path]
   const cwd = fileURLToPath(new URL('..', import.meta.url))

@@ -10,6 +10,10 @@ export interface Picture {
   readonly depth: number
   /** PNG in seven passes (interlaced), JPEG in several scans. */
   readonly isProgressive: boolean
+  /** By EXIF, 1 to 8: from 3 on it has to be turned to be upright. */
+  readonly orientation?: number | undefined
+  /** A part of it is cut out before that is scaled. */
+  readonly isCut?: boolean
   /** Of a JPEG: those of a pixel, 3 in colour, less where some of its channels have fewer of them. */
   readonly coefficients?: number
   /** Of an AVIF: those of the pictures that it is put together from. */
@@ -24,24 +28,29 @@ const SHRINKS = [8, 4, 2]
  * (libvips 8.18, libaom 3.15) on pictures of 10 to 40 million pixels, rounded up.
  */
 export function decodeBytes(picture: Picture, size: number): number {
-  const { format, width, height, channels, depth, isProgressive } = picture
+  const { format, width, height, channels, depth, isProgressive, orientation = 1, isCut = false } = picture
   const { coefficients = channels, decodedPixels = 0 } = picture
   const pixels = Math.max(width * height, decodedPixels)
-  const scale = Math.max(1, Math.min(width, height) / size)
+  const scale = isCut ? 1 : Math.max(1, Math.min(width, height) / size)
+  // To be cut it is turned first, for which all of it has to be there.
+  const turned = isCut && orientation > 2 ? channels * depth * width * height : 0
   switch (format) {
     case 'jpeg': {
       const shrink = SHRINKS.find((factor) => scale >= factor + 1) ?? 1
       // Several scans need all coefficients, two bytes each, before the first pixel.
       const all = isProgressive ? 2 * coefficients * pixels : 0
-      return all + stripeBytes(width / shrink, height / shrink, channels, size)
+      return turned + all + stripeBytes(width / shrink, height / shrink, channels, size)
     }
     case 'png':
       return (
-        (isProgressive ? channels * depth * pixels : 0) + stripeBytes(width, height, channels * depth, size)
+        turned +
+        (isProgressive ? channels * depth * pixels : 0) +
+        stripeBytes(width, height, channels * depth, size)
       )
     case 'webp':
-      // The picture of a lossless one, and the frame of an animation, whole; the rest at the size that is wanted.
-      return 4.5 * pixels + stripeBytes(width / scale, height / scale, 4, size)
+      // The picture of a lossless one, and the frame of an animation, whole; the rest at the size that is wanted, or
+      // whole too where it is cut.
+      return turned + (isCut ? 9 : 4.5) * pixels + stripeBytes(width / scale, height / scale, 4, size)
     case 'gif':
       return 6 * pixels + stripeBytes(width, height, 4, size)
     case 'heif':

@@ -1,3 +1,4 @@
+import { initialize } from '../engine/initialize.js'
 import type { Ops, Parameter, Weights } from '../engine/ops.js'
 
 /** A weight as plain numbers, row by row. */
@@ -74,6 +75,13 @@ export function convolution(
     { name: `${layer}.filter`, shape: filter, initializer: { uniform: Math.sqrt(6 / fanIn) } },
     { name: `${layer}.bias`, shape: [depthwise ? inputs : outputs], initializer: { parts: [0] } },
   ]
+}
+
+/** Weights of an encoder before any training. */
+export function randomEncoder({ blocks }: Pick<Encoder, 'blocks'>, seed: number): Record<string, Array32> {
+  const parameters = parametersOf(blocks)
+  const drawn = initialize(parameters, seed)
+  return Object.fromEntries(parameters.map(({ name, shape }) => [name, { shape, data: drawn[name]! }]))
 }
 
 /** Regions of an encoder's grid. */

@@ -155,6 +155,24 @@ describe('tensorFlowExtractor', () => {
     await extractor.dispose()
   })
 
+  it('hears between its parts that nobody waits any more', async () => {
+    const gone = new AbortController()
+    let runs = 0
+    const counted = (block: Block): Block => ({
+      ...block,
+      run(...given) {
+        runs++
+        setImmediate(() => gone.abort(new Error('gone')))
+        return block.run(...given)
+      },
+    })
+    const network = { ...encoder, blocks: encoder.blocks.map(counted) }
+    const extractor = await tensorFlowExtractor(network, weights, 'cpu')
+    await expect(extractor.features(many, 9, gone.signal)).rejects.toThrow('gone')
+    expect(runs).toBe(encoder.blocks.length)
+    await extractor.dispose()
+  })
+
   it('keeps nothing for a block but its input and the weights', async () => {
     const before = tf.memory().numTensors
     const { seen } = await watched(1)

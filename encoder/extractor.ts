@@ -15,8 +15,11 @@ import { fewAtOnce, joined } from './few-at-once.js'
 export interface FeatureExtractor {
   /** `onnx`, or the backend of TensorFlow.js. */
   readonly engine: string
-  /** Pixels uint8 [images, size, size, 3] → features [images, regions, channels], row by row. */
-  features(pixels: Uint8Array, images: number): Promise<Float32Array>
+  /**
+   * Pixels uint8 [images, size, size, 3] → features [images, regions, channels], row by row.
+   * @param signal ends it, in TensorFlow.js, before the next few photos.
+   */
+  features(pixels: Uint8Array, images: number, signal?: AbortSignal): Promise<Float32Array>
   dispose(): Promise<void>
 }
 
@@ -26,7 +29,7 @@ export type Network = Pick<Encoder, 'imageSize' | 'blocks'>
 /** What is ready to run of an encoder may be its first blocks only. */
 export interface NetworkRunner extends FeatureExtractor {
   /** Pixels uint8 [images, size, size, 3] → what the last block gives, one entry an image. */
-  run(pixels: Uint8Array, images: number): Promise<Array32>
+  run(pixels: Uint8Array, images: number, signal?: AbortSignal): Promise<Array32>
 }
 
 /**
@@ -70,8 +73,8 @@ export async function tensorFlowExtractor(
     return values
   }
   return runner(engine, {
-    async run(pixels, images) {
-      const parts = [...fewAtOnce(pixels, images)].map((few) => runFew(few.pixels, few.images))
+    async run(pixels, images, signal) {
+      const parts = await fewAtOnce(pixels, images, runFew, signal)
       const data = parts.map((part) => part.data)
       return { shape: [images, ...parts[0]!.shape.slice(1)], data: joined(Float32Array, data) }
     },
@@ -107,7 +110,7 @@ export async function onnxExtractor(
 }
 
 function runner(engine: string, { run, dispose }: Pick<NetworkRunner, 'run' | 'dispose'>): NetworkRunner {
-  return { engine, run, dispose, features: async (pixels, images) => (await run(pixels, images)).data }
+  return { engine, run, dispose, features: async (...given) => (await run(...given)).data }
 }
 
 /** Writes a network as an ONNX graph, its weights beside it in float32, and returns the path of the graph. */

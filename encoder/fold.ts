@@ -2,6 +2,23 @@ import { expected } from '../errors.js'
 import type { Array32, ForeignWeights } from './encoder.js'
 
 /**
+ * The same weights, those named in `shapes` held to their shape.
+ * @throws ShowtellError INVALID_DATA naming the weight that has another.
+ */
+export function checked(
+  foreign: ForeignWeights,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): ForeignWeights {
+  return (name) => {
+    const weight = foreign(name)
+    const shape = shapes[name]
+    if (shape !== undefined && shape.join() !== weight.shape.join())
+      throw expected(`shape [${shape.join(', ')}]`, name, weight.shape, 'INVALID_DATA')
+    return weight
+  }
+}
+
+/**
  * A convolution [out, in, height, width] and the batch norm behind it as one: filter [height, width, in, out] (a
  * depthwise one [height, width, channels, 1]) and bias [out], in the numbers of inference
  * (Ioffe and Szegedy 2015, algorithm 2).

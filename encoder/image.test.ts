@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { decodeImage, thumbnailOf } from './image.js'
-import type { View } from './view.js'
+import { type View, viewOf } from './view.js'
 
 type Colour = readonly [number, number, number]
 const RED: Colour = [220, 20, 20]
@@ -48,6 +48,31 @@ describe('decodeImage', () => {
     // 6 says that the rows of the file are the columns of the photo, from the right.
     const lying = quarters.clone().withMetadata({ orientation: 6 })
     expectQuarters(await seen({ ...lower, mirrored: true }, lying), [green, yellow, green, yellow])
+  })
+
+  it('sees of a large photo, mirrored, the mirror image of what it sees otherwise', async () => {
+    const image = await quarters.clone().resize(1000, 800).withMetadata({ orientation: 6 }).jpeg().toBuffer()
+    const view = viewOf('photo', 1)
+    const [plain, mirrored] = await Promise.all(
+      [undefined, view].map((one) => decodeImage(image, SIZE, 'photo', undefined, one)),
+    )
+    const places = Array.from({ length: SIZE * SIZE }, (_, i) => [i % SIZE, Math.floor(i / SIZE)] as const)
+    expect(places.map(([x, y]) => colourAt(mirrored!, x, y))).toEqual(
+      places.map(([x, y]) => colourAt(plain!, SIZE - 1 - x, y)),
+    )
+  })
+
+  it.each(['srgb', 'p3'])('reads more than 8 bits with the profile %s, alpha too', async (profile) => {
+    const deep = quarters.clone().withIccProfile(profile)
+    for (const image of [
+      deep.clone().toColourspace('rgb16').png(),
+      deep.clone().ensureAlpha().toColourspace('rgb16').png(),
+      deep.clone().avif({ bitdepth: 10, quality: 90 }),
+    ]) {
+      const bytes = await image.toBuffer()
+      expect(await sharp(bytes).metadata()).toMatchObject({ space: 'rgb16', hasProfile: true })
+      expectQuarters(await decodeImage(bytes, SIZE), QUARTERS)
+    }
   })
 
   it('shows a photo upright, in its own proportions, no larger than wanted', async () => {
@@ -141,7 +166,9 @@ describe('decodeImage', () => {
       .gif()
       .toBuffer()
     expect((await sharp(image, { animated: true }).metadata()).pages).toBe(3)
-    expect(near(uniform(await decodeImage(image, SIZE)), RED)).toBe(true)
+    // As it is, without the byte that ends it, and where it breaks off in its last frame.
+    for (const end of [image.length, -1, -8])
+      expect(near(uniform(await decodeImage(image.subarray(0, end), SIZE)), RED)).toBe(true)
   })
 })
 

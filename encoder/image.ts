@@ -65,12 +65,28 @@ export async function decodeImage(
     const pixels = await limits.memory.use(photo.bytes, () =>
       photo.upright
         .resize(size, size, { fit: 'fill', kernel: 'cubic' })
-        .removeAlpha()
         .raw()
         .timeout({ seconds: MOST_SECONDS })
         .toBuffer(),
     )
     return new Uint8Array(pixels.buffer, pixels.byteOffset, pixels.byteLength)
+  } catch (error) {
+    throw asImageError(error, image, where)
+  }
+}
+
+/**
+ * Looks at a photo without decoding it.
+ * @throws ShowtellError as `decodeImage`, of what can be known before.
+ */
+export async function checkImage(
+  image: string | Uint8Array,
+  size: number,
+  limits: ImageLimits,
+  where: string = nameOf(image),
+): Promise<void> {
+  try {
+    await openPhoto(image, where, size, limits)
   } catch (error) {
     throw asImageError(error, image, where)
   }
@@ -147,7 +163,8 @@ async function openPhoto(
   const scanned = (width * height * scans) / USUAL_SCANS
   if (scanned > limits.pixels)
     throw tooManyPixels(where, limits, `${width} × ${height} in ${scans} scans, as much as ${scanned}`)
-  const needed = decodeBytes({ ...asPicture(head, format), ...found }, size)
+  const cut = cutOf(view, head.autoOrient)
+  const needed = decodeBytes({ ...asPicture(head, format), ...found, isCut: cut !== undefined }, size)
   if (needed > limits.memory.bytes)
     throw new ShowtellError(
       'IMAGE_TOO_LARGE',
@@ -155,8 +172,11 @@ async function openPhoto(
       { where },
     )
   const input = sharp(bytes, { limitInputPixels: limits.pixels, failOn: 'error', sequentialRead: true })
-  const upright = input.autoOrient()
-  if (view !== undefined) upright.extract(rectangle(view, head.autoOrient)).flop(view.mirrored)
+  const upright = input.autoOrient().flop(view?.mirrored ?? false)
+  // Only where it is a part: sharp does not scale a JPEG while it reads it if anything is to be cut out.
+  if (cut !== undefined) upright.extract(cut)
+  // What has a profile and more than 8 bits sharp takes to P3, which would then be read as sRGB.
+  if (head.space === 'rgb16') upright.pipelineColourspace('srgb')
   return { upright: upright.toColourspace('srgb').flatten({ background: '#ffffff' }), bytes: needed }
 }
 
@@ -186,8 +206,8 @@ function formatIn(head: Uint8Array, where: string): ImageFormat {
 }
 
 function asPicture(head: Metadata, format: ImageFormat): Picture {
-  const { width, height, channels, depth, isProgressive } = head
-  return { format, width, height, channels, depth: depth === 'uchar' ? 1 : 2, isProgressive }
+  const { width, height, channels, depth, isProgressive, orientation } = head
+  return { format, width, height, channels, depth: depth === 'uchar' ? 1 : 2, isProgressive, orientation }
 }
 
 function unsupported(where: string, received: string | undefined): ShowtellError {
@@ -203,15 +223,14 @@ function tooManyPixels(where: string, { pixels }: ImageLimits, received: number 
   return new ShowtellError('IMAGE_TOO_LARGE', message, { where })
 }
 
-function rectangle(view: View, { width, height }: { width: number; height: number }): Region {
-  const left = Math.floor(view.left * width)
-  const top = Math.floor(view.top * height)
-  return {
-    left,
-    top,
-    width: Math.min(width - left, Math.max(1, Math.round(view.width * width))),
-    height: Math.min(height - top, Math.max(1, Math.round(view.height * height))),
-  }
+/** What a view cuts out of an upright photo, pixels; undefined where that is all of it. */
+function cutOf(view: View | undefined, photo: { width: number; height: number }): Region | undefined {
+  if (view === undefined) return undefined
+  const left = Math.floor(view.left * photo.width)
+  const top = Math.floor(view.top * photo.height)
+  const width = Math.min(photo.width - left, Math.max(1, Math.round(view.width * photo.width)))
+  const height = Math.min(photo.height - top, Math.max(1, Math.round(view.height * photo.height)))
+  return width < photo.width || height < photo.height ? { left, top, width, height } : undefined
 }
 
 function asImageError(error: unknown, image: string | Uint8Array, where: string): ShowtellError {

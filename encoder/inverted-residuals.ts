@@ -1,7 +1,6 @@
 import type { Ops, Padding, Parameter, Weights } from '../engine/ops.js'
 import { type Array32, convolution, type Encoder } from './encoder.js'
-import { foldBatchNorm } from './fold.js'
-import { checked } from './foreign.js'
+import { checked, foldBatchNorm } from './fold.js'
 import { type Standardisation, standardise } from './standardise.js'
 
 /** Repeats, kernel, stride of the first, expansion and output channels of the blocks of a stage. */

@@ -54,16 +54,16 @@ export async function loadMobilenetGraph(
     engine,
     sha256: sha256Of(files, inputRange),
     files,
-    async features(pixels, images) {
+    async features(pixels, images, signal) {
       if (pixels.length !== images * IMAGE_SIZE * IMAGE_SIZE * 3)
         throw expected(`pixels of ${images} images of ${IMAGE_SIZE} × ${IMAGE_SIZE}`, 'pixels', pixels.length)
-      const parts = [...fewAtOnce(pixels, images)].map((part) => {
-        const output = run(part.pixels, part.images)
+      const runFew = (few: Uint8Array, count: number): Float32Array => {
+        const output = run(few, count)
         const values = ops.read(output) as Float32Array
         ops.dispose([output])
         return values
-      })
-      return joined(Float32Array, parts)
+      }
+      return joined(Float32Array, await fewAtOnce(pixels, images, runFew, signal))
     },
     dispose: async () => model.dispose(),
   }

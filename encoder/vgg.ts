@@ -1,7 +1,6 @@
 import type { Ops } from '../engine/ops.js'
 import { type Array32, type Block, convolution, type Encoder } from './encoder.js'
-import { transposeFilter } from './fold.js'
-import { checked } from './foreign.js'
+import { checked, transposeFilter } from './fold.js'
 import { IMAGENET, standardise } from './standardise.js'
 
 /** Times the base width, the output channels of the convolutions of each stage; a pooling lies between two stages. */

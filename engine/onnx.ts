@@ -22,10 +22,6 @@ export class OnnxOps implements Ops<OnnxValue> {
 
   constructor(private readonly graph: OnnxGraph) {}
 
-  scope<R>(run: () => R): R {
-    return run()
-  }
-
   constant(values: readonly number[], shape: readonly number[], dtype: 'float32' | 'int32'): OnnxValue {
     const name = this.graph.constant(dtype, values, shape)
     return { name, rank: shape.length, dtype, layout: 'NHWC', shape }

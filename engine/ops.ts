@@ -42,8 +42,6 @@ export function sizeOf(parameters: readonly Parameter[]): number {
  * Images are NHWC; filters are [height, width, input channels, output channels].
  */
 export interface Ops<T> {
-  /** Frees what `run` allocated and does not return (TensorFlow.js' tidy); nothing while recording. */
-  scope<R>(run: () => R): R
   /** A constant held in the graph: numbers row by row. Meant for a few values, not for weights. */
   constant(values: readonly number[], shape: readonly number[], dtype: 'float32' | 'int32'): T
   cast(x: T, dtype: 'float32' | 'int32'): T

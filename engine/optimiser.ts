@@ -17,11 +17,6 @@ export interface OptimiserOptions {
   readonly averageDecay: number
 }
 
-/** Steps of warm-up where nothing is said of them: a tenth of the training, but `most` at most. */
-export function usualWarmUp(totalSteps: number, most: number): number {
-  return Math.min(most, Math.floor(totalSteps / 10))
-}
-
 /** What the optimiser remembers of one weight. */
 interface Moments {
   readonly mean: Float32Array

@@ -7,6 +7,9 @@ import { CONFIG, exists, placeOf, readJson } from './folder.js'
 /** What captions where no other bundle is asked for. */
 export const DEFAULT_BUNDLE = 'showtell-base'
 
+/** Of every `config.json` that can be read. */
+const VERSION = 1
+
 /** The folder of a bundle that comes with the package. */
 export function shippedBundle(name = DEFAULT_BUNDLE): string {
   return join(shippedFolder(), name)
@@ -27,7 +30,7 @@ export async function bundleFolder(path: string): Promise<string> {
  * Finds a bundle before anything of it is believed.
  * @param place its folder, or the name of one that ships
  * @returns its folder and the file of its config
- * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE where it is of another kind or no JSON.
+ * @throws ShowtellError NOT_FOUND, or INVALID_BUNDLE where it is of another kind, of a newer showtell or no JSON.
  */
 export async function findBundle(place: string, kind: string): Promise<{ path: string; file: string }> {
   const path = await bundleFolder(place)
@@ -36,16 +39,18 @@ export async function findBundle(place: string, kind: string): Promise<{ path: s
     throw new ShowtellError('NOT_FOUND', `Expected a bundle with a ${CONFIG} at ${place} but found none`, {
       where: place,
     })
-  const found = await readJson(file, kindOf)
+  const { version, kind: found } = await readJson(file, headOf)
+  if (version > VERSION)
+    throw expected(`version ${VERSION} (later ones want a newer showtell)`, file, version, 'INVALID_BUNDLE')
   // One that tells nothing of it is damaged, and whoever reads it says how.
   if (found !== undefined && found !== kind) throw expected(kind, `kind in ${file}`, found, 'INVALID_BUNDLE')
   return { path, file }
 }
 
 /** Captioners have no name for what they are: they came first. */
-function kindOf(value: unknown): unknown {
-  const { kind, encoder } = Object(value) as { readonly kind?: unknown; readonly encoder?: unknown }
-  return kind ?? (encoder === undefined ? undefined : 'captioner')
+function headOf(value: unknown): { version: number; kind: unknown } {
+  const { version, kind, encoder } = Object(value) as Readonly<Record<string, unknown>>
+  return { version: Number(version), kind: kind ?? (encoder === undefined ? undefined : 'captioner') }
 }
 
 function shippedFolder(): string {

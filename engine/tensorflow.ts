@@ -15,7 +15,10 @@ export class TensorFlowOps implements Ops<tf.Tensor> {
   /** While gradients are being worked out. */
   private shared: SharedWeights | undefined
 
-  // A typed array must not come out of a scope: tidy would walk through every number looking for tensors.
+  /**
+   * Frees what `run` allocated and does not return (TensorFlow.js' tidy). A typed array must not come out of it: tidy would
+   * walk through every number looking for tensors.
+   */
   scope<R>(run: () => R): R {
     return tf.tidy(run as () => tf.TensorContainer) as R
   }

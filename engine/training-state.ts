@@ -71,17 +71,19 @@ export async function readArrays(path: string): Promise<SafetensorsFile | undefi
  * Everything needed to go on with a training.
  * @param config what the state belongs to; `data` in it is the `dataSum` of what is learnt from.
  * @param others what else the training carries from step to step.
+ * @param notes the same in words, as metadata.
  */
 export async function saveState(
   path: string,
   optimiser: AdamW,
   config: Fields,
   others: Readonly<Record<string, Float32Array>> = {},
+  notes: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   await writeArrays(
     path,
     { ...optimiser.state, ...others },
-    { step: String(optimiser.step), config: JSON.stringify(config) },
+    { ...notes, step: String(optimiser.step), config: JSON.stringify(config) },
   )
 }
 
