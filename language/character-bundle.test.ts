@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { initialize } from '../engine/initialize.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type CharacterBundle, readCharacterBundle, writeCharacterBundle } from './character-bundle.js'
 import { CharacterModel, characterConfigSchema, MODELS } from './character-model.js'
 import { type CharacterRuntime, openCharacterRuntime } from './character-runtime.js'
@@ -12,11 +12,7 @@ import { Characters } from './characters.js'
 import { beginning, natsOf, read, write } from './reading.js'
 
 const characters = Characters.of(['\n abc'])
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'character-bundle-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('character-bundle')
 
 async function bundleOf(model: string): Promise<CharacterBundle> {
   const config = { model, layers: 2, units: 6, embeddingSize: 4, vocabularySize: characters.size }

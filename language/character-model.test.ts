@@ -1,10 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
+import { drawn } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { sizeOf } from '../engine/ops.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
@@ -12,6 +10,7 @@ import type { StepEvent } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
 import { pieceGradients, tensorsOf } from '../rnn/truncated.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import {
   type CharacterConfig,
   CharacterModel,
@@ -21,6 +20,7 @@ import {
 } from './character-model.js'
 import { CharacterTask } from './character-task.js'
 import { Characters } from './characters.js'
+import { enlarged } from './fixtures/enlarged.js'
 import { Rows, textLoss, textNats } from './text-loss.js'
 import { recipeSchema, Training } from './training.js'
 
@@ -28,17 +28,6 @@ const tiny = (config: Partial<CharacterConfig>) =>
   new CharacterModel(
     characterConfigSchema.parse({ layers: 1, units: 4, embeddingSize: 3, vocabularySize: 5, ...config }),
   )
-
-/** Larger than before training, so that everything has a say. */
-function weightsOf(model: CharacterModel): Record<string, Values> {
-  const values = initialize(model.parameters, 1)
-  return Object.fromEntries(
-    model.parameters.map(({ name, shape }) => [
-      name,
-      scaled(1.5, { dims: shape as number[], data: values[name]! }),
-    ]),
-  )
-}
 
 const drawnText = (length: number, vocabulary = 5): Int32Array => {
   const random = new Random('text')
@@ -66,7 +55,7 @@ describe('a character model', () => {
     const text = [0, 1, 2, 3, 4, 0, 1, 2]
     const after = (model: CharacterModel, ids: readonly number[]): number[] => {
       const ops = new TensorFlowOps()
-      const weights = weightsOf(model)
+      const weights = enlarged(model.parameters, 1.5)
       const tensors = keptTensors(ops, weights)
       const logProbs = ops.scope(() => {
         let state = tensorsOf(ops, model.zeros(1))
@@ -107,9 +96,7 @@ const VARIANTS: Partial<CharacterConfig>[] = [
 ]
 
 describe.each(backends)('reading a text on %s', (backend) => {
-  beforeAll(async () => {
-    await useBackend(backend)
-  })
+  beforeAll(() => useBackend(backend))
 
   it.each(VARIANTS)('has the gradient that central differences give: $model', (config) => {
     const model = tiny(config)
@@ -141,7 +128,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
   it('in one piece has the full gradient', () => {
     const model = tiny({ layers: 2 })
     const piece = new Rows(drawnText(40), 2, 9).piece(0)
-    const weights = weightsOf(model)
+    const weights = enlarged(model.parameters, 1.5)
     const full = differentiate(
       weights,
       (ops, held) => textLoss(ops, model, held, piece, tensorsOf(ops, model.zeros(2))).loss,
@@ -164,7 +151,7 @@ describe.each(backends)('reading a text on %s', (backend) => {
     for (const config of VARIANTS) {
       const model = tiny(config)
       const before = tensorCount()
-      const weights = keptTensors(ops, weightsOf(model))
+      const weights = keptTensors(ops, enlarged(model.parameters, 1.5))
       const nats = [1, 7, 49, 1000].map((length) => textNats(ops, model, weights, text, { rows: 1, length }))
       const slow = ops.scope(() => {
         let state = tensorsOf(ops, model.zeros(1))
@@ -190,7 +177,7 @@ it('in several rows finds the mean of the nats of their parts', async () => {
   const text = drawnText(54).fill(3, 0, 27)
   for (const config of VARIANTS) {
     const model = tiny(config)
-    const weights = keptTensors(ops, weightsOf(model))
+    const weights = keptTensors(ops, enlarged(model.parameters, 1.5))
     for (const rows of [2, 4, 7]) {
       const each = Math.floor((text.length - 1) / rows)
       const parts = Array.from({ length: rows }, (_, row) =>
@@ -208,12 +195,8 @@ it('in several rows finds the mean of the nats of their parts', async () => {
 })
 
 describe('training a character model', () => {
-  let folder: string
-  beforeAll(async () => {
-    await useBackend('cpu')
-    folder = await mkdtemp(join(tmpdir(), 'characters-'))
-  })
-  afterAll(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('characters')
+  beforeAll(() => useBackend('cpu'))
 
   const recipe = recipeSchema.parse({
     steps: 8,

@@ -67,7 +67,7 @@ export class CharacterModel {
   /** The state before the first character of `rows` texts. */
   zeros(rows: number): StateValues {
     const values = this.states.map((name) => [name, new Float32Array(rows * this.stateSize)] as const)
-    return { images: rows, hypotheses: 1, values: Object.fromEntries(values) }
+    return { rows, values: Object.fromEntries(values) }
   }
 
   /** Token ids, any shape → vectors [..., embedding size]. */

@@ -89,7 +89,7 @@ export function stepOf(
   return async (tokens, state) => {
     const rows = tokens.length
     const done: Record<string, Tensor> = ops.scope(() => {
-      const before = tensorsOf(ops, { images: rows, hypotheses: 1, values: state })
+      const before = tensorsOf(ops, { rows, values: state })
       const step = model.step(ops, weights, ops.input(tokens, [rows, 1]), before)
       return { ...step.state, logProbs: step.logProbs }
     })

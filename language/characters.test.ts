@@ -30,9 +30,14 @@ describe('Characters', () => {
   })
 })
 
+it('a text is split by its characters, the last of nine tenths in both parts', () => {
+  expect(splitText('abcdefghi😀')).toEqual({ train: 'abcdefghi', validation: 'i😀' })
+  expect(splitText('😀'.repeat(25))).toEqual({ train: '😀'.repeat(22), validation: '😀'.repeat(4) })
+})
+
 it('a text that cannot be split is named', () => {
   for (const length of [0, 1])
-    expect(() => splitText(new Int32Array(length), 'notes.txt')).toThrow(
+    expect(() => splitText('a'.repeat(length), 'notes.txt')).toThrow(
       `Expected a text that can be split for notes.txt but received "${length} characters"`,
     )
 })

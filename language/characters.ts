@@ -69,17 +69,15 @@ export class Characters {
 const TRAINED = 0.9
 
 /**
- * A text cut in two. The held-out part begins with the last character that is trained on, so that of its own characters
- * each has one before it.
+ * A text cut in two, by its characters. The held-out part begins with the last character that is trained on, so that of
+ * its own characters each has one before it.
  * @param where the name of the text in errors.
  * @throws ShowtellError INVALID_DATA for a text too short.
  */
-export function splitText(
-  ids: Int32Array,
-  where = 'the text',
-): { train: Int32Array; validation: Int32Array } {
-  const cut = Math.floor(TRAINED * ids.length)
-  if (cut < 1 || cut === ids.length)
-    throw expected('a text that can be split', where, `${ids.length} characters`, 'INVALID_DATA')
-  return { train: ids.subarray(0, cut), validation: ids.subarray(cut - 1) }
+export function splitText(text: string, where = 'the text'): { train: string; validation: string } {
+  const characters = Array.from(text)
+  const cut = Math.floor(TRAINED * characters.length)
+  if (cut < 1 || cut === characters.length)
+    throw expected('a text that can be split', where, `${characters.length} characters`, 'INVALID_DATA')
+  return { train: characters.slice(0, cut).join(''), validation: characters.slice(cut - 1).join('') }
 }

@@ -1,19 +1,20 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
+import { drawn } from '../engine/fixtures/values.js'
 import { initialize } from '../engine/initialize.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
 import { CELLS } from '../rnn/cells.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { ClassificationTask, classificationLoss, classify, confusionOf } from './classification.js'
 import { Classifier, type ClassifierConfig, classifierConfigSchema } from './classifier.js'
 import { readClassifierBundle, writeClassifierBundle } from './classifier-bundle.js'
 import type { LabelledText } from './classifier-texts.js'
+import { enlarged } from './fixtures/enlarged.js'
 import { recipeSchema, Training } from './training.js'
 
 const WORDS = ['a', 'b', 'c', 'd']
@@ -33,17 +34,6 @@ const tiny = (config: Partial<ClassifierConfig>): Classifier =>
     }),
   )
 
-/** @param scale small where nothing is learnt; large where texts shall differ. */
-function weightsOf(model: Classifier, scale = 2): Record<string, Values> {
-  const values = initialize(model.parameters, 1)
-  return Object.fromEntries(
-    model.parameters.map(({ name, shape }) => [
-      name,
-      scaled(scale, { dims: shape as number[], data: values[name]! }),
-    ]),
-  )
-}
-
 const VARIANTS: Partial<ClassifierConfig>[] = [
   { direction: 'both' },
   { direction: 'forward', cell: 'rnn' },
@@ -51,9 +41,7 @@ const VARIANTS: Partial<ClassifierConfig>[] = [
 ]
 
 describe.each(backends)('a classifier on %s', (backend) => {
-  beforeAll(async () => {
-    await useBackend(backend)
-  })
+  beforeAll(() => useBackend(backend))
 
   it.each(VARIANTS)('has the gradient that central differences give: $direction, $cell', (config) => {
     const model = tiny(config)
@@ -70,7 +58,7 @@ describe.each(backends)('a classifier on %s', (backend) => {
     for (const config of VARIANTS) {
       const model = tiny(config)
       const before = tensorCount()
-      const held = keptTensors(ops, weightsOf(model))
+      const held = keptTensors(ops, enlarged(model.parameters, 2))
       const together = classify(ops, model, vocabulary, held, TEXTS)
       for (const [i, text] of TEXTS.entries()) {
         const [alone] = classify(ops, model, vocabulary, held, [text])
@@ -84,14 +72,12 @@ describe.each(backends)('a classifier on %s', (backend) => {
 })
 
 describe('a classifier', () => {
-  beforeAll(async () => {
-    await useBackend('cpu')
-  })
+  beforeAll(() => useBackend('cpu'))
 
   it('gives the labels probabilities that sum to 1, and says the likeliest', () => {
     const ops = new TensorFlowOps()
     const model = tiny({})
-    const weights = weightsOf(model)
+    const weights = enlarged(model.parameters, 2)
     const held = keptTensors(ops, weights)
     for (const { words } of TEXTS) {
       // The loss of a text under a label is minus the logarithm of its probability.
@@ -112,7 +98,7 @@ describe('a classifier', () => {
 
   it('knows nothing before it learns: the loss is about the logarithm of the number of labels', () => {
     const model = tiny({})
-    const loss = evaluate(weightsOf(model, 0.1), (ops, weights) =>
+    const loss = evaluate(enlarged(model.parameters, 0.1), (ops, weights) =>
       classificationLoss(ops, model, vocabulary, weights, TEXTS),
     )
     expect(loss).toBeCloseTo(Math.log(labels.length), 2)
@@ -121,7 +107,7 @@ describe('a classifier', () => {
   it('judges as many texts as there are, in their order', () => {
     const ops = new TensorFlowOps()
     const model = tiny({ direction: 'forward' })
-    const held = keptTensors(ops, weightsOf(model))
+    const held = keptTensors(ops, enlarged(model.parameters, 2))
     const judged = classify(ops, model, vocabulary, held, TEXTS)
     const many = Array.from({ length: 600 }, (_, i) => TEXTS[i % TEXTS.length]!)
     expect(classify(ops, model, vocabulary, held, many).map(({ label }) => label)).toEqual(
@@ -143,12 +129,8 @@ it('confusion counts each text once: rows are what it is, columns what was said'
 })
 
 describe('training', () => {
-  let folder: string
-  beforeAll(async () => {
-    await useBackend('cpu')
-    folder = await mkdtemp(join(tmpdir(), 'classifier-'))
-  })
-  afterAll(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('classifier')
+  beforeAll(() => useBackend('cpu'))
 
   /** Which of a and b came first, however many c and d stand around them: the words alone do not say it. */
   const texts = ['a b', 'b a'].flatMap((both) =>

@@ -9,7 +9,7 @@ import type { LabelledText } from './classifier-texts.js'
 import type { Recipe, Task } from './training.js'
 
 /** Texts judged at once. */
-const BATCH = 256
+export const BATCH = 256
 
 type Words = Pick<LabelledText, 'words'>
 

@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import {
   checkLabels,
   labelsOf,
@@ -13,12 +13,8 @@ import {
   wordsOf,
 } from './classifier-texts.js'
 
-let folder: string
+const folder = temporaryFolder('labelled')
 const at = (name: string): string => join(folder, name)
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'labelled-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
 
 /** Where there is no problem to hear of. */
 const refuse = (problem: Error): void => {
@@ -61,6 +57,17 @@ describe('labelled texts', () => {
       }),
       { numRuns: 20 },
     )
+  })
+
+  it('without splits that are read alike, whatever their case and punctuation, are on one side', async () => {
+    const texts = Array.from({ length: 40 }, (_, i) => `so good ${i}`).flatMap((text) =>
+      ['', '!', ' …'].flatMap((end) => [text + end, text.toUpperCase() + end]),
+    )
+    await writeFile(at('alike.jsonl'), jsonl(texts.map((text) => ({ text, label: 'x' }))))
+    const { train, held } = await readLabelled(at('alike.jsonl'), refuse)
+    const [learnt, apart] = [train, held].map((part) => new Set(part.map(({ words }) => words.join(' '))))
+    expect(apart!.size).toBeGreaterThan(0)
+    expect(learnt!.size + apart!.size).toBe(40)
   })
 
   it('without a split are left out beside others to train on, and how many is told', async () => {
@@ -197,7 +204,10 @@ describe('labels', () => {
     const [a, b] = [text('a'), text('b')]
     expect(() => labelsOf({ train: [a, a], held: [a] }, 'here')).toThrow('two labels or more')
     expect(() => labelsOf({ train: [a, b], held: [] }, 'here')).toThrow('held out of here')
-    expect(() => labelsOf({ train: [a, b], held: [text('c')] }, 'here')).toThrow(
+    expect(() => labelsOf({ train: [a, b], held: [text('c'), a, text('d'), text('c')] }, 'here')).toThrow(
+      'Expected texts to train on of each label for here but received "only held-out texts of c, d"',
+    )
+    expect(() => checkLabels(['a', 'b'], [a, text('c')], 'here')).toThrow(
       'Expected one of a, b for a label of here but received "c"',
     )
     expect(() => checkLabels(['a', 'b'], [a, b, a], 'here')).not.toThrow()

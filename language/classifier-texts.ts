@@ -64,7 +64,7 @@ function withWords(
 
 /**
  * Labelled texts of a file, one JSON object with `text` and `label` a line, parted by their `split` as `partsOf` does;
- * the id of one is its text.
+ * the id of one is its words, so that texts that are read alike are on one side.
  * @param onProblem hears of texts without words, which are left out, of how many are longer than is read, and of how many
  * of no split stand beside texts to train on.
  * @throws ShowtellError NOT_FOUND, or INVALID_DATA naming the line that is wrong.
@@ -79,7 +79,7 @@ export async function readLabelled(
     const where = `${path} line ${number}`
     const { text, label, split } = parsed(line, where)
     return withWords({ text, label }, where, () => cut++, onProblem).map((labelled) => ({
-      id: text,
+      id: labelled.words.join(' '),
       split,
       labelled,
     }))
@@ -135,14 +135,22 @@ export async function readLabelledCaptions(
 
 /**
  * The labels that can be learnt, in the order of their code units.
- * @throws ShowtellError INVALID_DATA where there are fewer than two, or nothing is held out.
+ * @throws ShowtellError INVALID_DATA where there are fewer than two, or nothing is held out, or a label is of texts held
+ * out alone.
  */
 export function labelsOf({ train, held }: Pick<LabelledTexts, 'train' | 'held'>, where: string): string[] {
   const labels = [...new Set(train.map(({ label }) => label))].sort()
   if (labels.length < 2)
     throw expected('two labels or more', `texts to train of ${where}`, labels, 'INVALID_DATA')
   if (held.length === 0) throw expected('texts', `what is held out of ${where}`, 'none', 'INVALID_DATA')
-  checkLabels(labels, held, where)
+  const unlearnt = new Set(held.map(({ label }) => label).filter((label) => !labels.includes(label)))
+  if (unlearnt.size > 0)
+    throw expected(
+      'texts to train on of each label',
+      where,
+      `only held-out texts of ${[...unlearnt].join(', ')}`,
+      'INVALID_DATA',
+    )
   return labels
 }
 

@@ -33,12 +33,21 @@ export function dateLessons(size: number, seed: number): Lessons {
   }
 }
 
-/** Pairs of a file; those whose source the rule of `isHeldOut` holds out are for validation and test at once. */
-export function pairLessons(pairs: readonly Pair[], size: number, seed: number): Lessons {
+/**
+ * Pairs of a file; those whose source the rule of `isHeldOut` holds out are for validation and test at once.
+ * @param where the name of the file in errors.
+ * @throws ShowtellError INVALID_DATA where none are held out, or all.
+ */
+export function pairLessons(
+  pairs: readonly Pair[],
+  size: number,
+  seed: number,
+  where = 'the pairs',
+): Lessons {
   const train = pairs.filter(({ source }) => !isHeldOut({ id: source }))
   const held = pairs.filter(({ source }) => isHeldOut({ id: source }))
-  for (const [what, part] of Object.entries({ 'to train': train, 'to validate': held }))
-    if (part.length === 0) throw expected(`pairs ${what}`, 'the pairs', pairs.length, 'INVALID_DATA')
+  for (const [what, part] of Object.entries({ 'to train on': train, 'that are held out': held }))
+    if (part.length === 0) throw expected(`pairs ${what}`, where, `none of ${pairs.length}`, 'INVALID_DATA')
   const lengths = bySourceLength(train)
   return {
     batch(step) {

@@ -4,22 +4,21 @@ import { z } from 'zod'
 import { checkReplaceable } from '../engine/folder.js'
 import { initialize } from '../engine/initialize.js'
 import type { Parameter, Weights } from '../engine/ops.js'
-import { AdamW, usualWarmUp } from '../engine/optimiser.js'
+import { AdamW } from '../engine/optimiser.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { restoreState, type StepEvent, saveState } from '../engine/training-state.js'
+import { warmUpSchema, withWarmUp } from '../engine/warm-up.js'
 
 /** Steps of warm-up at most, where nothing is said of them. */
 const MOST_WARM_UP = 100
+/** Steps that a killed training loses at most. */
+const SAVE_EVERY = 200
 
 /** How any model of language is trained. */
 export const recipeSchema = z.strictObject({
   steps: z.int().min(1).describe('steps of the optimiser in all'),
   learningRate: z.number().positive().describe('highest learning rate; it falls along a cosine'),
-  warmUpSteps: z
-    .int()
-    .min(0)
-    .optional()
-    .describe(`steps until the highest learning rate; when absent a tenth of all, ${MOST_WARM_UP} at most`),
+  warmUpSteps: warmUpSchema(MOST_WARM_UP),
   weightDecay: z.number().min(0).default(0.01).describe('of matrices, AdamW'),
   clipNorm: z.number().positive().default(1).describe('gradients are scaled down to this norm'),
   averageDecay: z.number().min(0).lt(1).default(0.998).describe('of the moving average of the weights'),
@@ -28,8 +27,6 @@ export const recipeSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe('of weights, order and dropout'),
 })
 export type Recipe = z.infer<typeof recipeSchema>
-
-const settledSchema = recipeSchema.required({ warmUpSteps: true })
 
 /** The recipe of a model whose dropout takes from `places`, which its help names. */
 export function recipeDropping(places: string): typeof recipeSchema {
@@ -49,7 +46,7 @@ export interface Task {
     step: number,
   ): { loss: number; gradients: Record<string, Float32Array> }
   /** Of the averaged weights on what is not learnt from, nats; the least is kept. */
-  validate(ops: TensorFlowOps, weights: Weights<Tensor>): number | Promise<number>
+  validate(ops: TensorFlowOps, weights: Weights<Tensor>): number
   /** What goes on from step to step beside the weights; the arrays are the live ones. */
   readonly carried?: Readonly<Record<string, Float32Array>>
 }
@@ -60,7 +57,7 @@ export interface Task {
  */
 export class Training {
   /** With the warm-up that it has for its steps. */
-  readonly recipe: z.infer<typeof settledSchema>
+  readonly recipe: Recipe & { readonly warmUpSteps: number }
   /** Where the bundle goes that it becomes. */
   readonly bundle: string
   private readonly ops = new TensorFlowOps()
@@ -78,13 +75,11 @@ export class Training {
     private readonly setting: Readonly<Record<string, unknown>>,
   ) {
     const { parameters } = task
-    const { steps, warmUpSteps = usualWarmUp(steps, MOST_WARM_UP) } = given
-    // The schema keeps its fields in their order.
-    this.recipe = settledSchema.parse({ ...given, warmUpSteps })
+    this.recipe = withWarmUp(recipeSchema, given, given.steps, MOST_WARM_UP)
     this.bundle = join(folder, 'bundle')
     this.file = join(folder, 'training', 'state.safetensors')
     this.optimiser = new AdamW(
-      { ...this.recipe, totalSteps: steps, betas: [0.9, 0.99] },
+      { ...this.recipe, totalSteps: given.steps, betas: [0.9, 0.99] },
       initialize(parameters, given.seed),
       parameters,
     )
@@ -114,14 +109,10 @@ export class Training {
   }
 
   /**
-   * Trains to the end, or to the step at which `signal` is raised; saves every `saveEvery` steps and when it stops.
+   * Trains to the end, or to the step at which `signal` is raised; saves every `SAVE_EVERY` steps and when it stops.
    * @throws ShowtellError INVALID_ARGUMENT where something else is in the place of the bundle.
    */
-  async run(
-    report: (event: StepEvent) => void | Promise<void>,
-    signal?: AbortSignal,
-    saveEvery = 200,
-  ): Promise<void> {
+  async run(report: (event: StepEvent) => void | Promise<void>, signal?: AbortSignal): Promise<void> {
     // Before hours of work that would end there.
     await checkReplaceable(this.bundle)
     const { steps, validations } = this.recipe
@@ -129,8 +120,8 @@ export class Training {
     while (this.step < steps && !signal?.aborted) {
       const event = this.advance()
       const validates = due(this.step) > due(this.step - 1)
-      await report(validates ? { ...event, validationLoss: await this.validated() } : event)
-      if (validates || this.step % saveEvery === 0) await this.save()
+      await report(validates ? { ...event, validationLoss: this.validated() } : event)
+      if (validates || this.step % SAVE_EVERY === 0) await this.save()
       // Lets signals and output through between two steps.
       await setImmediate()
     }
@@ -150,10 +141,10 @@ export class Training {
     }
   }
 
-  private async validated(): Promise<number> {
+  private validated(): number {
     const weights = this.tensors(this.weights)
     try {
-      const loss = await this.task.validate(this.ops, weights)
+      const loss = this.task.validate(this.ops, weights)
       if (loss < this.bestLoss[0]!) {
         this.bestLoss.set([loss, this.step])
         for (const [name, values] of Object.entries(this.weights)) this.best[name]!.set(values)

@@ -1,17 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, evaluate, expectGradients, keptTensors } from '../engine/fixtures/differences.js'
-import { drawn, scaled, type Values } from '../engine/fixtures/values.js'
-import { initialize } from '../engine/initialize.js'
+import { drawn, scaled } from '../engine/fixtures/values.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { Characters } from './characters.js'
 import type { Pair } from './dates.js'
+import { enlarged } from './fixtures/enlarged.js'
 import { dateLessons, pairLessons, readPairs } from './pairs.js'
 import { recipeSchema, Training } from './training.js'
 import { TranslationTask, translate, translationLoss } from './translation.js'
@@ -40,17 +40,6 @@ const tiny = (config: Partial<TranslatorConfig>): Translator =>
     }),
   )
 
-/** So large that words differ. */
-function weightsOf(model: Translator): Record<string, Values> {
-  const values = initialize(model.parameters, 1)
-  return Object.fromEntries(
-    model.parameters.map(({ name, shape }) => [
-      name,
-      scaled(2, { dims: shape as number[], data: values[name]! }),
-    ]),
-  )
-}
-
 const VARIANTS: Partial<TranslatorConfig>[] = [
   { cell: 'gru', attention: 'additive' },
   { cell: 'lstm', attention: 'dot', layers: 2, connection: 'residual' },
@@ -58,9 +47,7 @@ const VARIANTS: Partial<TranslatorConfig>[] = [
 ]
 
 describe.each(backends)('a translator on %s', (backend) => {
-  beforeAll(async () => {
-    await useBackend(backend)
-  })
+  beforeAll(() => useBackend(backend))
 
   it.each(VARIANTS)('has the gradient that central differences give: $cell, $attention', (config) => {
     const model = tiny(config)
@@ -75,7 +62,7 @@ describe.each(backends)('a translator on %s', (backend) => {
   it('judges each token of each pair alike: a batch is the mean of its pairs, by their tokens', () => {
     for (const config of VARIANTS) {
       const model = tiny(config)
-      const weights = weightsOf(model)
+      const weights = enlarged(model.parameters, 2)
       const lossOf = (pairs: readonly Pair[]) =>
         evaluate(weights, (ops, held) => translationLoss(ops, model, alphabets, held, pairs))
       const sum = PAIRS.reduce((total, pair) => total + lossOf([pair]) * (pair.target.length + 1), 0)
@@ -87,7 +74,7 @@ describe.each(backends)('a translator on %s', (backend) => {
     const ops = new TensorFlowOps()
     for (const config of VARIANTS) {
       const model = tiny(config)
-      const weights = weightsOf(model)
+      const weights = enlarged(model.parameters, 2)
       const before = tensorCount()
       const held = keptTensors(ops, weights)
       const texts = ['abcd', 'da', 'ccab', 'b']
@@ -120,7 +107,7 @@ describe.each(backends)('a translator on %s', (backend) => {
   it('translates each text as if it were alone', async () => {
     const ops = new TensorFlowOps()
     const model = tiny({})
-    const held = keptTensors(ops, weightsOf(model))
+    const held = keptTensors(ops, enlarged(model.parameters, 2))
     const texts = ['abcd', 'dcba', 'aa', 'bbbb']
     const options = { beamSize: 2, maxLength: 5 }
     const together = await translate(ops, model, alphabets, held, texts, options)
@@ -137,7 +124,7 @@ describe('without attention', () => {
   it('the source is known by the state that the decoder begins with alone', async () => {
     await useBackend('cpu')
     const model = tiny({ attention: 'none' })
-    const weights = weightsOf(model)
+    const weights = enlarged(model.parameters, 2)
     for (const name of Object.keys(weights))
       if (name.startsWith('initial.')) weights[name] = scaled(0, weights[name]!)
     const lossOf = (source: string) =>
@@ -164,7 +151,7 @@ describe('validation', () => {
     }
     const pairs = Array.from({ length: 300 }, (_, i) => PAIRS[i < 256 ? i % 2 : 2]!)
     const model = tiny({})
-    const weights = weightsOf(model)
+    const weights = enlarged(model.parameters, 2)
     const ops = new Watched()
     const held = keptTensors(new TensorFlowOps(), weights)
     const lessons = { batch: () => pairs, validation: pairs, test: pairs }
@@ -216,12 +203,8 @@ describe('lessons', () => {
 })
 
 describe('on disk', () => {
-  let folder: string
-  beforeAll(async () => {
-    await useBackend('cpu')
-    folder = await mkdtemp(join(tmpdir(), 'translator-'))
-  })
-  afterAll(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('translator')
+  beforeAll(() => useBackend('cpu'))
 
   it('pairs are lines with a tab, and a line that is none is named', async () => {
     const file = join(folder, 'pairs.tsv')

@@ -3,7 +3,7 @@ import type { Ops, Parameter, Weights } from '../engine/ops.js'
 import { ATTENTIONS } from '../rnn/attention.js'
 import { Bidirectional } from '../rnn/bidirectional.js'
 import { affine, type CellState, part, prefixed } from '../rnn/cell.js'
-import { cellSchema, connectionSchema } from '../rnn/schema.js'
+import { attentionSchema, cellSchema, connectionSchema } from '../rnn/schema.js'
 import { Stack } from '../rnn/stack.js'
 
 /** The shape of a translator; what its bundle's `config.json` holds, with the characters. */
@@ -11,10 +11,7 @@ export const translatorConfigSchema = z.strictObject({
   cell: cellSchema.default('gru'),
   layers: z.int().min(1).default(1).describe('layers above each other, of encoder and decoder'),
   connection: connectionSchema,
-  attention: z
-    .enum(['none', ...Object.keys(ATTENTIONS)])
-    .default('additive')
-    .describe(`where the decoder looks: none, ${Object.keys(ATTENTIONS).join(', ')}`),
+  attention: attentionSchema.default('additive'),
   units: z.int().min(1).default(128).describe('units of encoder and decoder'),
   attentionUnits: z.int().min(1).default(64).describe('units of the attention'),
   embeddingSize: z.int().min(1).default(32).describe('size of the vector of a character'),

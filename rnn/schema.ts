@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ATTENTIONS } from './attention.js'
 import { CELLS } from './cells.js'
 import { CONNECTIONS } from './connections.js'
 
@@ -12,3 +13,8 @@ export const connectionSchema = z
   .enum(Object.keys(CONNECTIONS) as [string, ...string[]])
   .default('plain')
   .describe(`how layers are joined: ${Object.keys(CONNECTIONS).join(', ')}`)
+
+/** How a decoder looks at what was seen or read, if it does. */
+export const attentionSchema = z
+  .enum(['none', ...Object.keys(ATTENTIONS)])
+  .describe(`attention of the decoder: none, ${Object.keys(ATTENTIONS).join(', ')}`)

@@ -16,20 +16,17 @@ import { Stack } from './stack.js'
 import { pieceGradients, type StateValues, tensorsOf } from './truncated.js'
 import { unroll } from './unroll.js'
 
-const [IMAGES, HYPOTHESES, STEPS] = [2, 3, 6]
+const [ROWS, STEPS] = [6, 6]
 const stack = new Stack({ cell: 'lstm', inputs: 5, units: 4, layers: 2, connection: 'highway' })
 const weights: Record<string, Values> = Object.fromEntries(
   stack.parameters.map(({ name, shape }) => [name, scaled(0.7, floats(...shape))]),
 )
 /** The state before the first piece. */
 const zeros: StateValues = {
-  images: IMAGES,
-  hypotheses: HYPOTHESES,
-  values: Object.fromEntries(
-    stack.states.map((name) => [name, new Float32Array(IMAGES * HYPOTHESES * stack.units)]),
-  ),
+  rows: ROWS,
+  values: Object.fromEntries(stack.states.map((name) => [name, new Float32Array(ROWS * stack.units)])),
 }
-const inputs = Array.from({ length: STEPS }, () => floats(IMAGES, HYPOTHESES, 5))
+const inputs = Array.from({ length: STEPS }, () => floats(ROWS, 1, 5))
 
 /** The loss of the steps from `from` to `to`, each output with its share whatever the piece it is in. */
 function over(from: number, to: number) {

@@ -4,9 +4,9 @@ import type { CellState } from './cell.js'
 
 /** A state as numbers, apart from any tensor: what one piece of a sequence hands to the next. */
 export interface StateValues {
-  readonly images: number
-  readonly hypotheses: number
-  /** By the names of the stack's states, [images, hypotheses, units] each. */
+  /** Sequences that are read side by side. */
+  readonly rows: number
+  /** By the names of the stack's states, [rows, 1, units] each. */
   readonly values: Readonly<Record<string, Float32Array>>
 }
 
@@ -18,15 +18,9 @@ export interface PieceGradients {
 }
 
 /** A state as tensors of the scope around. */
-export function tensorsOf(
-  ops: TensorFlowOps,
-  { images, hypotheses, values }: StateValues,
-): CellState<Tensor> {
+export function tensorsOf(ops: TensorFlowOps, { rows, values }: StateValues): CellState<Tensor> {
   return Object.fromEntries(
-    Object.entries(values).map(([name, data]) => [
-      name,
-      ops.input(data, [images, hypotheses, data.length / (images * hypotheses)]),
-    ]),
+    Object.entries(values).map(([name, data]) => [name, ops.input(data, [rows, 1, data.length / rows])]),
   )
 }
 

@@ -29,8 +29,9 @@ export async function evaluateText(
   signal: AbortSignal,
 ): Promise<{ nats: number; characters: number }> {
   return withBundle(place, engine, async ({ model, characters }, runtime) => {
-    const ids = characters.encode(text, undefined, where)
-    const read = all ? ids : splitText(ids, where).validation
+    // What the model does not know before the part that is read is no matter.
+    const part = all ? text : splitText(text, where).validation
+    const read = characters.encode(part, undefined, where)
     const bar = progressBar('read', read.length - 1)
     try {
       const nats = await natsOf(runtime, model, read, (count, sofar) => {

@@ -17,7 +17,7 @@ import { writeWhole } from './whole-file.js'
 
 export interface CharacterTraining {
   readonly text: string
-  /** Its token ids, as `splitText` cuts them in two. */
+  /** Token ids of the two parts that `splitText` cuts it into. */
   readonly train: Int32Array
   readonly validation: Int32Array
   readonly characters: Characters

@@ -1,29 +1,45 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import type { Engine } from '../engine/backends.js'
+import { readCharacterBundle } from '../language/character-bundle.js'
+import { openCharacterRuntime } from '../language/character-runtime.js'
+import { natsOf } from '../language/reading.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './char.js'
 import { inProcess, killAtWork, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
 const { saidBy, writtenBy, refusalOf } = inProcess(register)
 
-let folder: string
+const folder = temporaryFolder('char')
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'char-'))
   const random = new Random('words')
   const words = ['the', 'cat', 'sat', 'on', 'a', 'mat', '\n']
   const text = Array.from({ length: 400 }, () => words[random.below(words.length)]).join(' ')
   await writeFile(at('text.txt'), text)
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const tiny = [
   ...['--engine', 'cpu', '--units', '4', '--embedding-size', '3', '--rows', '2', '--length', '4'],
   ...['--steps', '2', '--warm-up-steps', '1', '--learning-rate', '0.02'],
 ]
+
+/** Nats a character of a text, asked of the model itself. */
+async function natsFor(place: string, text: string, engine: Engine): Promise<number> {
+  const bundle = await readCharacterBundle(at(place))
+  const runtime = await openCharacterRuntime(bundle, engine)
+  try {
+    return await natsOf(runtime, bundle.model, bundle.characters.encode(text))
+  } finally {
+    await runtime.close()
+  }
+}
+
+/** Of an ASCII text the last tenth, after the character before it. */
+const lastTenth = (text: string): string => text.slice(Math.floor(0.9 * text.length) - 1)
 
 describe('showtell char', () => {
   it(
@@ -62,9 +78,16 @@ describe('showtell char', () => {
         /INVALID_BUNDLE: Expected data "\w{64}", as it was begun,/,
       )
       await writeFile(at('text.txt'), text)
-      await saidBy(['char', 'evaluate', at('whole/bundle'), at('text.txt')])
       await writeFile(at('marked.txt'), `\uFEFF${text}`)
-      await saidBy(['char', 'evaluate', at('whole/bundle'), at('marked.txt'), '--all'])
+      for (const [file, more, read] of [
+        ['text.txt', [], lastTenth(text)],
+        ['marked.txt', ['--all'], text],
+      ] as const) {
+        const nats = await natsFor('whole/bundle', read, 'auto')
+        expect(await writtenBy(['char', 'evaluate', at('whole/bundle'), at(file), ...more])).toBe(
+          `${nats.toFixed(4)} nats a character over ${read.length - 1} characters (${Math.log2(Math.exp(nats)).toFixed(4)} bits, perplexity ${(Math.E ** nats).toFixed(3)})\n`,
+        )
+      }
       await saidBy(['char', 'sample', at('whole/bundle'), '--length', '20', '--prime', 'the cat'])
       expect(await refusalOf(['char', 'sample', at('whole/bundle'), '--prime', 'Zebra'])).toContain(
         'characters known for --prime but received "Z"',
@@ -102,6 +125,9 @@ describe('showtell char', () => {
       )
       const evaluated = (text: string) => refusalOf(['char', 'evaluate', bundle, at(text)])
       expect(await evaluated('half.txt')).toContain(`known for ${at('half.txt')} but received "Z"`)
+      // What train would have read is not read.
+      await writeFile(at('before.txt'), `Z${'ab '.repeat(9)}`)
+      expect(await writtenBy(['char', 'evaluate', bundle, at('before.txt')])).toContain('over 3 characters')
       await writeFile(at('one.txt'), 'a')
       expect(await evaluated('one.txt')).toContain(`a text that can be split for ${at('one.txt')}`)
       await writeFile(at('empty.txt'), '')
@@ -189,6 +215,11 @@ describe('showtell char', () => {
       expect(rows.map((row) => row.split('|')[1]!.trim())).toEqual(['gru', 'window-3'])
       const sizes = rows.map((row) => Number(row.split('|')[3]))
       expect(Math.abs(sizes[0]! / sizes[1]! - 1)).toBeLessThan(0.1)
+      const heldOut = lastTenth(await readFile(at('text.txt'), 'utf8'))
+      for (const [i, name] of ['gru', 'window-3'].entries()) {
+        const nats = await natsFor(`compared/${name}/bundle`, heldOut, 'cpu')
+        expect(rows[i]).toContain(`| ${nats.toFixed(4)} | ${Math.exp(nats).toFixed(2)} |`)
+      }
       const log = await readFile(at('compared/gru/log.jsonl'), 'utf8')
       await saidBy(command)
       expect(await readFile(at('compared/models.md'), 'utf8')).toBe(table)

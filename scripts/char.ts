@@ -114,7 +114,8 @@ async function trainingOf(
   const model = new CharacterModel(fromOptions(characterConfigSchema, options, { vocabularySize }))
   const reading = fromOptions(readingSchema, options)
   const recipe = fromOptions(recipeSchema, options)
-  const { train, validation } = splitText(characters.encode(text), path)
+  const parts = splitText(text, path)
+  const [train, validation] = [characters.encode(parts.train), characters.encode(parts.validation)]
   const least = leastCharacters(reading)
   if (train.length < least)
     throw expected(

@@ -1,6 +1,6 @@
-import { DOMParser, type Element } from '@xmldom/xmldom'
 import { describe, expect, it } from 'vitest'
 import { type Chart, drawCharts } from './chart.js'
+import { elements } from './fixtures/rendered.js'
 
 const CHART: Chart = {
   title: 'a < b & "c"',
@@ -25,15 +25,6 @@ const CHART: Chart = {
       dashed: true,
     },
   ],
-}
-
-/** The elements of one name, of a text that must be whole XML. */
-function elements(svg: string, name: string): Element[] {
-  const refuse = (level: string, message: unknown) => {
-    throw new Error(`${level}: ${message}`)
-  }
-  const document = new DOMParser({ onError: refuse }).parseFromString(svg, 'image/svg+xml')
-  return Array.from(document.getElementsByTagName(name))
 }
 
 const curves = (svg: string) =>

@@ -1,18 +1,17 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { Random } from '../random.js'
-import { register } from './classify.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
+import { confusionTable, register } from './classify.js'
 import { inProcess, interruptAtWork, killAtWork, outputOf, run } from './fixtures/commands.js'
 
 const MINUTES = 60_000
 const { saidBy, writtenBy, refusalOf } = inProcess(register)
 
-let folder: string
+const folder = temporaryFolder('classify')
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'classify-'))
   const random = new Random('texts')
   const words = ['red', 'blue', 'cat', 'dog', 'the', 'a', '!']
   const lines = Array.from({ length: 200 }, () => {
@@ -25,7 +24,6 @@ beforeAll(async () => {
   await writeFile(at('cats.txt'), [12, 13, 14].map((n) => `${n}.jpg#0\tA cat ${n}`).join('\n'))
   await writeFile(at('dogs.txt'), [25, 26, 27].map((n) => `${n}.jpg#0\tA dog ${n}`).join('\n'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const small = [
   ...[
@@ -162,3 +160,21 @@ it(
   },
   2 * MINUTES,
 )
+
+it('the table has what texts are in its lines, what was said of them in its columns, and the shares', () => {
+  expect(
+    confusionTable(
+      ['cats', 'hippopotamuses', 'owls'],
+      [
+        [90, 8, 2],
+        [1, 49, 0],
+        [0, 0, 0],
+      ],
+    ),
+  ).toBe(`is \\ said       cats  hippopotamuses  owls    right
+cats              90               8     2  90.00 %
+hippopotamuses     1              49     0  98.00 %
+owls               0               0     0        –
+139 of 150 right (92.67 %); always the commonest label: 66.67 %
+`)
+})

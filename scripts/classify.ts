@@ -6,7 +6,7 @@ import { sizeOf } from '../engine/ops.js'
 import { dataSum } from '../engine/training-state.js'
 import { useBackend } from '../engine/use-backend.js'
 import { expected, ShowtellError } from '../errors.js'
-import { ClassificationTask, classify, confusionOf } from '../language/classification.js'
+import { BATCH, ClassificationTask, classify, confusionOf } from '../language/classification.js'
 import { Classifier, classifierConfigSchema } from '../language/classifier.js'
 import { readClassifierBundle, writeClassifierBundle } from '../language/classifier-bundle.js'
 import {
@@ -20,19 +20,16 @@ import {
   wordsOf,
 } from '../language/classifier-texts.js'
 import { recipeDropping, Training } from '../language/training.js'
-import { confusionTable } from './confusion-table.js'
+import { aligned } from '../metrics/report-rows.js'
 import { interruptible } from './interrupt.js'
 import { leftOut } from './left-out.js'
-import { namedPath } from './named-path.js'
 import { runTraining } from './run-training.js'
-import { addSchemaOptions, engineOption, fromOptions, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, fromOptions, namedPath, positive } from './schema-options.js'
 import { withWeights } from './with-weights.js'
 
 /** Minutes on the native engine. */
 const RECIPE = { steps: 1000, learningRate: 2e-3, dropout: 0.3 }
 const recipeSchema = recipeDropping('the word vectors and of what the network says of the whole text')
-/** Lines of the standard input judged at once. */
-const BATCH = 256
 
 /** `showtell classify`: many to one, which label a text has. */
 export function register(program: Command): void {
@@ -169,6 +166,24 @@ async function evaluate(
     confusionOf(labels, texts, classify(ops, bundle.model, bundle.vocabulary, weights, texts)),
   )
   process.stdout.write(confusionTable(labels, counts))
+}
+
+/**
+ * How many texts of each label (a line) were given which label (a column), the share of each that got its own, and
+ * beside the share of all the one that is to be had without reading.
+ */
+export function confusionTable(labels: readonly string[], counts: readonly (readonly number[])[]): string {
+  const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+  const sizes = counts.map(sum)
+  const total = sum(sizes)
+  const share = (part: number, whole: number): string =>
+    whole === 0 ? '–' : `${((100 * part) / whole).toFixed(2)} %`
+  const rows = [
+    ['is \\ said', ...labels, 'right'],
+    ...labels.map((label, i) => [label, ...counts[i]!.map(String), share(counts[i]![i]!, sizes[i]!)]),
+  ]
+  const right = sum(labels.map((_, i) => counts[i]![i]!))
+  return `${aligned(rows)}${right} of ${total} right (${share(right, total)}); always the commonest label: ${share(Math.max(...sizes), total)}\n`
 }
 
 async function predict(place: string, given: string[], { engine }: Source): Promise<void> {

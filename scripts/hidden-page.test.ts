@@ -1,5 +1,5 @@
-import { DOMParser } from '@xmldom/xmldom'
 import { expect, it } from 'vitest'
+import { elements } from './fixtures/rendered.js'
 import { hiddenPage, hiddenPicture } from './hidden-page.js'
 
 const tokens = ['<', '/', 's', '\n', '&', '"', '\n']
@@ -28,12 +28,8 @@ it('the page holds the text and every value, whatever the text', () => {
 })
 
 it('the picture is well formed, a coloured place a character for what is followed, a line for what is not', () => {
-  const document = new DOMParser({
-    onError: (_, message) => {
-      throw new Error(message)
-    },
-  }).parseFromString(hiddenPicture(shown), 'image/svg+xml')
-  const rects = [...document.getElementsByTagName('rect')].map((rect) => rect.getAttribute('fill'))
+  const svg = hiddenPicture(shown)
+  const rects = elements(svg, 'rect').map((rect) => rect.getAttribute('fill'))
   expect(rects).toEqual([
     '#fff',
     'rgb(239,106,100)',
@@ -42,7 +38,7 @@ it('the picture is well formed, a coloured place a character for what is followe
     'rgb(247,181,178)',
     'rgb(255,255,255)',
   ])
-  const texts = [...document.getElementsByTagName('text')].map((text) => text.textContent)
+  const texts = elements(svg, 'text').map((text) => text.textContent)
   expect(texts).toEqual([
     'lines (by chance up to 0.25): unit cell 0, correlation 0.50',
     '</s',
@@ -50,19 +46,16 @@ it('the picture is well formed, a coloured place a character for what is followe
     'noise (by chance up to 0.90): no unit follows it',
     'nothing (the same throughout): no unit follows it',
   ])
-  expect(document.documentElement!.getAttribute('height')).toBe(String(2 * 12 + (2 + 2 + 2 + 2) * 19))
+  expect(elements(svg, 'svg')[0]!.getAttribute('height')).toBe(String(2 * 12 + (2 + 2 + 2 + 2) * 19))
 })
 
 it('the picture folds a line that is longer than 100 characters, a token whole', () => {
   const shownOf = (all: readonly string[]) => {
     const values = new Float32Array(all.length)
     const rankings = [{ name: 'it', chance: 0, followers: [{ unit: 0, correlation: 1 }] }]
-    const document = new DOMParser().parseFromString(
-      hiddenPicture({ title: '', tokens: all, units: [{ name: 'cell 0', values }], rankings }),
-      'image/svg+xml',
-    )
-    const [, ...lines] = [...document.getElementsByTagName('text')].map((text) => text.textContent!)
-    return { lines, width: Number(document.documentElement!.getAttribute('width')) }
+    const svg = hiddenPicture({ title: '', tokens: all, units: [{ name: 'cell 0', values }], rankings })
+    const [, ...lines] = elements(svg, 'text').map((text) => text.textContent!)
+    return { lines, width: Number(elements(svg, 'svg')[0]!.getAttribute('width')) }
   }
   const letters = Array.from({ length: 250 }, (_, i) => String.fromCharCode(97 + (i % 26)))
   const { lines, width } = shownOf([...letters, '\n', 'z'])

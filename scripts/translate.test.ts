@@ -1,31 +1,60 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { isHeldOut } from '../data/splits.js'
 import { Characters } from '../language/characters.js'
 import { datesOfYear } from '../language/dates.js'
+import { translate } from '../language/translation.js'
+import { readTranslatorBundle } from '../language/translator-bundle.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { inProcess, killAtWork, run } from './fixtures/commands.js'
 import { register } from './translate.js'
+import { withWeights } from './with-weights.js'
 
 const MINUTES = 60_000
-const { saidBy, refusalOf } = inProcess(register)
+const { saidBy, writtenBy, refusalOf } = inProcess(register)
 
-let folder: string
+const letters = ['a', 'b', 'c', 'd']
+const words = letters.flatMap((x) => letters.flatMap((y) => ['', ...letters].map((z) => x + y + z)))
+
+const folder = temporaryFolder('translate')
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'translate-'))
-  const letters = ['a', 'b', 'c', 'd']
-  const words = letters.flatMap((x) => letters.flatMap((y) => ['', ...letters].map((z) => x + y + z)))
   const lines = words.map((word) => `${word}\t${Array.from(word).toReversed().join('').toUpperCase()}\r\n`)
   await writeFile(at('pairs.tsv'), lines.join(''))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const small = [
   ...['--engine', 'cpu', '--units', '8', '--attention-units', '4', '--embedding-size', '4'],
   ...['--batch-size', '8', '--steps', '40', '--warm-up-steps', '4', '--learning-rate', '0.02'],
 ]
+
+/** What `evaluate` says of pairs of which every third is what the model makes of its source. */
+async function judgesExactly(place: string): Promise<void> {
+  const bundle = await readTranslatorBundle(at(place))
+  const { model, alphabets, maxLength } = bundle
+  const found = await withWeights(bundle, 'cpu', (ops, weights) =>
+    translate(ops, model, alphabets, weights, words, { beamSize: 3, maxLength }),
+  )
+  const pairs = words.map((id, i) => ({ id, target: `${found[i]!.text}${i % 3 === 0 ? '' : '!'}` || '!' }))
+  await writeFile(at('judged.tsv'), pairs.map(({ id, target }) => `${id}\t${target}\n`).join(''))
+  for (const [more, judged] of [
+    [[], pairs.filter(isHeldOut)],
+    [['--all'], pairs],
+  ] as const) {
+    const right = judged.filter(({ target }) => !target.endsWith('!')).length
+    expect(right).toBeGreaterThan(0)
+    expect(
+      await writtenBy(['translate', 'evaluate', at(place), at('judged.tsv'), '--engine', 'cpu', ...more]),
+    ).toBe(
+      `${right} of ${judged.length} exactly right (${((100 * right) / judged.length).toFixed(2)} %), attention additive\n`,
+    )
+  }
+  await writeFile(at('few.tsv'), 'ab\tBA\n')
+  expect(await refusalOf(['translate', 'evaluate', at(place), at('few.tsv')])).toContain(
+    `INVALID_DATA: Expected pairs that are held out for ${at('few.tsv')} but received "none of 1"`,
+  )
+}
 
 it(
   'showtell translate train, killed and begun again, leaves what an undisturbed run leaves; evaluate and text take it',
@@ -45,7 +74,7 @@ it(
       /INVALID_BUNDLE: Expected data "\w{64}", as it was begun,/,
     )
     await writeFile(at('pairs.tsv'), pairs)
-    await saidBy(['translate', 'evaluate', at('whole/bundle'), at('pairs.tsv'), '--engine', 'cpu'])
+    await judgesExactly('whole/bundle')
     const drawn = ['--picture', at('new/place/looks.svg'), '--engine', 'cpu']
     expect(await saidBy(['translate', 'text', at('whole/bundle'), 'abc', 'd?', '?é', ...drawn])).toContain(
       'characters that the model has not learnt: "?", "é"\n',

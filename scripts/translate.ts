@@ -56,8 +56,9 @@ export function register(program: Command): void {
   withSearch(command, 'evaluate', 'how many of the pairs held out are translated exactly')
     .argument(
       '[pairs]',
-      'the file that it was trained on, whose held-out pairs chose the best moment too; for a model of dates 2,000 days are drawn that it has not seen',
+      'the file that it was trained on, whose held-out pairs chose the best moment too, or with --all any; for a model of dates 2,000 days are drawn that it has not seen',
     )
+    .option('--all', 'judge all pairs of the file, those too that train learns from')
     .action(evaluate)
   withSearch(command, 'text', 'translate texts and print where the model looked')
     .argument('<texts...>')
@@ -83,7 +84,9 @@ async function trainTranslator(
   const { out, batchSize } = options
   const pairs = path === undefined ? undefined : await readPairs(path)
   const lessons =
-    pairs === undefined ? dateLessons(batchSize, recipe.seed) : pairLessons(pairs, batchSize, recipe.seed)
+    pairs === undefined
+      ? dateLessons(batchSize, recipe.seed)
+      : pairLessons(pairs, batchSize, recipe.seed, path)
   const { alphabets, maxLength } = alphabetsOf(pairs ?? datesOfYear())
   tellHeldOut(pairs ?? [], lessons)
   const model = new Translator(
@@ -171,12 +174,16 @@ async function translated(
   })
 }
 
-async function evaluate(place: string, path: string | undefined, search: Search): Promise<void> {
+async function evaluate(
+  place: string,
+  path: string | undefined,
+  { all, ...search }: Search & { all?: boolean },
+): Promise<void> {
   const signal = interruptible()
   const bundle = await readTranslatorBundle(place)
   if (path === undefined && bundle.data === 'pairs')
     throw expected('a file of pairs', 'a model that learnt from one', path)
-  const { test: pairs } = path === undefined ? dateLessons(1, 1) : pairLessons(await readPairs(path), 1, 1)
+  const pairs = path === undefined ? dateLessons(1, 1).test : await judgedOf(path, all)
   const sources = pairs.map(({ source }) => source)
   const found = await translated(bundle, sources, search, signal)
   const wrong = pairs.flatMap(({ source, target }, i) =>
@@ -187,6 +194,12 @@ async function evaluate(place: string, path: string | undefined, search: Search)
   process.stdout.write(
     `${right} of ${pairs.length} exactly right (${((100 * right) / pairs.length).toFixed(2)} %), attention ${bundle.model.config.attention}\n`,
   )
+}
+
+/** Those of a file that are held out, or all. */
+async function judgedOf(path: string, all = false): Promise<readonly Pair[]> {
+  const pairs = await readPairs(path)
+  return all ? pairs : pairLessons(pairs, 1, 1, path).test
 }
 
 async function show(place: string, texts: string[], options: Search & { picture?: string }): Promise<void> {
