@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { forkModule, isForked } from './fork.js'
+import { temporaryFolder } from './temporary.test.folder.js'
 
 it('says what to do where a bundler has put this file elsewhere and left the module behind', () => {
   const path = fileURLToPath(new URL('./worker.ts', import.meta.url))
@@ -29,8 +29,7 @@ function isMain(main: string | undefined, module: string): boolean {
 }
 
 it('knows the main file of a process by whatever links lead to it', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'fork-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('fork', onTestFinished)
   await mkdir(join(folder, 'real'))
   await symlink('real', join(folder, 'linked'))
   for (const name of ['worker.js', 'other.js']) await writeFile(join(folder, 'real', name), '')

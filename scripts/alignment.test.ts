@@ -1,6 +1,6 @@
-import { DOMParser } from '@xmldom/xmldom'
 import { expect, it } from 'vitest'
 import { alignmentPicture, alignmentText } from './alignment.js'
+import { elements } from './fixtures/rendered.js'
 
 const alignment = {
   source: ['<', 'b', '5'],
@@ -13,12 +13,8 @@ it('the matrix as text has a line a character of the target, darker where more w
 })
 
 it('the picture has a cell for each share, grey by its size', () => {
-  const document = new DOMParser({
-    onError: (_, message) => {
-      throw new Error(message)
-    },
-  }).parseFromString(alignmentPicture([alignment, alignment]), 'image/svg+xml')
-  const cells = [...document.getElementsByTagName('rect')].slice(1)
+  const svg = alignmentPicture([alignment, alignment])
+  const cells = elements(svg, 'rect').slice(1)
   expect(cells).toHaveLength(12)
   expect(cells.slice(0, 4).map((cell) => cell.getAttribute('fill'))).toEqual([
     'rgb(255,255,255)',
@@ -26,7 +22,7 @@ it('the picture has a cell for each share, grey by its size', () => {
     'rgb(5,5,5)',
     'rgb(128,128,128)',
   ])
-  expect([...document.getElementsByTagName('title')].map((title) => title.textContent)).toEqual([
+  expect(elements(svg, 'title').map((title) => title.textContent)).toEqual([
     'Alignments: where each character of a target looked in its source',
     '<b5 → 5&',
     '<b5 → 5&',

@@ -1,23 +1,19 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { readBundle, rewriteBundle, rewriteConfidence, writeBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { evaluate } from '../metrics/evaluation.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './average.js'
 import { inProcess } from './fixtures/commands.js'
 
 const CONFIDENCE = { weights: [0, 1, 2, 3], objects: {}, calibration: 'by the test' } as const
 
-let folder: string
+const folder = temporaryFolder('average')
 const at = (name: string): string => join(folder, name)
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'average-'))
-  await writeBundle(at('one'), tinyContent())
-})
-afterAll(() => rm(folder, { recursive: true }))
+beforeAll(() => writeBundle(at('one'), tinyContent()))
 
 const { saidBy } = inProcess(register)
 const average = (out: string, ...more: string[]): Promise<string> =>

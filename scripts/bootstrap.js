@@ -13,7 +13,7 @@ const DIST = path.join(ROOT, 'dist')
 const BUILD = path.join(ROOT, 'scripts/build.js')
 /** Beside the rooms, what is compiled and what says how. */
 const BESIDE = /^([\w-]+\.ts|(tsconfig|package)[\w.-]*\.json)$/
-const SOURCE = /(?<!\.test|\.data)\.(ts|json|gz|txt|proto|html|css|svg)$/
+const SOURCE = /(?<!\.test|\.data)\.(ts|json|gz|txt|html|css|svg)$/
 
 /** @param {string} file a lock file of npm @returns {Record<string, { version?: string, optional?: boolean }>} */
 function packages(file) {

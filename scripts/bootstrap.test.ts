@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readFile, rm, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readFile, rm, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 
 let folder: string
 /** Writes a file of the time of its making, or of long ago. */
@@ -21,7 +21,7 @@ const bootstrap = async (args: readonly string[] = [], event = 'prestart'): Prom
 
 /** A project that is installed and compiled; its build only says that it ran. */
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bootstrap-'))
+  folder = temporaryFolder('bootstrap', onTestFinished)
   await mkdir(join(folder, 'scripts'))
   await cp(join(import.meta.dirname, 'bootstrap.js'), join(folder, 'scripts/bootstrap.js'))
   await write('scripts/build.js', "process.stdout.write('built')", true)
@@ -33,7 +33,6 @@ beforeEach(async () => {
   const second = 1000 * 1000
   await utimes(join(folder, 'dist'), second, second)
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 it('does not compile because of what commands have written, nor of tests', async () => {
   for (const file of ['coco-subset/captions.json', 'run/curve.svg', 'features/keys.txt', 'captions.json'])

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)))
 const DIST = path.join(ROOT, 'dist')
-const DATA = ['.json', '.json.gz', '.txt', '.proto', '.html', '.css', '.svg']
+const DATA = ['.json', '.json.gz', '.txt', '.html', '.css', '.svg']
 
 /**
  * @param {string} output a folder inside the project

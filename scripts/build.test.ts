@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -28,8 +28,7 @@ describe('a build', () => {
   /** Builds a project that has been built before. */
   const build = async (exit: number) => {
     // Wherever the project lies, also in what is called like a part of a build.
-    const folder = await mkdtemp(join(tmpdir(), 'build.part-'))
-    onTestFinished(() => rm(folder, { recursive: true }))
+    const folder = temporaryFolder('build.part', onTestFinished)
     const write = async (name: string, text: string): Promise<void> => {
       await mkdir(dirname(join(folder, name)), { recursive: true })
       await writeFile(join(folder, name), text)

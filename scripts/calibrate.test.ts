@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './calibrate.js'
 import { inProcess, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 const { refusalOf } = inProcess(register)
 
-let folder: string
+const folder = temporaryFolder('calibrate')
 const at = (name: string): string => join(folder, name)
 const calibrate = (data: string, images = `plain=${at('photos')}`): string[] => [
   ...['calibrate', '--bundle', at('bundle'), '--data', `plain=${at(data)}`, '--images', images],
@@ -27,11 +27,9 @@ const write = (name: string, photos: readonly [file: string, split: string][]): 
   return writeFile(at(name), lines.join('\n'))
 }
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'calibrate-'))
   await writeBundle(at('bundle'), tinyContent())
   await drawPhotos(at('photos'), 4)
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it('writes what it fitted into the bundle', async () => {
   await write('whole.jsonl', [

@@ -1,9 +1,8 @@
 import { relative, resolve } from 'node:path'
-import { DOMParser } from '@xmldom/xmldom'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import type { Caption } from '../decoder/types.js'
 import { attentionPicture, checkPictures, picturesOf } from './caption-attention.js'
-import { plainJpeg, rendered } from './fixtures/rendered.js'
+import { elements, plainJpeg, rendered } from './fixtures/rendered.js'
 
 const GRID = [2, 4] as const
 /** All of the look at one region, the rest shared by the others. */
@@ -32,6 +31,18 @@ it('is called as its photo, in a folder where photos share a name', () => {
   )
 })
 
+it('has the letter of a drive for a folder where photos of two share a name', async () => {
+  onTestFinished(() => {
+    vi.doUnmock('node:path')
+    vi.resetModules()
+  })
+  vi.resetModules()
+  vi.doMock('node:path', async (original) => ({ ...(await original<{ win32: object }>()).win32 }))
+  const { picturesOf } = await import('./caption-attention.js')
+  const photos = ['C:\\a\\x.jpg', 'd:\\b\\x.jpg']
+  expect(photos.map(picturesOf(photos))).toEqual(['x.jpg.svg', 'd\\b\\x.jpg.svg'])
+})
+
 it('is refused where a run before may have one of its name, wherever that lies', () => {
   const before = ['two/a/x.jpg', 'two/b/x.jpg']
   expect(() => checkPictures(before, ['three/a/y.jpg', 'three/b/y.jpg'])).not.toThrow()
@@ -46,12 +57,11 @@ it('is an SVG that holds the photo once and a panel a word', async () => {
     caption,
     GRID,
   )
-  const picture = new DOMParser().parseFromString(svg, 'text/xml')
-  const texts = [...picture.getElementsByTagName('text')].map(({ textContent }) => textContent)
+  const texts = elements(svg, 'text').map(({ textContent }) => textContent)
   expect(texts).toEqual(['A & <b>. 0.46', '', 'a', '&', '<b>'])
-  expect(picture.getElementsByTagName('title')[0]?.textContent).toBe('A & <b>.')
-  expect(picture.getElementsByTagName('image')).toHaveLength(1)
-  expect(picture.getElementsByTagName('use')).toHaveLength(4)
+  expect(elements(svg, 'title')[0]?.textContent).toBe('A & <b>.')
+  expect(elements(svg, 'image')).toHaveLength(1)
+  expect(elements(svg, 'use')).toHaveLength(4)
   expect(svg).not.toMatch(/href="(?!#|data:)/)
 })
 

@@ -26,7 +26,9 @@ export function picturesOf(photos: readonly string[]): (photo: string) => string
   }
   return (photo) => {
     const name = basename(photo)
-    return `${alike.get(name) === 1 ? name : relative(common, resolve(photo))}.svg`
+    // On another drive of Windows it is absolute, and its letter is a folder.
+    const apart = (): string => relative(common, resolve(photo)).replace(/^([A-Z]):\\/i, '$1\\')
+    return `${alike.get(name) === 1 ? name : apart()}.svg`
   }
 }
 

@@ -1,8 +1,8 @@
 import * as fs from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { messageOf } from '../errors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { photosOf, STDIN } from './caption-inputs.js'
 
 /** More than a call takes arguments. */
@@ -20,18 +20,23 @@ vi.mock('node:fs', async (original) => {
   return { ...real, readdirSync }
 })
 
-let folder: string
+const folder = temporaryFolder('inputs')
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
-  folder = await fs.mkdtemp(join(tmpdir(), 'inputs-'))
   const names = [
     '1.jpg',
     '2019/a.JPG',
     '2019/a.JPG.xmp',
     '2019/deep/b.png',
     '2020/c.jpg',
+    'new (1)/d.jpg',
+    'new (1)/!e.jpg',
+    'new 1/f.jpg',
     'bare',
     'odd.img',
+    'shared/a.jpg',
+    'shared/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg',
+    'shared/deep/#recycle/g.jpg',
     'text/t.txt',
   ]
   for (const name of names) {
@@ -40,8 +45,8 @@ beforeAll(async () => {
   }
   await fs.symlink('.', at('2019/self'))
   await fs.symlink('gone', at('2020/broken.jpg'))
+  await fs.symlink('../1.jpg', at('shared/linked.jpg'))
 })
-afterAll(() => fs.rm(folder, { recursive: true }))
 
 const OF_2019 = ['2019/a.JPG', '2019/deep/b.png']
 it.each([
@@ -50,6 +55,13 @@ it.each([
   ['a file of any name', ['bare'], ['bare']],
   ['a glob that matches sidecars and folders', ['2019/**'], OF_2019],
   ['a glob that matches folders', ['20*'], [...OF_2019, '2020/c.jpg']],
+  ['a glob at any depth, into no link', ['2019/**/*.JPG'], ['2019/a.JPG']],
+  ['a glob under a link that is named', ['2019/self/*.JPG'], ['2019/self/a.JPG']],
+  ['a glob under a folder whose name is like a pattern', ['new (1)/d*', 'new (1)\\d*'], ['new (1)/d.jpg']],
+  ['a glob that begins with !', ['new (1)/!*.jpg'], ['new (1)/!e.jpg']],
+  ['a glob that begins with !( )', ['new (1)/!(d).jpg'], ['new (1)/!e.jpg']],
+  ['a glob where a NAS keeps things', ['shared/**/*.jpg'], ['shared/a.jpg', 'shared/linked.jpg']],
+  ['a glob under what a NAS keeps', ['shared/deep/#recycle/*.jpg'], ['shared/deep/#recycle/g.jpg']],
   ['a glob with an ending of its own', ['*.img', '{1,x}.{img,jpg}'], ['odd.img', '1.jpg']],
   ['a glob that leaves the ending open', ['2019/*.JPG*', '{*.png,1.*}'], ['2019/a.JPG', '1.jpg']],
   ['a glob of files', ['*.jpg', '2019/*/*.png', '2020/*'], ['1.jpg', '2019/deep/b.png', '2020/c.jpg']],

@@ -1,9 +1,9 @@
-import type { Stats } from 'node:fs'
+import * as fs from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { isAbsolute, join, normalize, resolve } from 'node:path'
+import { join, normalize, resolve } from 'node:path'
 import { glob, isDynamicPattern } from 'tinyglobby'
 import { isPhotoName } from '../data/photo-names.js'
-import { photosIn } from '../data/photo-walk.js'
+import { KEPT_ASIDE, photosIn } from '../data/photo-walk.js'
 import { expected, ShowtellError } from '../errors.js'
 
 /** Takes a place that cannot be looked at, and why. */
@@ -81,7 +81,7 @@ export async function readStdin(): Promise<Uint8Array> {
 const NO_FILE: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'ENAMETOOLONG', 'EINVAL']
 
 /** Undefined where there is nothing of that name. What may not be looked at, or links to itself, may well be there. */
-function kindOf(input: string): Promise<Stats | undefined> {
+function kindOf(input: string): Promise<fs.Stats | undefined> {
   return stat(input).catch((error: NodeJS.ErrnoException) => {
     if (NO_FILE.includes(error.code)) return undefined
     throw error
@@ -94,30 +94,50 @@ function inFolder(folder: string, tell: Tell): string[] {
 
 /**
  * What a glob matches goes the way of an input, but a file has to look like a photo unless its ending is asked for. A link
- * to a folder is matched by no glob, nor what the system does not list on the way.
+ * to a folder is matched by no glob, nor what is kept aside, nor what the system does not list on the way.
  */
-async function matching(pattern: string, tell: Tell): Promise<string[]> {
-  const matched = await glob(pattern.replaceAll('\\', '/'), {
+async function matching(input: string, tell: Tell): Promise<string[]> {
+  const [folder, pattern] = apart(input)
+  const matched = await glob(pattern, {
+    cwd: folder,
     onlyFiles: false,
     expandDirectories: false,
-    // Or a photo would have another name than by its folder.
-    absolute: isAbsolute(pattern),
+    ignore: KEPT_ASIDE.map((name) => `**/${name}`),
+    fs: { stat: statOfLink },
   })
-  const isAsked = ASKED_ENDING.test(pattern)
+  const isAsked = ASKED_ENDING.test(input)
   const photos: string[] = []
   let entered: string | undefined
   for (const match of matched.sort()) {
     // A folder, which ends in /, comes before what is in it.
     if (entered !== undefined && match.startsWith(entered)) continue
+    const path = join(folder, match)
     if (match.endsWith('/')) {
       entered = match
       try {
         // One by one: as arguments, a hundred thousand do not fit on the stack.
-        for (const photo of inFolder(match, tell)) photos.push(photo)
+        for (const photo of inFolder(path, tell)) photos.push(photo)
       } catch (problem) {
-        tell(match, problem)
+        tell(path, problem)
       }
-    } else if (isAsked || isPhotoName(match)) photos.push(match)
+    } else if (isAsked || isPhotoName(match)) photos.push(path)
   }
   return photos
 }
+
+/** The outer folders of a glob that are there by their very names, since `Photos (1)` is no pattern, and the rest of it. */
+function apart(input: string): [folder: string, pattern: string] {
+  const parts = input.replaceAll('\\', '/').split('/')
+  const folderOf = (count: number): string => [...parts.slice(0, count), ''].join('/')
+  let count = parts.length - 1
+  while (count > 0 && !fs.existsSync(folderOf(count))) count--
+  const pattern = parts.slice(count).join('/')
+  // One that begins with ! would say what to leave out; !(…) would not.
+  return [folderOf(count), pattern.replace(/^!(?!\()/, '\\!')]
+}
+
+/** What a glob asks of a link: one to a photo is matched, one to a folder is as one that leads nowhere. */
+const statOfLink = ((path: string, done: (error: Error | null, stats?: fs.Stats) => void) =>
+  fs.stat(path, (error, stats) =>
+    stats?.isDirectory() ? done(new Error('a folder')) : done(error, stats),
+  )) as typeof fs.stat

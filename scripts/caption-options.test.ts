@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { expect, it } from 'vitest'
-import { addCaptionOptions } from './caption-options.js'
+import { addCaptionOptions, captionRequest } from './caption-options.js'
 
 const given = (...args: string[]) => addCaptionOptions(new Command()).parse(args, { from: 'user' }).opts()
 
@@ -9,6 +9,14 @@ it('reads the numbers of captions, and takes no text for 0', () => {
   for (const flag of ['--beam-size', '--length-penalty', '--min-confidence'])
     for (const text of ['', 'many'])
       expect(() => given(flag, text)).toThrow(`Expected a number for ${flag} but received "${text}"`)
+})
+
+it('takes no photo for a word that is banned', () => {
+  const banned = (...words: string[]) => captionRequest(given('--ban', ...words)).bannedWords
+  expect(banned('dog', 'puppy')).toEqual(['dog', 'puppy'])
+  expect(() => banned('dog', 'b.JPG')).toThrow(
+    'Expected words (photos come before it, or after --) for --ban but received "b.JPG"',
+  )
 })
 
 it('says the range of each number beside its default', () => {

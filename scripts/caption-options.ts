@@ -1,6 +1,11 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type Command, Option } from 'commander'
+import { isPhotoName } from '../data/photo-names.js'
 import { type CaptionRequest, captionFieldsSchema } from '../decoder/options.js'
 import { rangeOf, wantedBy } from '../decoder/validate.js'
+import { shippedBundle } from '../engine/shipped.js'
+import { expected } from '../errors.js'
 import { number } from './schema-options.js'
 
 /** The flag of each option that a command line takes; ranges and defaults are the schema's. */
@@ -56,12 +61,15 @@ export function addCaptionOptions(command: Command): Command {
 export function bundleOption(): Option {
   return new Option(
     '--bundle <folder>',
-    'captioner to use, or the name of one that ships; showtell-base when absent. Given several times, the mean of their probabilities speaks',
+    'captioner to use, or the name of one that ships; showtell-base when absent. Given several times, for captioners of the same words and size of photos, the mean of their probabilities speaks',
   ).argParser((folder, before?: string[]) => [...(before ?? []), folder])
 }
 
-/** The options as the library takes them. */
+/** The options as the library takes them. @throws ShowtellError INVALID_ARGUMENT for a photo that stands behind `--ban`. */
 export function captionRequest(options: Readonly<Record<string, unknown>>): CaptionRequest {
+  const { ban = [] } = options as { ban?: readonly string[] }
+  const photo = ban.find(isPhotoName)
+  if (photo !== undefined) throw expected('words (photos come before it, or after --)', '--ban', photo)
   const request: Record<string, unknown> = {}
   for (const [name, flag] of Object.entries(FLAGS) as [Flag, string][]) {
     const given = options[attributeOf(flag)]
@@ -69,4 +77,12 @@ export function captionRequest(options: Readonly<Record<string, unknown>>): Capt
     request[name] = name in ALLOWED ? given !== true : given
   }
   return request as CaptionRequest
+}
+
+/** What the captioner that ships may be used for, to stand under the help; empty where it does not say. */
+export function termsOfShipped(): string {
+  const file = join(shippedBundle(), 'config.json')
+  if (!existsSync(file)) return ''
+  const { name, terms } = JSON.parse(readFileSync(file, 'utf8')) as { name: string; terms?: string }
+  return terms === undefined ? '' : `\nTerms of ${name}, the captioner that ships:\n${terms}`
 }

@@ -1,9 +1,10 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import {
   appendFile,
   mkdir,
-  mkdtemp,
+  open,
   readdir,
   readFile,
   readlink,
@@ -12,21 +13,20 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { CaptionedPhoto } from '../decoder/types.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { CaptionFormat } from './caption-formats.js'
 import { openOutput } from './caption-output.js'
 
 let folder: string
 let path: string
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'output-'))
+beforeEach(() => {
+  folder = temporaryFolder('output', onTestFinished)
   path = join(folder, 'captions')
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 const RUN = { bundle: 'tiny 0123456789ab', count: 1, bannedWords: ['dog'] }
 const opened = (format: CaptionFormat = 'jsonl', run: object = RUN, overwrite = false) =>
@@ -122,7 +122,7 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
       for (const file of ['./photos//1.jpg', join('photos', '1.jpg'), resolve('photos/1.jpg')])
         expect(output.isDone(file)).toBe(true)
       expect(output.isDone('1.jpg')).toBe(false)
-      // As an earlier version wrote it, or as it is given now, it is one line of what is finished.
+      // As it was given or as it is given now, it is one line of what is finished.
       await output.finish([resolve('photos/1.jpg')])
       expect((await readFile(path, 'utf8')).match(/photos\/+1\.jpg/g)).toHaveLength(1)
       expect(output.writtenAt).toBe(100_000)
@@ -227,15 +227,6 @@ describe('an output of photos with relative names', () => {
     await output.close()
     await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toThrow(`folder "${first}"`)
   })
-
-  it('is gone on with where an earlier version has begun it, whose record has no folder', async () => {
-    await halfDone('jsonl')
-    const folder = await inFolder('first')
-    const output = await opened('jsonl', { ...RUN, folder })
-    expect(output.isDone('1.jpg')).toBe(true)
-    await output.close()
-    expect(JSON.parse(await readFile(`${path}.run.json`, 'utf8'))).toEqual({ ...RUN, folder })
-  })
 })
 
 it('is written where a link points to, also when it is begun anew', async () => {
@@ -264,6 +255,34 @@ it.each([
   await output.close()
   expect(await reading).toBe(finished)
   expect(await readdir(folder)).toEqual(['captions'])
+})
+
+it.runIf(existsSync('/dev/full'))('says what could not be written where there is no room', async () => {
+  const output = await openOutput('/dev/full', 'jsonl', RUN, false)
+  await expect(output.write('1.jpg', photo('A cat.'))).rejects.toMatchObject({
+    code: 'INTERNAL',
+    message: 'Expected to write /dev/full but ENOSPC: no space left on device, write',
+  })
+  await output.close()
+})
+
+it('says on a full disk that it can be gone on with', async () => {
+  const output = await opened('csv', RUN, true)
+  await output.write('1.jpg', photo('A cat.'))
+  await mkdir(`${path}.part`)
+  const again = '; the same command without --overwrite goes on'
+  await expect(output.finish(['1.jpg'])).rejects.toThrow(
+    new RegExp(`^Expected to write ${path} but EISDIR: .*${again}$`),
+  )
+  const handle = await open(path, 'a')
+  onTestFinished(() => handle.close())
+  const full = vi.spyOn(Object.getPrototypeOf(handle), 'appendFile')
+  full.mockRejectedValueOnce(new Error('ENOSPC: no space left on device, write'))
+  await expect(output.write('2.jpg', photo('A dog.'))).rejects.toThrow(
+    `Expected to write ${path}.lines but ENOSPC: no space left on device, write${again}`,
+  )
+  full.mockRestore()
+  await output.close()
 })
 
 it('refuses a folder', async () => {

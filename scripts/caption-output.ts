@@ -21,7 +21,7 @@ export interface Output {
   /** Whether the same command can go on with it. */
   readonly isKept: boolean
   write(file: string, result: CaptionedPhoto | Error): Promise<void>
-  /** Called once all of `files` are done. What other photos had before stays, after theirs. */
+  /** Called once all of `files` were tried. What other photos had before stays, after theirs. */
   finish(files: readonly string[]): Promise<void>
   close(): Promise<void>
 }
@@ -38,6 +38,14 @@ export const SCREEN: Output = {
   },
   finish: async () => {},
   close: async () => {},
+}
+
+/** Has a command go on when whoever reads its standard output has had enough, as `head` has, which would end it. */
+export function outliveReader(): void {
+  const listeners = process.stdout.listeners('error')
+  process.stdout.removeAllListeners('error').on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') for (const listener of listeners) listener(error)
+  })
 }
 
 /** What decides how an output comes out: bundle and options, by name. */
@@ -62,9 +70,9 @@ export async function openOutput(
   run: Run,
   overwrite: boolean,
 ): Promise<Output> {
-  if (path === '-') return throughStream(STDOUT, format)
+  if (path === '-' || (await isStdout(path))) return throughStream(STDOUT, format)
   await makePlace(path)
-  if (await isStream(path)) return throughStream(await open(path, 'a'), format)
+  if (await isStream(path)) return throughStream(await openStream(path), format)
   const release = lockForWriting(path, `${path}.lock`)
   try {
     const output = await openFile(path, format, run, overwrite)
@@ -75,18 +83,48 @@ export async function openOutput(
   }
 }
 
-/** Whether nothing can be read back from a path, or it is whatever the standard output is, as /dev/stdout. */
+/** What is said where work ends too early, of an output that is kept. */
+export function goesOn(overwrite = false): string {
+  return `; the same command${overwrite ? ' without --overwrite' : ''} goes on`
+}
+
+/** Whether a path is whatever the standard output is, as /dev/stdout. */
+async function isStdout(path: string): Promise<boolean> {
+  const there = await stat(path).catch(() => undefined)
+  const { dev, ino } = fstatSync(process.stdout.fd)
+  return there?.dev === dev && there.ino === ino
+}
+
+/** Whether nothing can be read back from a path. */
 async function isStream(path: string): Promise<boolean> {
   const there = await stat(path).catch(() => undefined)
-  if (there === undefined) return false
-  const { dev, ino } = fstatSync(process.stdout.fd)
-  return !there.isFile() || (there.dev === dev && there.ino === ino)
+  return there !== undefined && !there.isFile()
 }
 
 /** As much of an open file as a stream has. */
 interface Stream {
   appendFile(text: string): Promise<void>
   close(): Promise<void>
+}
+
+/** Opens a file to append to. @param again what is said after what the system refuses, which names no file by itself. */
+async function openStream(path: string, again = ''): Promise<Stream> {
+  const out = await open(path, 'a')
+  return {
+    appendFile: (text) => out.appendFile(text).catch(refusing(path, again)),
+    close: () => out.close(),
+  }
+}
+
+/** @throws ShowtellError INTERNAL for what the system refused, a full disk mostly; EPIPE, which is no failure, as it is. */
+function refusing(path: string, again: string) {
+  return (cause: NodeJS.ErrnoException): never => {
+    if (cause.code === 'EPIPE') throw cause
+    throw new ShowtellError('INTERNAL', `Expected to write ${path} but ${cause.message}${again}`, {
+      where: path,
+      cause,
+    })
+  }
 }
 
 /** Not by a path, which not every system has of it. */
@@ -131,7 +169,8 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
   }
   await asWritten()
   const lines = new Map([...failed, ...done])
-  const out = await open(gathered, 'a')
+  const again = goesOn(overwrite)
+  const out = await openStream(gathered, again)
   let isLonger = false
   return {
     isDone: (file) => done.has(resolve(file)),
@@ -152,7 +191,8 @@ async function openFile(path: string, format: CaptionFormat, run: Run, overwrite
       if (gathered === path) return
       const mine = new Set(files.map((file) => resolve(file)))
       const others = [...lines].flatMap(([file, line]) => (mine.has(file) ? [] : [line]))
-      await writeWhole(path, FORMATS[format]([...[...mine].map((file) => lines.get(file)!), ...others]))
+      const tried = [...mine].flatMap((file) => lines.get(file) ?? [])
+      await writeWhole(path, FORMATS[format]([...tried, ...others])).catch(refusing(path, again))
     },
     // Those that failed before were taken out to be tried again, which this run may not have come to.
     async close() {
@@ -190,7 +230,7 @@ async function checkSame(path: string, gathered: string, run: Run): Promise<stri
   const before: Run = await readJson(record, (value) => recordSchema.parse(value), 'INVALID_DATA')
   const now = JSON.parse(JSON.stringify(run)) as Run
   const names = new Set([...Object.keys(before), ...Object.keys(now)])
-  // None where no name is relative, and in the record of an earlier version.
+  // None where no name is relative.
   if (before.folder === undefined || now.folder === undefined) names.delete('folder')
   const other = [...names].filter((name) => JSON.stringify(before[name]) !== JSON.stringify(now[name]))
   const told = (run: Run): string =>
@@ -214,7 +254,6 @@ async function linesOf(path: string, folder = ''): Promise<{ done: Lines; failed
   const all = texts.map((text, i): [string, CaptionLine] => {
     try {
       const line = JSON.parse(text) as CaptionLine
-      // An earlier version named what an absolute glob matched by its relative path.
       return [resolve(folder, String(line.file)), line]
     } catch {
       throw expected('a JSON object', `${path}:${i + 1}`, text, 'INVALID_DATA')

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DOMParser, type Element } from '@xmldom/xmldom'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { sidecarOf, writeAltText } from './caption-xmp.js'
 
 const RDF = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#'
@@ -10,11 +10,10 @@ const IPTC = 'http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/'
 
 let folder: string
 let photo: string
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'xmp-'))
+beforeEach(() => {
+  folder = temporaryFolder('xmp', onTestFinished)
   photo = join(folder, 'cat.jpg')
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 const sidecar = (): Promise<string> => readFile(sidecarOf(photo), 'utf8')
 const existing = (text: string): Promise<void> => writeFile(sidecarOf(photo), text)

@@ -1,13 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, rmdir, symlink, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rename, rmdir, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './caption.js'
 import { inProcess, outputOf, ROOT, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
@@ -16,32 +16,32 @@ const TIMEOUT = 60_000
 const { refusalOf } = inProcess(register)
 const PHOTOS = 3
 
-let folder: string
+const folder = temporaryFolder('caption')
 const at = (name: string): string => join(folder, name)
 const caption = (...more: string[]): string[] => {
   return ['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1', ...more]
 }
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'caption-'))
   await drawPhotos(at('photos'), PHOTOS)
   await rename(at('photos/3.jpg'), at('photos/3.Jpg'))
   await writeBundle(at('bundle'), tinyContent())
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it(
   'leaves a photo beside which nothing can be written to the next run, and takes endings in any case',
   async () => {
     await mkdir(at('photos/1.jpg.xmp'))
-    const command = caption('--xmp', '--output', at('captions.jsonl'))
-    const files = async () => (await readFile(at('captions.jsonl'), 'utf8')).match(/\d\.[jJ]pg/g)?.toSorted()
+    const command = caption('--xmp', '--output', at('captions.csv'))
+    const namesIn = async (name: string) => (await readFile(at(name), 'utf8')).match(/\d\.[jJ]pg/g)
     const said = await run(command, [1])
     expect(said).toContain(`nothing beside ${at('photos/1.jpg')}: EISDIR`)
     expect(said).toContain(`1 of ${PHOTOS} photos are left; the same command goes on`)
-    expect(await files()).toEqual(['2.jpg', '3.Jpg'])
+    for (const name of ['captions.csv.lines', 'captions.csv'])
+      expect(await namesIn(name)).toEqual(['2.jpg', '3.Jpg'])
     await rmdir(at('photos/1.jpg.xmp'))
     await run(command)
-    expect(await files()).toEqual(['1.jpg', '2.jpg', '3.Jpg'])
+    expect(await namesIn('captions.csv.lines')).toEqual(['2.jpg', '3.Jpg', '1.jpg'])
+    expect(await namesIn('captions.csv')).toEqual(['1.jpg', '2.jpg', '3.Jpg'])
     expect(await readFile(at('photos/1.jpg.xmp'), 'utf8')).toContain('AltText')
   },
   TIMEOUT,

@@ -12,13 +12,12 @@ import { checkPictures, drawAttention, picturesOf } from './caption-attention.js
 import { captionEach } from './caption-batches.js'
 import { type CaptionFormat, FORMATS, imageIdOf } from './caption-formats.js'
 import { photosOf, readStdin, STDIN } from './caption-inputs.js'
-import { addCaptionOptions, bundleOption, captionRequest } from './caption-options.js'
-import { type Output, openOutput, SCREEN } from './caption-output.js'
-import { termsOfShipped } from './caption-terms.js'
+import { addCaptionOptions, bundleOption, captionRequest, termsOfShipped } from './caption-options.js'
+import { goesOn, type Output, openOutput, outliveReader, SCREEN } from './caption-output.js'
 import { sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
 import { complain, tellNewer, tellSkipped } from './left-out.js'
-import { progressBar } from './progress.js'
+import { progressBar, say } from './progress.js'
 import { engineOption, number } from './schema-options.js'
 
 /** `showtell caption`: captions for files, globs and folders of any size. */
@@ -26,7 +25,10 @@ export function register(program: Command): void {
   const command = program
     .command('caption')
     .description('caption photos: files, globs or folders; with --output resumable')
-    .argument('<photos...>', 'files, globs or folders; - is a photo that comes through the standard input')
+    .argument(
+      '<photos...>',
+      'files, globs or folders, before --ban or after --; - is a photo that comes through the standard input',
+    )
     .addOption(bundleOption())
     .option(
       '--output <file>',
@@ -91,11 +93,10 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     engine: options.engine,
     threads: options.threads,
   })
-  if (captioner.model.engine !== 'onnx') process.stderr.write(`engine: ${captioner.model.engine}\n`)
+  if (captioner.model.engine !== 'onnx') say(`engine: ${captioner.model.engine}`)
   try {
     const { name, version, attention, styles, calibrated } = captioner.model
-    if (!calibrated)
-      process.stderr.write(`confidence: 0.5 of every caption, since ${name} is not calibrated\n`)
+    if (!calibrated) say(`confidence: 0.5 of every caption, since ${name} is not calibrated`)
     // Before --overwrite empties the output.
     checkStyle(styles, all.style, '--style')
     checkCalibrated(calibrated, all.minConfidence, '--min-confidence')
@@ -110,6 +111,8 @@ async function caption(inputs: string[], options: Options): Promise<void> {
       const others = output.othersThan(files)
       checkIds([...others, ...files])
       if (looks !== undefined) checkPictures(others, files)
+      // What is wanted are the files beside the photos then, whoever reads the lines.
+      if (!output.isKept && (xmp || looks !== undefined)) outliveReader()
       await captionTo(output, captioner, { files, stdin }, request, options, signal)
     } finally {
       await output.close()
@@ -174,16 +177,14 @@ async function captionTo(
   } finally {
     bar?.stop()
   }
-  if (count === files.length && undone === 0) return output.finish(files)
-  const again = output.isKept
-    ? `; the same command${options.overwrite ? ' without --overwrite' : ''} goes on`
-    : ''
-  if (count === files.length) {
-    process.stderr.write(`${undone} of ${files.length} photos are left${again}\n`)
+  const again = output.isKept ? goesOn(options.overwrite) : ''
+  if (count < files.length) {
+    say(`stopped after ${count - undone} of ${files.length} photos${again}`)
+    process.exitCode = INTERRUPTED
     return
   }
-  process.stderr.write(`stopped after ${count - undone} of ${files.length} photos${again}\n`)
-  process.exitCode = INTERRUPTED
+  await output.finish(files)
+  if (undone > 0) say(`${undone} of ${files.length} photos are left${again}`)
 }
 
 /** What is wanted of a photo beside the output; written before its line, which says that it is done. */
@@ -196,5 +197,5 @@ async function writeBeside(
   const best = captions[0]!
   await draw(file, best)
   if (xmp && !(await writeAltText(file, best.text, replaceAltTexts)))
-    process.stderr.write(`kept the alt text of ${sidecarOf(file)}\n`)
+    say(`kept the alt text of ${sidecarOf(file)}`)
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { readBundle } from '../decoder/bundle.js'
 import { scoreTokens } from '../metrics/score.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { Row } from './compare/report.js'
 import { register } from './compare.js'
 import { inProcess, interruptAtWork, killAtWork, run } from './fixtures/commands.js'
@@ -26,13 +26,12 @@ const LIST: Record<string, Record<string, unknown>> = {
 }
 const NAMES = Object.keys(LIST)
 
-let folder: string
+const folder = temporaryFolder('compare')
 let command: (out: string, ...more: string[]) => string[]
 const at = (...names: string[]): string => join(folder, ...names)
 const text = (...names: string[]): Promise<string> => readFile(at(...names), 'utf8')
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'compare-'))
   // 39 photos, three of them to validate: less than the steps take.
   const { begin } = await writeTrainingSet(at('set'), 39)
   await writeFile(at('list.json'), JSON.stringify(LIST))
@@ -42,7 +41,6 @@ beforeAll(async () => {
   ]
   await run(command('whole'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 interface Logged {
   readonly step: number

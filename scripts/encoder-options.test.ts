@@ -1,7 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { decoderWeightsOf, GRAPH, readBundle, writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
@@ -10,6 +9,7 @@ import type { Caption } from '../decoder/types.js'
 import { ENCODERS } from '../encoder/encoders.js'
 import { writeGraph } from '../encoder/fixtures/graph-model.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { imageSizeOption } from './encoder-options.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
 import { inProcess } from './fixtures/commands.js'
@@ -21,18 +21,16 @@ const RECIPE =
   '--engine cpu --units 32 --embedding-size 16 --region-size 16 --attention none --minimum-count 1 --epochs 20 ' +
   '--images-per-batch 9 --learning-rate 0.05 --warm-up-steps 5 --average-decay 0.9 --dropout 0 --label-smoothing 0'
 
-let folder: string
+const folder = temporaryFolder('graph-options')
+const at = {
+  photos: join(folder, 'photos'),
+  graph: join(folder, 'graph', 'model.json'),
+  features: join(folder, 'features'),
+  captions: join(folder, 'captions.jsonl'),
+  run: join(folder, 'run'),
+}
 let photos: ColouredPhoto[]
-let at: Record<'photos' | 'graph' | 'features' | 'captions' | 'run', string>
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'graph-options-'))
-  at = {
-    photos: join(folder, 'photos'),
-    graph: join(folder, 'graph', 'model.json'),
-    features: join(folder, 'features'),
-    captions: join(folder, 'captions.jsonl'),
-    run: join(folder, 'run'),
-  }
   photos = await writeColours(at.photos)
   await writeFile(at.captions, photos.map((photo) => JSON.stringify(photo)).join('\n'))
   await mkdir(join(folder, 'graph'))
@@ -40,7 +38,6 @@ beforeAll(async () => {
   const filter = Float32Array.from([6, 0, 0, 2, 0, 6, 0, 2, 0, 0, 6, 2])
   await writeGraph(at.graph, { filter, bias: new Float32Array(4) })
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 const { saidBy } = inProcess(registerPrepare, registerTrain)
 const showtell = (command: string, ...more: string[]): Promise<string> =>

@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { serve } from '../data/fetch/fixtures/server.js'
 import { SOURCES } from '../data/fetch/sources.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { inWholes, register } from './fetch.js'
 import { inProcess, killAtWork, run } from './fixtures/commands.js'
 
@@ -17,10 +17,9 @@ const photos = Object.fromEntries(
 const { writtenBy, refusalOf } = inProcess(register)
 
 let folder: string
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fetch-'))
+beforeEach(() => {
+  folder = temporaryFolder('fetch', onTestFinished)
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 test('killed at work and started again, the photos of coco-subset come once each; what is missing is named', async () => {
   const [lost = ''] = Object.keys(photos)

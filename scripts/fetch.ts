@@ -4,7 +4,7 @@ import { type FetchProgress, fetchSource } from '../data/fetch/fetch.js'
 import { SOURCES, type Source, type SourceName } from '../data/fetch/sources.js'
 import { expected } from '../errors.js'
 import { interruptible } from './interrupt.js'
-import { progressBar } from './progress.js'
+import { progressBar, say } from './progress.js'
 
 /** How else `evaluate` is told to score photos that nothing was trained on, in the words of their captions. */
 const UNSEEN: Readonly<Record<SourceName, string>> = {
@@ -36,9 +36,6 @@ async function run(name: SourceName, options: { out?: string; mirror?: string })
   if (mirror !== undefined && !URL.canParse(mirror)) throw expected('an address', '--mirror', mirror)
   const source: Source = SOURCES[name]
   const folder = options.out ?? name
-  const say = (line: string): void => {
-    process.stderr.write(`${line}\n`)
-  }
   say(`${name}: ${source.title}\n${source.terms}`)
   let bar: ReturnType<typeof progressBar> | undefined
   let shown = ''

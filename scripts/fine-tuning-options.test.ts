@@ -7,10 +7,9 @@ import { averageOf } from '../decoder/average.js'
 import { type Bundle, decoderWeightsOf, encoderWeightsOf, readBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { initialWeights } from '../decoder/class-directions.js'
-import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
+import { writeForeign } from '../decoder/fixtures/encoders.js'
 import type { TrainingEvent } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
-import { writeSafetensors } from '../engine/safetensors.js'
 import { Random } from '../random.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
 import { inProcess } from './fixtures/commands.js'
@@ -40,9 +39,7 @@ beforeAll(async () => {
     at('mine.jsonl'),
     lines((caption) => `look ! ${caption}`),
   )
-  const { foreign } = RANDOM_ENCODERS[ENCODER]!()
-  const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
-  await writeSafetensors(at('vgg.safetensors'), tensors)
+  await writeForeign(at('vgg.safetensors'), ENCODER)
   await showtell(
     'prepare',
     at('photos'),
@@ -201,11 +198,7 @@ describe('--fine-tune-encoder', () => {
       shape: [5, channels],
       data: Float32Array.from({ length: 5 * channels }, () => random.normal()),
     }
-    const named = [...RANDOM_ENCODERS[encoder]!().foreign, ['classifier.6.weight', classifier] as const]
-    await writeSafetensors(
-      at('classes.safetensors'),
-      named.map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data })),
-    )
+    await writeForeign(at('classes.safetensors'), encoder, { 'classifier.6.weight': classifier })
     const tuned = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--encoder', encoder]
     const still = ['--epochs', '1', '--learning-rate', '1e-12', '--seed', '5']
     await train('classes', 'plain', ...tuned, '--encoder-weights', at('classes.safetensors'), ...still)
@@ -251,7 +244,7 @@ describe('--image-size', () => {
       decoder: { regions: 36 },
       training: { imageSize: 96, 'begun with': { imageSize: 64 } },
     })
-    expect(() => averageOf([small, larger], 'both')).toThrow('Expected the size of photos of')
+    expect(() => averageOf([small, larger], 'both')).toThrow('Expected the size of photos 64 of')
     expect(averageOf([small, larger], 'both', 128).config).toMatchObject({
       encoder: { imageSize: 128 },
       decoder: { regions: 64 },

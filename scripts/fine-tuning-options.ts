@@ -2,14 +2,15 @@ import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type Bundle, type BundleConfig, encoderAt, encoderWeightsOf } from '../decoder/bundle.js'
 import { Teachers } from '../decoder/distillation.js'
-import { randomEncoder, TunedFeatures } from '../decoder/fine-tuning.js'
+import { TunedFeatures } from '../decoder/fine-tuning.js'
 import type { TrainingConfig } from '../decoder/recipe.js'
-import type { Array32, Encoder } from '../encoder/encoder.js'
+import { type Array32, type Encoder, randomEncoder } from '../encoder/encoder.js'
 import { ENCODERS, encoderByName, statedSize } from '../encoder/encoders.js'
 import { importEncoder } from '../encoder/imported.js'
 import type { Backend } from '../engine/backends.js'
 import { expected } from '../errors.js'
 import { imageSizeOption } from './encoder-options.js'
+import { leftOut } from './left-out.js'
 import type { PhotoFolders } from './training-photos.js'
 
 /** What is given to train blocks of the encoder too. */
@@ -75,9 +76,7 @@ export async function openTunedFeatures(
     backend,
     onFallback,
     teachers: opened,
-    onProblem: ({ message }) => {
-      process.stderr.write(`\nleft out: ${message}\n`)
-    },
+    onProblem: leftOut,
   }).catch(async (error) => {
     // Nobody else would close them.
     await opened?.close()

@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './gradient-flow.js'
 
 const running = vi.hoisted(() => new Set<object>())
@@ -21,11 +21,7 @@ vi.mock('../rnn/gradient-flow.js', async (original) => ({
   weightGradients: () => ({ w: Float32Array.of(1) }),
 }))
 
-let out: string
-beforeAll(async () => {
-  out = await mkdtemp(join(tmpdir(), 'gradient-flow-'))
-})
-afterAll(() => rm(out, { recursive: true }))
+const out = temporaryFolder('gradient-flow')
 
 const gradientFlow = (...more: string[]): Promise<unknown> => {
   const program = new Command()

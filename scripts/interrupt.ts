@@ -1,4 +1,5 @@
 import { ShowtellError } from '../errors.js'
+import { say } from './progress.js'
 
 /** The exit code of a command that a signal ended: 128 and the number of SIGINT, as shells have it. */
 export const INTERRUPTED = 130
@@ -9,7 +10,7 @@ export function interruptible(): AbortSignal {
   for (const name of ['SIGINT', 'SIGTERM'] as const)
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(INTERRUPTED)
-      process.stderr.write(`\n${name}: stopping after this step; once more to end at once\n`)
+      say(`${name}: stopping after this step; once more to end at once`)
       controller.abort(new ShowtellError('ABORTED', `Expected to finish but ${name} came`))
     })
   return controller.signal

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { type BundleContent, readBundle, rewriteConfidence } from '../decoder/bundle.js'
@@ -7,18 +6,15 @@ import { Decoder } from '../decoder/decoder.js'
 import { drawnWeights, TINY_CONFIG, tinyConfig, VOCABULARY } from '../decoder/fixtures/captioners.js'
 import { writeGraph } from '../encoder/fixtures/graph-model.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeKept } from './kept-bundle.js'
 
-let folder: string
+const folder = temporaryFolder('kept-bundle')
 const at = (name: string): string => join(folder, name)
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'kept-bundle-'))
+beforeAll(() => {
   vi.spyOn(process.stderr, 'write').mockReturnValue(true)
 })
-afterAll(async () => {
-  vi.restoreAllMocks()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => void vi.restoreAllMocks())
 
 it('keeps the calibration of a graph from elsewhere, not of one that expects other pixels', async () => {
   await mkdir(at('graph'))

@@ -5,22 +5,21 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
-import { writeSafetensors } from '../engine/safetensors.js'
+import { writeForeign } from '../decoder/fixtures/encoders.js'
+import { largestDifference } from '../engine/fixtures/values.js'
 import { killAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
 
 const MINUTES = 60_000
 const KILLS = 2
+const ENCODER = 'vgg16-conv5-eighth'
 
 let folder: string
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'killed-'))
-  const { foreign } = RANDOM_ENCODERS['efficientnet-lite0']!()
-  const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
-  await writeSafetensors(at('weights.safetensors'), tensors)
+  await writeForeign(at('weights.safetensors'), ENCODER)
 }, 2 * MINUTES)
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -91,7 +90,7 @@ describe('killed at random moments and started again until it is done', () => {
     async () => {
       await drawPhotos(at('scenes'), 40)
       const command = (out: string): string[] => {
-        const encoder = ['--encoder', 'efficientnet-lite0', '--weights', at('weights.safetensors')]
+        const encoder = ['--encoder', ENCODER, '--weights', at('weights.safetensors')]
         return ['prepare', at('scenes'), ...encoder, '--out', at(out)]
       }
       await run(command('whole'))
@@ -113,8 +112,7 @@ describe('killed at random moments and started again until it is done', () => {
         again.readInto(key, other!)
         // Batches of another size may round the last bit otherwise, and so the byte that is stored.
         const level = (range[1] - range[0]) / 255
-        const off = one!.reduce((most, value, i) => Math.max(most, Math.abs(value - other![i]!)), 0)
-        expect(off).toBeLessThan(1.01 * level)
+        expect(largestDifference(one!, other!)).toBeLessThan(1.01 * level)
       }
       whole.close()
       again.close()
@@ -166,17 +164,9 @@ describe('killed at random moments and started again until it is done', () => {
         }),
       )
       await writeFile(at('tuned.jsonl'), captions.join('\n'))
-      const { foreign } = RANDOM_ENCODERS['vgg16-conv5-eighth']!()
-      const tensors = [...foreign].map(([name, { shape, data }]) => ({
-        name,
-        type: 'F32' as const,
-        shape,
-        data,
-      }))
-      await writeSafetensors(at('vgg.safetensors'), tensors)
       const command = (out: string): string[] => [
         ...['train', '--data', `plain=${at('tuned.jsonl')}`, '--images', `plain=${at('tuned-photos')}`],
-        ...['--encoder', 'vgg16-conv5-eighth', '--encoder-weights', at('vgg.safetensors')],
+        ...['--encoder', ENCODER, '--encoder-weights', at('weights.safetensors')],
         ...['--fine-tune-encoder', '1', '--out', at(out), '--engine', 'wasm', '--minimum-count', '1'],
         ...['--units', '8', '--embedding-size', '8', '--region-size', '8', '--attention-units', '8'],
         ...['--epochs', '4', '--images-per-batch', '2', '--warm-up-steps', '4'],

@@ -1,14 +1,15 @@
 import { newerThan } from '../data/photo-files.js'
 import { messageOf } from '../errors.js'
+import { say } from './progress.js'
 
 /** Says on the error stream what cannot be used; the work goes on without it. */
 export function leftOut({ message }: Error): void {
-  process.stderr.write(`left out: ${message}\n`)
+  say(`left out: ${message}`)
 }
 
 /** Says what went wrong with one photo of many; the work goes on, and the exit code says so. */
 export function complain(message: string): void {
-  process.stderr.write(`${message}\n`)
+  say(message)
   process.exitCode = 1
 }
 
@@ -33,5 +34,5 @@ export function tellNewer(
   remedy: string,
 ): void {
   const newer = newerThan(moment, photos)
-  if (newer > 0) process.stderr.write(`${newer} of ${all} photos are newer than ${place}; ${remedy}\n`)
+  if (newer > 0) say(`${newer} of ${all} photos are newer than ${place}; ${remedy}`)
 }

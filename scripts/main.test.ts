@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { ROOT, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
@@ -44,14 +44,15 @@ it('says in a line what it or the system refused, and what is wrong of an option
 
 describe('a command whose reader has gone', () => {
   const PHOTOS = 3
-  let folder: string
+  const folder = temporaryFolder('unread')
   const at = (name: string): string => join(folder, name)
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'unread-'))
     await drawPhotos(at('photos'), PHOTOS)
     await writeBundle(at('bundle'), tinyContent())
     const lines = (more: (file: string) => object): string =>
-      [1, 2, 3].map((i) => JSON.stringify({ file: `${i}.jpg`, ...more(`${i}.jpg`) })).join('\n')
+      Array.from({ length: 30 }, (_, i) => JSON.stringify({ file: `${i}.jpg`, ...more(`${i}.jpg`) })).join(
+        '\n',
+      )
     await writeFile(
       at('references.jsonl'),
       lines(() => ({ captions: ['a dog', 'a cat on a bed'] })),
@@ -61,11 +62,10 @@ describe('a command whose reader has gone', () => {
       lines(() => ({ caption: 'a dog on a bed', confidence: 0.5 })),
     )
   })
-  afterAll(() => rm(folder, { recursive: true }))
 
-  const caption = (output: string): string[] => [
+  const caption = (...more: string[]): string[] => [
     ...['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1'],
-    ...['--output', output],
+    ...more,
   ]
   const evaluate = (...more: string[]): string[] => [
     ...['evaluate', '--references', at('references.jsonl'), '--candidates', at('candidates.jsonl')],
@@ -84,11 +84,20 @@ describe('a command whose reader has gone', () => {
   }, 60_000)
 
   it('ends quietly where it writes to /dev/stdout', async () => {
-    expect(await piped(caption('/dev/stdout'), 'head -n 0')).not.toContain('EPIPE')
+    expect(await piped(caption('--output', '/dev/stdout'), 'head -n 0')).not.toContain('EPIPE')
+  }, 60_000)
+
+  it('has written the files that it was to write: caption', async () => {
+    for (const output of [[], ['--output', '/dev/stdout']]) {
+      const args = caption('--xmp', '--attention', at('looks'), ...output)
+      expect(await piped(args, 'true')).not.toContain('EPIPE')
+      for (const made of ['photos/1.jpg.xmp', 'photos/2.jpg.xmp', 'photos/3.jpg.xmp', 'looks/3.jpg.svg'])
+        await rm(at(made))
+    }
   }, 60_000)
 
   it('goes on when what nobody sees is its progress', async () => {
-    const args = [SHOWTELL, ...caption(at('captions.jsonl'))]
+    const args = [SHOWTELL, ...caption('--output', at('captions.jsonl'))]
     const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
     child.stderr.destroy()
     expect(await once(child, 'exit')).toEqual([0, null])

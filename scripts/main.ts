@@ -60,6 +60,6 @@ function endUnread(error: unknown): void {
 /** What is said of an error that is no fault of the program: one of ours, or what the system refused. */
 function lineOf(error: unknown): string | undefined {
   if (error instanceof ShowtellError) return `${error.code}: ${error.message}`
-  // Its message begins with its code and ends with the path.
+  // Its message begins with its code, and names the path unless that was open.
   return error instanceof Error && 'syscall' in error ? error.message : undefined
 }

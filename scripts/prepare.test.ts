@@ -3,27 +3,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
-import { RANDOM_ENCODERS } from '../decoder/fixtures/encoders.js'
-import { writeSafetensors } from '../engine/safetensors.js'
+import { writeForeign } from '../decoder/fixtures/encoders.js'
 import { inProcess, interruptAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 import { register } from './prepare.js'
 
 vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
 
+const ENCODER = 'vgg16-conv5-eighth'
 const { refusalOf } = inProcess(register)
 
 let folder: string
 const at = (name: string): string => join(folder, name)
 const prepare = (out: string, folders: readonly string[], ...more: string[]): string[] => [
-  ...['prepare', ...folders.map(at), '--encoder', 'efficientnet-lite0'],
+  ...['prepare', ...folders.map(at), '--encoder', ENCODER],
   ...['--weights', at('weights.safetensors'), '--out', at(out), ...more],
 ]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'prepare-'))
-  const { foreign } = RANDOM_ENCODERS['efficientnet-lite0']!()
-  const tensors = [...foreign].map(([name, { shape, data }]) => ({ name, type: 'F32' as const, shape, data }))
-  await writeSafetensors(at('weights.safetensors'), tensors)
+  await writeForeign(at('weights.safetensors'), ENCODER)
   await drawPhotos(at('many'), 80)
   await drawPhotos(at('few'), 2)
   for (const photo of [1, 2]) await rename(at(`few/${photo}.jpg`), at(`few/other-${photo}.jpg`))

@@ -2,7 +2,8 @@ import { Command } from 'commander'
 import { expect, it } from 'vitest'
 import { BACKENDS, ENGINES } from '../engine/backends.js'
 import { recipeSchema } from '../language/training.js'
-import { addSchemaOptions, engineOption, natural, number, positive } from './schema-options.js'
+import { addSchemaOptions, engineOption, namedPath, natural, number, positive } from './schema-options.js'
+import { readTrainingSet } from './training-photos.js'
 
 it('reads a seed as the schemas do, and names the option that has none', () => {
   for (const value of [0, 1, 2 ** 40]) expect(natural('--seed')(String(value))).toBe(value)
@@ -32,6 +33,16 @@ it('reads a number, and takes no text for 0', () => {
     expect(() => number('--rate')(text)).toThrow(
       `Expected a number for --rate but received ${JSON.stringify(text)}`,
     )
+})
+
+it('takes what a path may have, another = too', () => {
+  expect(namedPath('plain=a=b/c.json', 'style=file', '--data')).toEqual(['plain', 'a=b/c.json'])
+})
+
+it.each(['captions.json', '=captions.json', 'plain='])('says what %s should have been', async (given) => {
+  await expect(readTrainingSet(given)).rejects.toThrow(
+    `Expected style=file for --data but received "${given}"`,
+  )
 })
 
 it('has options for what may be absent too, whose help has no preset', () => {

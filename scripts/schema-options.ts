@@ -52,6 +52,13 @@ function integerFrom(least: number, what: string, option: string): (text: string
   }
 }
 
+/** What `name=path` says. @param form how the option's help writes it. @throws ShowtellError INVALID_ARGUMENT. */
+export function namedPath(given: string, form: string, option: string): [name: string, path: string] {
+  const [, name, path] = /^([^=]+)=(.+)$/.exec(given) ?? []
+  if (name === undefined || path === undefined) throw expected(form, option, given)
+  return [name, path]
+}
+
 /** Of an empty text Number makes 0. */
 function numberOf(text: string): number {
   return text.trim() === '' ? Number.NaN : Number(text)

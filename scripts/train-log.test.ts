@@ -1,19 +1,14 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { expect, it, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { TrainingLog } from './train-log.js'
 
 const bar = vi.hoisted(() => ({ update: vi.fn(), stop: vi.fn() }))
 vi.mock('./progress.js', () => ({ progressBar: () => bar }))
 
-let folder: string
-let file: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'train-log-'))
-  file = join(folder, 'log.jsonl')
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('train-log')
+const file = join(folder, 'log.jsonl')
 
 const doesNothing = async (): Promise<void> => {}
 

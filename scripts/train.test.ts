@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { lockForWriting } from '../data/lock.js'
 import { readBundle, rewriteConfidence } from '../decoder/bundle.js'
 import { readArrays, writeArrays } from '../engine/training-state.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { inProcess, interruptAtWork, run } from './fixtures/commands.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
 import { register } from './train.js'
@@ -14,7 +14,7 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 })
 
 const { saidBy, refusalOf } = inProcess(register)
 
-let folder: string
+const folder = temporaryFolder('train')
 let set: Awaited<ReturnType<typeof writeTrainingSet>>
 const at = (...names: string[]): string => join(folder, ...names)
 const train = (out: string, ...more: string[]): string[] => [
@@ -24,11 +24,9 @@ const trainFrom = (bundle: string, out: string, ...more: string[]): string[] => 
   ...['train', ...set.goOn, '--from', at(bundle), '--out', at(out), ...more],
 ]
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'train-'))
   set = await writeTrainingSet(at('set'), 26)
   await run(train('whole', '--epochs', '1'))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it('ends when it fails at work', async () => {
   await mkdir(at('failing/curve.svg'), { recursive: true })

@@ -195,7 +195,7 @@ async function learnIn(
   tellWarmUp(training.config.warmUpSteps, training.totalSteps)
   await new TrainingLog(options.out).follow(training.step, (add) => training.run(add, signal))
   if (signal.aborted) return tellStopped(`at step ${training.step} of ${training.totalSteps}`)
-  const best = await training.best()
+  const best = training.best()
   const content: BundleContent = {
     config: {
       ...stated,

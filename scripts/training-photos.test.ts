@@ -1,18 +1,14 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { StoredFeatures } from '../decoder/photo-features.js'
 import { dataSum } from '../engine/training-state.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { PhotoFolders, readSets, storedPhotos } from './training-photos.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'training-photos-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('training-photos')
 
 async function captions(name: string, lines: readonly object[], style = 'plain'): Promise<string> {
   const path = join(folder, name)

@@ -12,7 +12,7 @@ import { viewKey } from '../encoder/view.js'
 import { readJson } from '../engine/folder.js'
 import { expected } from '../errors.js'
 import { leftOut } from './left-out.js'
-import { namedPath } from './named-path.js'
+import { namedPath } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
 
 /** Photos of one style. */

@@ -1,14 +1,10 @@
-import { chmod, mkdtemp, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { chmod, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { makePlace, writeWhole } from './whole-file.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'whole-file-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('whole-file')
 
 it('writes into a folder that was made for it, and leaves nothing beside', async () => {
   const file = join(folder, 'new/place/a.txt')

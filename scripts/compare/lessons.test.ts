@@ -1,11 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import type { Example } from '../../data/batches.js'
 import { FeatureStore } from '../../data/feature-store.js'
 import { StoredFeatures } from '../../decoder/photo-features.js'
 import { viewKey } from '../../encoder/view.js'
+import { temporaryFolder } from '../../temporary.test.folder.js'
 import { lessonsOf } from './lessons.js'
 
 const PHOTOS = ['a', 'b', 'c'].map(
@@ -27,8 +25,7 @@ it('has every photo once a pass, until there are as many as asked for', () => {
 })
 
 it('shows in each pass the views that a training shows in the epoch of that number', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'lessons-'))
-  onTestFinished(() => rm(folder, { recursive: true }))
+  const folder = temporaryFolder('lessons', onTestFinished)
   const header = {
     encoder: 'none',
     weights: '',

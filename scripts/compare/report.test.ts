@@ -1,6 +1,6 @@
-import { DOMParser } from '@xmldom/xmldom'
 import { describe, expect, it } from 'vitest'
 import { Random } from '../../random.js'
+import { elements } from '../fixtures/rendered.js'
 import { curves, markdown, rowsOf, type Tried } from './report.js'
 import type { TrialEvent } from './trial.js'
 
@@ -89,8 +89,7 @@ describe('the rows of a comparison', () => {
 describe('the curves of a comparison', () => {
   const names = Array.from({ length: 12 }, (_, i) => `variant-${i}`)
   const svg = curves(names.map((name) => tried(name, RIGHT)))
-  const document = new DOMParser().parseFromString(svg, 'image/svg+xml')
-  const lines = Array.from(document.getElementsByTagName('polyline'))
+  const lines = elements(svg, 'polyline')
 
   it('are three charts with a line a variant, none looking like another', () => {
     expect(lines).toHaveLength(3 * 12)
@@ -100,7 +99,7 @@ describe('the curves of a comparison', () => {
         .map((line) => `${line.getAttribute('stroke')} ${line.getAttribute('stroke-dasharray')}`)
       expect(new Set(looks).size).toBe(12)
     }
-    const texts = Array.from(document.getElementsByTagName('text')).map(({ textContent }) => textContent)
+    const texts = elements(svg, 'text').map(({ textContent }) => textContent)
     for (const name of names) expect(texts.filter((text) => text === name)).toHaveLength(3)
   })
 

@@ -1,21 +1,17 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Decoder } from '../../decoder/decoder.js'
 import { TINY } from '../../decoder/fixtures/tiny.js'
 import { ATTENTIONS } from '../../rnn/attention.js'
 import { CELLS } from '../../rnn/cells.js'
 import { CONNECTIONS } from '../../rnn/connections.js'
+import { temporaryFolder } from '../../temporary.test.folder.js'
 import { VARIANTS, variantsOf } from './variants.js'
 
 const FIELDS = ['cell', 'layers', 'connection', 'attention', 'wordMemory', 'dropout', 'seed']
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'variants-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('variants')
 
 async function file(content: string): Promise<string> {
   const path = join(folder, 'list.json')
