@@ -1,21 +1,19 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { largestDifference } from '../engine/fixtures/values.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { averageOf } from './average.js'
 import { type Bundle, decoderWeightsOf, encoderWeightsOf, readBundle, writeBundle } from './bundle.js'
 import { Decoder } from './decoder.js'
 import { drawnWeights, tinyContent, VOCABULARY } from './fixtures/captioners.js'
 
-let folder: string
+const folder = temporaryFolder('average')
 let one: Bundle
 let other: Bundle
 let gru: Bundle
 let renamed: Bundle
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'average-'))
   const made = async (
     name: string,
     seed: number,
@@ -38,7 +36,6 @@ beforeAll(async () => {
   const { version, styles, words } = JSON.parse(JSON.stringify(VOCABULARY))
   renamed = await made('renamed', 1, {}, Vocabulary.fromJSON({ version, styles, words: words.toReversed() }))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it('has the mean of the weights, and opens', async () => {
   const path = join(folder, 'both')

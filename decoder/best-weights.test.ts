@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { CONFIG, openTrainings, run, type Trainings, VALIDATION } from './fixtures/trainings.js'
 import { trainingConfigSchema } from './recipe.js'
 
+const folder = temporaryFolder('best-weights')
 let trainings: Trainings
 beforeAll(async () => {
   await useBackend('cpu')
-  trainings = await openTrainings()
+  trainings = openTrainings(folder)
 })
 afterAll(() => trainings.close())
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
-import { cp, mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { decodeModel } from '../engine/fixtures/onnx-model.js'
 import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from '../engine/safetensors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import {
   type BundleContent,
   decoderWeightsOf,
@@ -23,15 +23,10 @@ const content = tinyContent()
 /** A config to break. */
 type Json = Record<string, object | string | number>
 
-let folder: string
+const folder = temporaryFolder('bundle')
 /** Left as it is. */
-let whole: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'bundle-'))
-  whole = join(folder, 'whole')
-  await writeBundle(whole, content)
-})
-afterAll(() => rm(folder, { recursive: true }))
+const whole = join(folder, 'whole')
+beforeAll(() => writeBundle(whole, content))
 
 describe('a bundle', () => {
   it('gives back what was written, weights rounded to float16', async () => {
@@ -89,7 +84,7 @@ describe('a bundle', () => {
 describe('readBundle', () => {
   let path: string
   beforeEach(async () => {
-    path = await mkdtemp(join(folder, 'broken-'))
+    path = temporaryFolder('broken', onTestFinished)
     await cp(whole, path, { recursive: true })
   })
 
@@ -226,7 +221,7 @@ describe('readBundle', () => {
 describe('writeBundle', () => {
   let path: string
   beforeEach(async () => {
-    path = join(await mkdtemp(join(folder, 'written-')), 'model')
+    path = join(temporaryFolder('written', onTestFinished), 'model')
     await cp(whole, path, { recursive: true })
   })
   const renamed: BundleContent = { ...content, config: { ...content.config, name: 'newer' } }

@@ -1,9 +1,8 @@
 import type { ChildProcess } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { decodeImage } from '../encoder/image.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { CAT, FLOWER, tinyContent } from './fixtures/captioners.js'
@@ -31,17 +30,13 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const OPTIONS = { beamSize: 1, maxLength: 4 }
 
-let folder: string
+const folder = temporaryFolder('batches')
 let captioner: Captioner
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'batches-'))
   await writeBundle(folder, tinyContent())
   captioner = await loadCaptioner(folder, { engine: 'onnx', threads: 1 })
 })
-afterAll(async () => {
-  await captioner.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => captioner.close())
 
 it('sends 64 photos at a time, and answers all of them in their order', async () => {
   const [cat, flower] = await captioner.caption([CAT, FLOWER], OPTIONS)

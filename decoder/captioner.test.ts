@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process'
 import { openAsBlob } from 'node:fs'
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { ShowtellError } from '../errors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeBundle } from './bundle.js'
 import { type CaptionerOptions, loadCaptioner } from './captioner.js'
 import { Decoder } from './decoder.js'
@@ -31,19 +31,14 @@ vi.mock('node:child_process', async (importOriginal) => {
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
-let folder: string
-let path: string
+const folder = temporaryFolder('captioner')
+const path = join(folder, 'bundle')
 let captioner: Captioner
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'captioner-'))
-  path = join(folder, 'bundle')
   await writeBundle(path, tinyContent())
   captioner = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
 })
-afterAll(async () => {
-  await captioner.close()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => captioner.close())
 
 /** Captions of photos none of which may fail. */
 async function captions(images: readonly ImageInput[], options?: CaptionRequest, by = captioner) {

@@ -1,15 +1,13 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { evaluate } from '../metrics/evaluation.js'
 import { parseGroups } from '../metrics/object-groups.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { readBundle, rewriteBundle, rewriteConfidence, versionOf, writeBundle } from './bundle.js'
 import { cardScoresOf } from './card-scores.js'
 import { TINY_CONFIG, tinyContent, VOCABULARY } from './fixtures/captioners.js'
 import { diagramOf, modelCard } from './model-card.js'
-
-const path = join(tmpdir(), `card-${process.pid}`)
 
 const images = [
   {
@@ -29,55 +27,52 @@ const evaluationOf = async (people: boolean): Promise<Record<string, unknown>> =
   )
 
 it('a card tells scores, people, gender, reliability and the surest failures, and the version stays', async () => {
-  try {
-    await writeBundle(path, tinyContent())
-    const before = versionOf((await readBundle(path)).config)
-    const scores = [
-      cardScoresOf('One set', await evaluationOf(true), 'one.json'),
-      cardScoresOf('Another', await evaluationOf(false), 'two.json'),
-    ]
-    await rewriteBundle(path, { scores })
-    const { config } = await readBundle(path)
-    expect(config.scores).toEqual(scores)
-    expect(versionOf(config)).toBe(before)
-    expect(config.scores![0]!.failures.map(({ image, unsupported }) => [image, unsupported])).toEqual([
-      ['3', ['cat']],
-      ['2', ['kite']],
-    ])
-    const card = await readFile(join(path, 'README.md'), 'utf8')
-    for (const text of [
-      '(random), photos as 64 × 64 |',
-      '| One set, 3 photos |',
-      '| people on the same photos, against 1 references |',
-      '| One set: people, against one reference fewer |',
-      '| captions that name an object no reference names | 66.7 % | 33.3 % | 66.7 % |',
-      '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
-      '| different words | 8 | 4 | 8 |',
-      '| of these, the other gender than the references | 100.0 % | 0.0 % | 100.0 % |',
-      '![Reliability of Another](reliability-another.svg)',
-      '| One set, 3 | a cat | cat | 0.60 |',
-      // The same captions twice: the same error.
-      `| all together | ${scores[0]!.calibration!.error.toFixed(3)} |`,
-      'For tests.',
-    ])
-      expect(card).toContain(text)
-    expect(card).not.toMatch(/undefined|NaN/)
-    // Every row of a table has as many cells as its head.
-    for (const block of card.split(/\n\n/).filter((text) => text.startsWith('|')))
-      expect(new Set(block.split('\n').map((line) => line.match(/\|/g)!.length)).size).toBe(1)
-    expect(await readFile(join(path, 'reliability-one-set.svg'), 'utf8')).toContain('3 captions')
+  const path = temporaryFolder('card', onTestFinished)
+  await writeBundle(path, tinyContent())
+  const before = versionOf((await readBundle(path)).config)
+  const scores = [
+    cardScoresOf('One set', await evaluationOf(true), 'one.json'),
+    cardScoresOf('Another', await evaluationOf(false), 'two.json'),
+  ]
+  await rewriteBundle(path, { scores })
+  const { config } = await readBundle(path)
+  expect(config.scores).toEqual(scores)
+  expect(versionOf(config)).toBe(before)
+  expect(config.scores![0]!.failures.map(({ image, unsupported }) => [image, unsupported])).toEqual([
+    ['3', ['cat']],
+    ['2', ['kite']],
+  ])
+  const card = await readFile(join(path, 'README.md'), 'utf8')
+  for (const text of [
+    '(random), photos as 64 × 64 |',
+    '| One set, 3 photos |',
+    '| people on the same photos, against 1 references |',
+    '| One set: people, against one reference fewer |',
+    '| captions that name an object no reference names | 66.7 % | 33.3 % | 66.7 % |',
+    '| captions that name the subject, where three references do | 100.0 % |  | 100.0 % |',
+    '| different words | 8 | 4 | 8 |',
+    '| of these, the other gender than the references | 100.0 % | 0.0 % | 100.0 % |',
+    '![Reliability of Another](reliability-another.svg)',
+    '| One set, 3 | a cat | cat | 0.60 |',
+    // The same captions twice: the same error.
+    `| all together | ${scores[0]!.calibration!.error.toFixed(3)} |`,
+    'For tests.',
+  ])
+    expect(card).toContain(text)
+  expect(card).not.toMatch(/undefined|NaN/)
+  // Every row of a table has as many cells as its head.
+  for (const block of card.split(/\n\n/).filter((text) => text.startsWith('|')))
+    expect(new Set(block.split('\n').map((line) => line.match(/\|/g)!.length)).size).toBe(1)
+  expect(await readFile(join(path, 'reliability-one-set.svg'), 'utf8')).toContain('3 captions')
 
-    await rewriteBundle(path, { scores: scores.slice(0, 1) })
-    expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual(['reliability-one-set.svg'])
-    await rewriteConfidence(path, { weights: [1, 2, 3, 4], objects: {}, calibration: 'anew' })
-    const anew = (await readBundle(path)).config
-    expect(anew.scores![0]).not.toHaveProperty('calibration')
-    expect(anew.scores![0]!.corpus).toEqual(scores[0]!.corpus)
-    expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual([])
-    expect(await readFile(join(path, 'README.md'), 'utf8')).toContain('One set, 3 photos')
-  } finally {
-    await rm(path, { recursive: true, force: true })
-  }
+  await rewriteBundle(path, { scores: scores.slice(0, 1) })
+  expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual(['reliability-one-set.svg'])
+  await rewriteConfidence(path, { weights: [1, 2, 3, 4], objects: {}, calibration: 'anew' })
+  const anew = (await readBundle(path)).config
+  expect(anew.scores![0]).not.toHaveProperty('calibration')
+  expect(anew.scores![0]!.corpus).toEqual(scores[0]!.corpus)
+  expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual([])
+  expect(await readFile(join(path, 'README.md'), 'utf8')).toContain('One set, 3 photos')
 })
 
 it('a card says which METEOR it has', async () => {

@@ -1,13 +1,13 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { graphShape } from '../encoder/graph-shape.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
 import { differentiate, expectGradients } from '../engine/fixtures/differences.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { Bundle } from './bundle.js'
 import { Decoder } from './decoder.js'
 import { distillationLoss, Teachers } from './distillation.js'
@@ -93,11 +93,10 @@ describe.each(backends)('the loss by what teachers hold likely on %s', (backend)
 })
 
 describe('teachers', () => {
-  let folder: string
+  const folder = temporaryFolder('distillation')
   let bundles: Bundle[]
   beforeAll(async () => {
     await useBackend('cpu')
-    folder = await mkdtemp(join(tmpdir(), 'distillation-'))
     const { encoder, weights } = smallEncoder()
     const larger = { ...encoder, imageSize: 32, grid: [8, 8] as const }
     bundles = await Promise.all([
@@ -105,7 +104,6 @@ describe('teachers', () => {
       looseBundle(join(folder, 'other'), larger, weights, tinyConfig(larger, { cell: 'gru' })),
     ])
   })
-  afterAll(() => rm(folder, { recursive: true }))
 
   const open = (of: readonly Bundle[]) => Teachers.open(of, 'cpu', expect.unreachable)
   const pixelsAt = async (side: number) => drawnPixels(2, side)

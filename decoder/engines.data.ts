@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished } from 'vitest'
 import { inBatches } from '../data/batches.js'
 import { shippedBundle } from '../engine/shipped.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { DECODER_GRAPH, ENCODER_GRAPH } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { looseBundle, tinyConfig } from './fixtures/captioners.js'
@@ -35,21 +35,17 @@ it('gives 200 photos the same captions of the shipped bundle in onnxruntime and 
 })
 
 it('exports every cell, attention, number of layers and connection as graphs that the ONNX checker accepts', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'variants-'))
-  try {
-    const { encoder, weights } = smallEncoder()
-    const graphs: string[] = []
-    for (const [i, variant] of EVERY_VARIANT.entries()) {
-      const path = join(folder, String(i))
-      await looseBundle(path, encoder, weights, tinyConfig(encoder, variant))
-      graphs.push(join(path, ENCODER_GRAPH), join(path, DECODER_GRAPH))
-    }
-    const check =
-      'import sys, onnx\nfor graph in sys.argv[1:]: onnx.checker.check_model(graph, full_check=True)'
-    await promisify(execFile)(process.env.SHOWTELL_PYTHON ?? 'python3', ['-c', check, ...graphs])
-  } finally {
-    await rm(folder, { recursive: true })
+  const folder = temporaryFolder('variants', onTestFinished)
+  const { encoder, weights } = smallEncoder()
+  const graphs: string[] = []
+  for (const [i, variant] of EVERY_VARIANT.entries()) {
+    const path = join(folder, String(i))
+    await looseBundle(path, encoder, weights, tinyConfig(encoder, variant))
+    graphs.push(join(path, ENCODER_GRAPH), join(path, DECODER_GRAPH))
   }
+  const check =
+    'import sys, onnx\nfor graph in sys.argv[1:]: onnx.checker.check_model(graph, full_check=True)'
+  await promisify(execFile)(process.env.SHOWTELL_PYTHON ?? 'python3', ['-c', check, ...graphs])
 })
 
 async function captions(files: readonly string[], engine: 'onnx' | 'wasm') {

@@ -1,12 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { ENCODERS, encoderByName } from '../encoder/encoders.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { largestDifference } from '../engine/fixtures/values.js'
 import { useBackend } from '../engine/use-backend.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { Captioning } from './captioning.js'
 import { openRuntime } from './engines.js'
 import { drawnPixels, looseBundle, tinyConfig, VOCABULARY } from './fixtures/captioners.js'
@@ -19,12 +18,8 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'engines-'))
-  await useBackend('wasm')
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('engines')
+beforeAll(() => useBackend('wasm'))
 
 it('covers every encoder', () => {
   expect(Object.keys(RANDOM_ENCODERS)).toEqual(Object.keys(ENCODERS))

@@ -1,13 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { Vocabulary } from '../data/vocabulary.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/use-backend.js'
 import { beamSearch } from '../search/beam.js'
 import { Constraints } from '../search/constraints.js'
 import { enumerate, ToyModel } from '../search/toy.test.model.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { Bundle } from './bundle.js'
 import { Captioning } from './captioning.js'
 import { openRuntime } from './engines.js'
@@ -22,18 +21,16 @@ vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const PHOTOS = 2
 const { encoder, weights } = smallEncoder()
-let folder: string
+const folder = temporaryFolder('ensemble')
 let bundle: Bundle
 let other: Bundle
 beforeAll(async () => {
   await useBackend('cpu')
-  folder = await mkdtemp(join(tmpdir(), 'ensemble-'))
   const make = (cell: 'lstm' | 'gru') =>
     looseBundle(join(folder, cell), encoder, weights, tinyConfig(encoder, { cell }))
   bundle = await make('lstm')
   other = await make('gru')
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 describe('averaged', () => {
   const toy = { vocabularySize: 6, end: 0, minLength: 1, maxLength: 4, banned: [5], noRepeatNgram: 2 }

@@ -4,6 +4,7 @@ import type { Example } from '../data/batches.js'
 import { parametersOf, randomEncoder } from '../encoder/encoder.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { initialWeights } from './class-directions.js'
 import type { TunedFeatures } from './fine-tuning.js'
 import { type ColouredPhotos, colourDecoder, colouredPhotos, VOCABULARY } from './fixtures/coloured-photos.js'
@@ -25,15 +26,14 @@ const CONFIG = trainingConfigSchema.parse({
 })
 const STEPS = 12
 
+const folder = temporaryFolder('fine-tuned-training')
 let photos: ColouredPhotos
-let folder: string
 let train: Example[]
 let validation: Example[]
 beforeAll(async () => {
-  photos = await colouredPhotos()
-  ;({ folder, train, validation } = photos)
+  photos = await colouredPhotos(folder)
+  ;({ train, validation } = photos)
 })
-afterAll(() => photos.remove())
 
 /** A training of a decoder of colours, from random weights. */
 function trainingOf(

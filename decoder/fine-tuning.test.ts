@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { onnxExtractor } from '../encoder/extractor.js'
 import { decodeImage } from '../encoder/image.js'
 import { backends, tensorCount } from '../engine/fixtures/backends.js'
@@ -7,16 +7,17 @@ import { expectGradients } from '../engine/fixtures/differences.js'
 import type { Values } from '../engine/fixtures/values.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type ColouredPhotos, colourDecoder, colouredPhotos } from './fixtures/coloured-photos.js'
 import { batchOf, steepWeights } from './fixtures/tiny.js'
 import { threeBlocks, threeBlocksWeights } from './fixtures/tuning.js'
 import { teacherForcingLoss } from './teacher-forcing.js'
 
+const folder = temporaryFolder('fine-tuning')
 let photos: ColouredPhotos
 beforeAll(async () => {
-  photos = await colouredPhotos()
+  photos = await colouredPhotos(folder)
 })
-afterAll(() => photos.remove())
 
 describe.each(backends)('a loss through decoder and encoder on %s', (backend) => {
   beforeAll(async () => {
@@ -79,7 +80,7 @@ describe('features of an encoder that is trained', () => {
     const features = await photos.open(blocks, weights)
     const whole = await onnxExtractor(threeBlocks, weights)
     const keys = photos.train.map(({ key }) => key)
-    const pixels = await Promise.all(keys.map((key) => decodeImage(join(photos.folder, 'photos', key), 12)))
+    const pixels = await Promise.all(keys.map((key) => decodeImage(join(folder, 'photos', key), 12)))
     const truth = await whole.features(Uint8Array.from(pixels.flatMap((of) => [...of])), keys.length)
     const { read, data, shape } = await features.input(photos.train)
     expect(read).toEqual([...keys.keys()])

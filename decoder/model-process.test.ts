@@ -1,9 +1,9 @@
 import { type ChildProcess, execFile } from 'node:child_process'
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import type { CaptionedBatch } from './captioning.js'
@@ -20,14 +20,9 @@ vi.mock('node:child_process', async (importOriginal) => {
 
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
-let folder: string
-let path: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'process-'))
-  path = join(folder, 'bundle')
-  await writeBundle(path, tinyContent())
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('process')
+const path = join(folder, 'bundle')
+beforeAll(() => writeBundle(path, tinyContent()))
 
 /** Captions of a photo, which may not fail. */
 async function captions(by: Captioner) {

@@ -1,9 +1,9 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import type { FeatureExtractor } from '../encoder/extractor.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { prepareFeatures } from './prepare.js'
 
 const SHAPE = { name: 'mean', imageSize: 8, grid: [1, 1], channels: 1, range: [0, 1] } as const
@@ -16,12 +16,8 @@ const EXTRACTOR: Pick<FeatureExtractor, 'features'> = {
     }),
 }
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'prepare-'))
-  await cp(join('examples', 'cat.jpg'), join(folder, 'cat.jpg'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('prepare')
+beforeAll(() => cp(join('examples', 'cat.jpg'), join(folder, 'cat.jpg')))
 
 describe('prepareFeatures', () => {
   const prepare = async (store: FeatureStore, files: string[], views: number) =>

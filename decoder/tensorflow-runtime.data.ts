@@ -1,7 +1,6 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import type { Example } from '../data/batches.js'
 import { type CaptionedImage, readCaptions } from '../data/captions.js'
 import { FeatureStore } from '../data/feature-store.js'
@@ -10,6 +9,7 @@ import { Vocabulary } from '../data/vocabulary.js'
 import { regionsOf } from '../encoder/encoder.js'
 import { fetchGraph } from '../encoder/fixtures/nsfwjs.js'
 import { loadMobilenetGraph } from '../encoder/mobilenet-graph.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeBundle } from './bundle.js'
 import { loadCaptioner } from './captioner.js'
 import { initialWeights } from './class-directions.js'
@@ -23,11 +23,7 @@ const FLICKR8K = resolve(process.env.SHOWTELL_SHARED ?? '../shared', 'datasets/f
 const PHOTOS = join(FLICKR8K, 'photos')
 const EXAMPLES = resolve('examples')
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'showtell-small-captioner-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('small-captioner')
 
 it('a small captioner on a real graph of @tensorflow-models/mobilenet learns, and captions', async () => {
   const took = stopwatch()

@@ -1,12 +1,12 @@
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { writeGraph } from '../encoder/fixtures/graph-model.js'
 import { loadMobilenetGraph, type MobilenetGraph } from '../encoder/mobilenet-graph.js'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type BundleContent, decoderWeightsOf, readBundle, writeBundle } from './bundle.js'
 import { Decoder } from './decoder.js'
 import { openRuntime } from './engines.js'
@@ -15,13 +15,11 @@ import { drawnPixels, drawnWeights, tinyConfig, VOCABULARY } from './fixtures/ca
 const PHOTOS = 2
 const CPU = { engine: 'cpu', threads: 1 } as const
 
-let folder: string
-let whole: string
+const folder = temporaryFolder('runtime')
+const whole = join(folder, 'whole')
 let graph: MobilenetGraph
 let content: BundleContent
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'runtime-'))
-  whole = join(folder, 'whole')
   const random = new Random('graph bundle')
   const drawn = (length: number, scale: number) =>
     Float32Array.from({ length }, () => scale * random.normal())
@@ -49,10 +47,7 @@ beforeAll(async () => {
   }
   await writeBundle(whole, content)
 })
-afterAll(async () => {
-  await graph.dispose()
-  await rm(folder, { recursive: true })
-})
+afterAll(() => graph.dispose())
 
 describe('a bundle whose encoder is a graph', () => {
   it('carries the graph, and no ONNX graphs', async () => {
@@ -130,7 +125,7 @@ describe('a bundle whose encoder is a graph', () => {
 describe('a damaged bundle with a graph', () => {
   let path: string
   beforeEach(async () => {
-    path = await mkdtemp(join(folder, 'damaged-'))
+    path = temporaryFolder('damaged', onTestFinished)
     await cp(whole, path, { recursive: true })
   })
   const change = async (

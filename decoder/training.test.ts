@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { tensorCount } from '../engine/fixtures/backends.js'
 import { initialize } from '../engine/initialize.js'
 import { useBackend } from '../engine/use-backend.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import {
   CONFIG,
   openTrainings,
@@ -18,9 +19,10 @@ import { trainingConfigSchema } from './recipe.js'
 import { Training, type TrainingEvent } from './training.js'
 import { Validation } from './validation.js'
 
+const folder = temporaryFolder('training')
 let trainings: Trainings
-beforeAll(async () => {
-  trainings = await openTrainings()
+beforeAll(() => {
+  trainings = openTrainings(folder)
 })
 afterAll(() => trainings.close())
 
@@ -185,7 +187,7 @@ describe('Training on cpu', () => {
     const { decoder } = trainingIn('none')
     const stored = new StoredFeatures(trainings.features)
     const data = { train: TRAIN, validation: VALIDATION, features: stored, [part]: [] }
-    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, trainings.folder, {})).toThrow(
+    expect(() => new Training(decoder, VOCABULARY, data, CONFIG, folder, {})).toThrow(
       expect.objectContaining({
         code: 'INVALID_DATA',
         message: `Expected photos with captions for ${part} but received 0`,
@@ -271,7 +273,7 @@ it.each([
   const data = { train: TRAIN, validation: VALIDATION, features: new StoredFeatures(trainings.features) }
   const broken = initialize(decoder.parameters, 1)
   for (const values of Object.values(broken)) values.fill(Number.NaN)
-  const training = new Training(decoder, VOCABULARY, data, config, join(trainings.folder, 'broken'), broken)
+  const training = new Training(decoder, VOCABULARY, data, config, join(folder, 'broken'), broken)
   const before = tensorCount()
   await expect(training.run(() => expect.unreachable())).rejects.toMatchObject({
     code: 'NUMERIC',

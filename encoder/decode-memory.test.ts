@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import sharp, { type Sharp } from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { DecodeMemory, decodeBytes, type Picture } from './decode-memory.js'
 import { grid, withAlpha } from './fixtures/heif.js'
 import { png, progressiveJpeg } from './fixtures/made-images.js'
@@ -13,11 +13,7 @@ import { checkStructure, type ImageFormat } from './structure.js'
 
 const SIZE = 260
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'showtell-memory-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('memory')
 
 /** A picture of one colour, half transparent where it has four channels. */
 function flat(width: number, height: number, channels: 3 | 4 = 3): Sharp {

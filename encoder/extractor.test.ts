@@ -1,11 +1,10 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdir } from 'node:fs/promises'
 import * as tf from '@tensorflow/tfjs-core'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { BACKENDS } from '../engine/backends.js'
 import { type Tensor, TensorFlowOps } from '../engine/tensorflow.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type Array32, type Block, convolution, type Encoder, runBlocks } from './encoder.js'
 import { onnxExtractor, openExtractor, tensorFlowExtractor } from './extractor.js'
 
@@ -106,7 +105,7 @@ describe('onnxExtractor', () => {
   })
 
   it('leaves no files behind, neither after a failure', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'showtell-extractor-'))
+    const folder = temporaryFolder('extractor', onTestFinished)
     vi.stubEnv('TMPDIR', folder)
     const extractor = await onnxExtractor(encoder, weights)
     expect(await readdir(folder)).toHaveLength(1)
@@ -115,7 +114,6 @@ describe('onnxExtractor', () => {
     await expect(onnxExtractor(broken, weights)).rejects.toThrow('no features')
     expect(await readdir(folder)).toEqual([])
     vi.unstubAllEnvs()
-    await rm(folder, { recursive: true })
   })
 })
 

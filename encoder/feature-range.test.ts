@@ -1,8 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { encoderByName } from './encoders.js'
 import type { FeatureExtractor } from './extractor.js'
 import { featureRange } from './feature-range.js'
@@ -14,9 +14,8 @@ const extractor: FeatureExtractor = {
   dispose: async () => undefined,
 }
 
-let folder: string
+const folder = temporaryFolder('range')
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'showtell-range-'))
   for (const [name, grey] of [
     ['dark', 0],
     ['grey', 90],
@@ -27,7 +26,6 @@ beforeAll(async () => {
       .toFile(join(folder, `${name}.png`))
   await writeFile(join(folder, 'broken.png'), 'no picture')
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 describe('featureRange', () => {
   it('is the range of an encoder that has one', async () => {

@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import sharp, { type Sharp } from 'sharp'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { DecodeMemory } from './decode-memory.js'
 import { grid, heic } from './fixtures/heif.js'
 import { progressiveJpeg } from './fixtures/made-images.js'
@@ -125,13 +125,11 @@ describe('decodeImage, given what it cannot take,', () => {
   })
 
   it('reads no more than the head of a file that is no photo', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'showtell-image-'))
-    const path = join(folder, 'film.jpg')
+    const path = join(temporaryFolder('image', onTestFinished), 'film.jpg')
     await writeFile(path, 'no photo')
     // More than a Node buffer can hold: reading it would fail in another way.
     await truncate(path, 2 ** 34)
     await expect(decodeImage(path, SIZE)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE', where: path })
-    await rm(folder, { recursive: true })
   })
 
   it('refuses an empty file', async () => {

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type GraphModel, loadGraphModel } from '@tensorflow/tfjs-converter'
 import * as tf from '@tensorflow/tfjs-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readSafetensors } from '../engine/safetensors.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { fetchGraph } from './fixtures/nsfwjs.js'
 import { loadMobilenetGraph, type MobilenetGraph } from './mobilenet-graph.js'
 
@@ -13,14 +13,13 @@ const NETWORK =
   'StatefulPartitionedCall/sequential/keras_layer/StatefulPartitionedCall/StatefulPartitionedCall/StatefulPartitionedCall/predict/MobilenetV2'
 
 describe('a real MobileNetV2 as a graph model', () => {
-  let folder: string
+  const folder = temporaryFolder('nsfwjs')
   let direct: GraphModel
   let graph: MobilenetGraph
   let pixels: Uint8Array
   let features: Float32Array
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'showtell-nsfwjs-'))
     graph = await loadMobilenetGraph(await fetchGraph(folder), 'wasm', [0, 1])
     pixels = (await readSafetensors(`${SHARED}/encoders/reference.safetensors`)).raw('pixels')
     features = await graph.features(pixels, 6)
@@ -29,7 +28,6 @@ describe('a real MobileNetV2 as a graph model', () => {
   afterAll(async () => {
     await graph.dispose()
     direct.dispose()
-    await rm(folder, { recursive: true })
   })
 
   it('gives the grid of its graph executed directly', () => {

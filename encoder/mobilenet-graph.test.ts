@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { GraphModel } from '@tensorflow/tfjs-converter'
 import * as tf from '@tensorflow/tfjs-core'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeGraph } from './fixtures/graph-model.js'
 import { loadMobilenetGraph } from './mobilenet-graph.js'
 
@@ -18,13 +18,11 @@ const filter = Float32Array.from({ length: 3 * CHANNELS }, () => 8 * random.norm
 const bias = Float32Array.from({ length: CHANNELS }, () => random.normal())
 const pixels = Uint8Array.from({ length: 2 * 224 * 224 * 3 }, () => random.below(256))
 
-let folder: string
+const folder = temporaryFolder('graph')
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'showtell-graph-'))
   await writeGraph(join(folder, 'relu6.json'), { filter, bias })
   await writeGraph(join(folder, 'relu.json'), { filter, bias }, { activation: 'Relu' })
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 describe('loadMobilenetGraph', () => {
   it('gives the grid that the pooling reads', async () => {
@@ -75,7 +73,7 @@ describe('loadMobilenetGraph', () => {
     const path = join(folder, 'relu6.json')
     expect(await load(path, UNIT)).toBe(await load(path, UNIT))
     await load(path, [-1, 1])
-    const other = await mkdtemp(join(folder, 'other-'))
+    const other = temporaryFolder('other', onTestFinished)
     await writeGraph(join(other, 'relu6.json'), { filter, bias: bias.map((value) => value + 1) })
     await load(join(other, 'relu6.json'), UNIT)
     expect(sums.size).toBe(3)

@@ -187,14 +187,10 @@ async function unpackedLength(packed: Buffer, most: number): Promise<number> {
   }
 }
 
-/**
- * GIF89a, sections 15 to 27: screen, extensions and frames, each with sub-blocks of up to 255 bytes. Only the first frame
- * is looked at: what is cut off behind it is not missed.
- */
+/** GIF89a, sections 15 to 27: screen, extensions and frames, each with sub-blocks of up to 255 bytes. */
 function walkGif(file: Buffer, tally: Tally): void {
   const tableLength = (flags: number): number => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0)
   let at = 13 + tableLength(file[10] ?? 0)
-  let hasFrame = false
   const subBlocks = (): number => {
     const start = at
     for (; file[at]; at += file[at]! + 1) tally.block()
@@ -209,13 +205,11 @@ function walkGif(file: Buffer, tally: Tally): void {
     } else if (introducer === 0x2c) {
       at += 11 + tableLength(file[at + 9] ?? 0)
       subBlocks()
-      // The empty sub-block that ends them is in the file.
-      hasFrame ||= at <= file.length
     } else if (introducer === 0x3b) return
     // Something between the blocks: what the decoder makes of it is its own affair.
     else at++
   }
-  if (!hasFrame) throw new Error('it has no whole frame')
+  throw new Error('it ends before its last block')
 }
 
 const WEBP_PICTURE = new Set(['VP8 ', 'VP8L', 'ALPH', 'ANMF'])

@@ -1,16 +1,15 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { CONFIG, checkReplaceable, exists, fileSum, placeOf, replaceFolder } from './folder.js'
 
 let folder: string
 const at = (name: string): string => join(folder, name)
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'folder-'))
+beforeEach(() => {
+  folder = temporaryFolder('folder', onTestFinished)
 })
-afterEach(() => rm(folder, { recursive: true }))
 
 /** A folder of the kind that is written. */
 async function make(name: string, text: string): Promise<void> {

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { cases as images } from './fixtures/images.js'
 import { cases as operations } from './fixtures/operations.js'
 import { OnnxOps } from './onnx.js'
@@ -28,11 +28,7 @@ weights = load_file(f"{folder}/weights.safetensors")
 print(json.dumps({name: [str(w.dtype), list(w.shape), w.ravel().astype(float).tolist()] for name, w in weights.items()}))
 `
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'reference-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('reference')
 
 describe('the reference implementations', () => {
   it('accept the graph of every operation and read every weight', async () => {

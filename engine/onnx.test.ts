@@ -1,8 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { InferenceSession } from 'onnxruntime-node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { decodeModel } from './fixtures/onnx-model.js'
 import { at, fill, floats, total, type Values } from './fixtures/values.js'
 import { OnnxOps } from './onnx.js'
@@ -12,11 +12,7 @@ import { openSession } from './session.js'
 
 /* What each operation computes is tested in ops.test.ts; here, what the graph looks like. */
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'onnx-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('onnx')
 
 /** Weights stored as float16 and what is then left of them. */
 async function store(graph: OnnxGraph, weights: Record<string, Values>): Promise<Record<string, OnnxValue>> {

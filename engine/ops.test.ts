@@ -1,7 +1,7 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import type { Backend } from './backends.js'
 import { cases as images } from './fixtures/images.js'
 import { cases as operations } from './fixtures/operations.js'
@@ -23,11 +23,7 @@ type Engine = (given: Case) => Promise<Values[]>
 const dtypeOf = ({ data }: Values): DType =>
   data instanceof Float32Array ? 'float32' : data instanceof Int32Array ? 'int32' : 'uint8'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'operations-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('operations')
 
 /** Every size is left open, so that nothing rests on the sizes of one case. */
 const recorded: Engine = async ({ inputs, weights = [], run }) => {
@@ -82,9 +78,7 @@ describe.each<[string, Engine, Backend]>([
   ['TensorFlowOps on wasm', eager, 'wasm'],
   ['OnnxOps in onnxruntime', recorded, 'cpu'],
 ])('%s', (_, engine, backend) => {
-  beforeAll(async () => {
-    await useBackend(backend)
-  })
+  beforeAll(() => useBackend(backend))
 
   it.each([...operations, ...images].map((given) => [given.name, given] as const))(
     '%s',

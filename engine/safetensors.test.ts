@@ -1,15 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { fromFloat16, readSafetensors, readWhole, toFloat16, writeSafetensors } from './safetensors.js'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'safetensors-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const folder = temporaryFolder('safetensors')
 
 /** A file byte by byte as the format describes it, so that the reader is not tested with our writer. */
 async function handMade(header: unknown, data: readonly number[]): Promise<string> {

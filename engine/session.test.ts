@@ -1,16 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { OnnxOps } from './onnx.js'
 import { OnnxGraph } from './onnx-graph.js'
 import { openSession, unavailable } from './session.js'
 
-let folder: string
-let path: string
+const folder = temporaryFolder('session')
+const path = join(folder, 'counter.onnx')
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'session-'))
-  path = join(folder, 'counter.onnx')
   const graph = new OnnxGraph('counter')
   const ops = new OnnxOps(graph)
   const before = graph.input('before', 'float32', ['rows', 2])
@@ -20,7 +18,6 @@ beforeAll(async () => {
   graph.output('best', ops.topK(after, 1).indices, ['rows', 1])
   await writeFile(path, graph.encode())
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 describe('openSession', () => {
   it('feeds an output straight back, keeps sizes and types, works out only what is asked for', async () => {

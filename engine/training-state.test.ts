@@ -1,16 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { AdamW } from './optimiser.js'
 import { restoreState, saveState } from './training-state.js'
 
-let folder: string
+const folder = temporaryFolder('training-state')
 const at = (name: string): string => join(folder, name, 'state.safetensors')
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'training-state-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
 
 const optimiser = (): AdamW => {
   const rates = { learningRate: 0.1, warmUpSteps: 0, totalSteps: 9, averageDecay: 0.5 }

@@ -1,7 +1,6 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { averageOf } from '../decoder/average.js'
 import { type Bundle, decoderWeightsOf, encoderWeightsOf, readBundle } from '../decoder/bundle.js'
@@ -11,6 +10,7 @@ import { writeForeign } from '../decoder/fixtures/encoders.js'
 import type { TrainingEvent } from '../decoder/training.js'
 import { encoderByName } from '../encoder/encoders.js'
 import { Random } from '../random.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { type ColouredPhoto, writeColours } from './fixtures/colours.js'
 import { inProcess } from './fixtures/commands.js'
 import { register as registerPrepare } from './prepare.js'
@@ -23,11 +23,10 @@ const RECIPE =
 
 const SHAPE = '--units 16 --embedding-size 16 --region-size 16 --attention none'
 
-let folder: string
+const folder = temporaryFolder('fine-tuning-options')
 let photos: ColouredPhoto[]
 const at = (name: string): string => join(folder, name)
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'fine-tuning-options-'))
   photos = await writeColours(at('photos'))
   const lines = (change: (caption: string) => string): string =>
     photos.map(({ caption, ...photo }) => JSON.stringify({ ...photo, caption: change(caption) })).join('\n')
@@ -52,7 +51,6 @@ beforeAll(async () => {
   )
   await train('base', 'plain', '--features', at('features'), '--encoder-weights', at('vgg.safetensors'))
 }, 240_000)
-afterAll(() => rm(folder, { recursive: true }))
 
 const { saidBy } = inProcess(registerPrepare, registerTrain)
 const showtell = (command: string, ...more: string[]): Promise<string> =>

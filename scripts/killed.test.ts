@@ -1,12 +1,12 @@
-import { appendFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { appendFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { writeForeign } from '../decoder/fixtures/encoders.js'
 import { largestDifference } from '../engine/fixtures/values.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { killAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
@@ -15,13 +15,9 @@ const MINUTES = 60_000
 const KILLS = 2
 const ENCODER = 'vgg16-conv5-eighth'
 
-let folder: string
+const folder = temporaryFolder('killed')
 const at = (name: string): string => join(folder, name)
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'killed-'))
-  await writeForeign(at('weights.safetensors'), ENCODER)
-}, 2 * MINUTES)
-afterAll(() => rm(folder, { recursive: true }))
+beforeAll(() => writeForeign(at('weights.safetensors'), ENCODER), 2 * MINUTES)
 
 /** CIDEr-D on validation of each epoch. */
 function cidersOf(log: string): number[] {

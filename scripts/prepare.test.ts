@@ -1,9 +1,9 @@
-import { mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { writeForeign } from '../decoder/fixtures/encoders.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { inProcess, interruptAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 import { register } from './prepare.js'
@@ -13,20 +13,18 @@ vi.setConfig({ testTimeout: 240_000, hookTimeout: 60_000 })
 const ENCODER = 'vgg16-conv5-eighth'
 const { refusalOf } = inProcess(register)
 
-let folder: string
+const folder = temporaryFolder('prepare')
 const at = (name: string): string => join(folder, name)
 const prepare = (out: string, folders: readonly string[], ...more: string[]): string[] => [
   ...['prepare', ...folders.map(at), '--encoder', ENCODER],
   ...['--weights', at('weights.safetensors'), '--out', at(out), ...more],
 ]
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'prepare-'))
   await writeForeign(at('weights.safetensors'), ENCODER)
   await drawPhotos(at('many'), 80)
   await drawPhotos(at('few'), 2)
   for (const photo of [1, 2]) await rename(at(`few/${photo}.jpg`), at(`few/other-${photo}.jpg`))
 })
-afterAll(() => rm(folder, { recursive: true }))
 
 it('interrupted, says so and stops at once; the same command goes on', async () => {
   const command = prepare('stopped', ['many', 'few'])

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { FeatureStore } from '../data/feature-store.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { StoredFeatures } from '../decoder/photo-features.js'
@@ -16,10 +16,10 @@ async function captions(name: string, lines: readonly object[], style = 'plain')
   return `${style}=${path}`
 }
 
-async function newStore(keys: readonly string[]): Promise<FeatureStore> {
+function newStore(keys: readonly string[]): FeatureStore {
   const range: [number, number] = [0, 1]
   const header = { encoder: 'none', weights: 'none', regions: 1, channels: 1, range }
-  const store = FeatureStore.create(await mkdtemp(join(folder, 'store-')), header)
+  const store = FeatureStore.create(temporaryFolder('store', onTestFinished), header)
   for (const [i, key] of keys.entries()) store.append(key, Float32Array.of(i / keys.length))
   return store
 }
@@ -115,7 +115,7 @@ it('finds features of a photo whose name has its accents otherwise', async () =>
     [whole, apart],
     [apart, whole],
   ] as const) {
-    const store = await newStore([stored])
+    const store = newStore([stored])
     expect(storedPhotos(store).keyOf(`photos/${named}`, 'plain')).toBe(stored)
     expect(storedPhotos(store).keyOf('photos/cafe.jpg', 'plain')).toBeUndefined()
     store.close()
@@ -123,7 +123,7 @@ it('finds features of a photo whose name has its accents otherwise', async () =>
 })
 
 it('finds features of photos in folders, and says which names are of several', async () => {
-  const store = await newStore(['2019/a.jpg', '2019/a.jpg#1', '2020/a.jpg', '2020/b.jpg'])
+  const store = newStore(['2019/a.jpg', '2019/a.jpg#1', '2020/a.jpg', '2020/b.jpg'])
   const files = ['2019/a.jpg', 'photos/2020/a.jpg', 'b.jpg']
   const lines = files.map((file, i) => ({ file, caption: 'a dog', split: i === 2 ? 'val' : 'train' }))
   const { train, validation } = await readSets([await captions('in.jsonl', lines)], storedPhotos(store))
@@ -151,7 +151,7 @@ it('draws from the views that the features have, and a view more is something el
   ]
   const sums = new Set<string>()
   for (const views of [[], ['b.jpg#1'], ['a.jpg#1'], ['a.jpg#1', 'a.jpg#2']]) {
-    const store = await newStore(['a.jpg', 'b.jpg', 'c.jpg', ...views])
+    const store = newStore(['a.jpg', 'b.jpg', 'c.jpg', ...views])
     const { train } = await readSets(data, storedPhotos(store))
     sums.add(dataSum(train))
     const features = new StoredFeatures(store)
@@ -180,7 +180,7 @@ describe('what is held out', () => {
     ['b', 'validation'],
     ['c', 'test'],
   ])('of one set is not trained on in another: %s.jpg, for %s', async (letter, part) => {
-    const store = await newStore(NAMES)
+    const store = newStore(NAMES)
     const one = await captions('one.jsonl', marked(['a', 'b', 'c']), 'x')
     const two = await captions('two.jsonl', free(['a', 'd', letter], 'photos/'), 'y')
     for (const data of [
