@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { loadCaptioner } from '../decoder/captioner.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
@@ -47,6 +47,18 @@ async function texts(
 }
 
 describe('Batcher', () => {
+  // Time passes between turns of the event loop alone: what asks in one turn arrives together on a busy machine too.
+  beforeEach(() => {
+    vi.useFakeTimers({
+      toFake: ['setTimeout', 'clearTimeout', 'performance'],
+      shouldAdvanceTime: true,
+      advanceTimeDelta: LIMITS.batchDelay,
+    })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
   it('captions together what arrives together, and gives everyone their own', async () => {
     const echo = new Echo()
     const batcher = new Batcher(echo, LIMITS)
@@ -130,7 +142,7 @@ describe('Batcher', () => {
   })
 
   it('refuses what does not fit and takes nothing of it', async () => {
-    const batcher = new Batcher(new Echo(), { ...LIMITS, queueSize: 2, batchDelay: 50 })
+    const batcher = new Batcher(new Echo(), { ...LIMITS, queueSize: 2 })
     const first = texts(batcher, ['a'])
     await expect(texts(batcher, ['b', 'c'])).rejects.toMatchObject({ code: 'OVERLOADED' })
     expect(batcher.depth).toBe(1)
