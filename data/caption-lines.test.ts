@@ -3,9 +3,9 @@ import { captionLine, commaSeparated, jsonLines } from './caption-lines.js'
 
 const said = (text: string) => ({ text, confidence: 0.123456, logProb: -9.87654 })
 const lines = [
-  captionLine('photos/000000000139.jpg', [said('A "red" door, open.')]),
+  captionLine('photos/000000000139.jpg', [said('A "red" door, open.')], true),
   { file: 'photos/broken.jpg', error: 'decoding failed' },
-  captionLine('photos/cat.jpg', [said('A cat.'), said('A dog.')]),
+  captionLine('photos/cat.jpg', [said('A cat.'), said('A dog.')], true),
 ]
 
 it('writes a JSON object a photo, the other captions behind the best', () => {

@@ -14,13 +14,16 @@ interface Said {
   readonly logProb: number
 }
 
-/** @param captions the one that counts first; at least one. */
-export function captionLine(file: string, captions: readonly Said[]): CaptionLine {
+/**
+ * @param captions the one that counts first; at least one.
+ * @param calibrated whether their confidences mean something; they are left out otherwise.
+ */
+export function captionLine(file: string, captions: readonly Said[], calibrated: boolean): CaptionLine {
   const [best, ...others] = captions
   return {
     file,
     caption: best!.text,
-    confidence: round(best!.confidence),
+    ...(calibrated ? { confidence: round(best!.confidence) } : {}),
     logProb: round(best!.logProb),
     ...(others.length === 0 ? {} : { others: others.map(({ text }) => text) }),
   }

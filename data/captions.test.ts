@@ -192,11 +192,11 @@ describe('readCaptions', () => {
   it('recognises a single line of JSON, a byte order mark, and what is none of the formats', async () => {
     const line = '\uFEFF{"file": "a.jpg", "caption": "A."}'
     expect(await readCaptions(written('one.jsonl', line))).toHaveLength(1)
-    const neither = written('neither.txt', 'image;caption\na.jpg;A.\n')
+    const neither = written('neither.txt', 'photo;caption\na.jpg;A.\n')
     await expect(readCaptions(neither)).rejects.toThrow(
       `Expected one of ${Object.values(READERS)
         .map((reader) => reader.title)
-        .join(', ')} for ${neither} but received "image;caption`,
+        .join(', ')} for ${neither} but received "photo;caption`,
     )
     await expect(readCaptions(written('empty.txt', ''))).rejects.toThrow('but received ""')
     await expect(readCaptions(written('results.json', '[{"image_id": 1}]'))).rejects.toThrow(

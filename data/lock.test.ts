@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  type StatSyncOptions,
   statSync,
   utimesSync,
   writeFileSync,
@@ -16,8 +17,8 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import { temporaryFolder } from '../temporary.test.folder.js'
 import { lockForWriting } from './lock.js'
 
-/** The start of this host, and its list of processes. */
-const system = vi.hoisted(() => ({ start: 'first', list: 'pid:[2]' }))
+/** The start of this host, its list of processes, and where the clock of its file system stands, if it does. */
+const system = vi.hoisted(() => ({ start: 'first', list: 'pid:[2]', now: undefined as number | undefined }))
 /** What others do before a file is moved, once. */
 const others = vi.hoisted(() => ({ act: () => {} }))
 vi.mock('node:fs', async (original) => {
@@ -29,7 +30,13 @@ vi.mock('node:fs', async (original) => {
     others.act = () => {}
     real.renameSync(from, to)
   }
-  return { ...real, readFileSync, readlinkSync: () => system.list, renameSync }
+  const statSync = (file: string, options: StatSyncOptions) => {
+    const found = real.statSync(file, options)
+    // A file that was made to ask for the time has a name of its own.
+    const isClock = system.now !== undefined && /lock\.[\da-f-]{36}$/.test(file)
+    return isClock ? { ...found, mtimeMs: system.now } : found
+  }
+  return { ...real, readFileSync, readlinkSync: () => system.list, renameSync, statSync }
 })
 
 let folder: string
@@ -37,6 +44,7 @@ let file: string
 beforeEach(() => {
   folder = temporaryFolder('lock', onTestFinished)
   file = join(folder, 'lock')
+  system.now = undefined
 })
 afterEach(() => void vi.useRealTimers())
 
@@ -47,8 +55,10 @@ function leave(change: { number?: number; host?: string; list?: string } = {}): 
   release()
   writeFileSync(file, Object.values({ number, host, list, ...change, start }).join('\n'))
 }
+/** From now on it is so many seconds after the lock was touched, by the clock of the file system. */
 const touchedAgo = (seconds: number): void => {
-  const then = Date.now() / 1000 - seconds
+  system.now = Date.now()
+  const then = system.now / 1000 - seconds
   utimesSync(file, then, then)
 }
 const takeOver = (): void => lockForWriting(folder)()
@@ -65,13 +75,13 @@ describe('a lock', () => {
       `process ${2 ** 22 + 1} of ${hostname()}`,
     ],
     ['an earlier start under our number', {}, `process ${process.pid} of ${hostname()}`],
-  ])('of %s is held for a minute after it was touched', (_, change, who) => {
+  ])('of %s is held for ten minutes after it was touched', (_, change, who) => {
     leave(change)
     touchedAgo(0.5)
-    expect(takeOver).toThrow(held(who, 60))
-    touchedAgo(48.5)
+    expect(takeOver).toThrow(held(who, 600))
+    touchedAgo(588.5)
     expect(takeOver).toThrow(held(who, 12))
-    touchedAgo(60.5)
+    touchedAgo(600.5)
     takeOver()
     expect(existsSync(file)).toBe(false)
   })
@@ -90,14 +100,14 @@ describe('a lock', () => {
   it.each([
     ['another host of one name, or an earlier start of it', { start: 'second' }],
     ['another container of one name', { list: 'pid:[3]' }],
-  ])('of %s is held for a minute, whatever runs under its number here', (_, there) => {
+  ])('of %s is held for ten minutes, whatever runs under its number here', (_, there) => {
     const here = { ...system }
     Object.assign(system, there)
     leave({ number: process.ppid })
     Object.assign(system, here)
     touchedAgo(0.5)
-    expect(takeOver).toThrow(held(`process ${process.ppid} of ${hostname()}`, 60))
-    touchedAgo(60.5)
+    expect(takeOver).toThrow(held(`process ${process.ppid} of ${hostname()}`, 600))
+    touchedAgo(600.5)
     takeOver()
   })
 
@@ -118,12 +128,13 @@ describe('a lock', () => {
 
   it('is held by the clock of the file system, whatever those of its holder and of who else wants it say', () => {
     leave({ host: 'elsewhere' })
+    touchedAgo(0.5)
     for (const hours of [-1, 1]) {
       vi.useFakeTimers({
         toFake: ['Date', 'setInterval', 'clearInterval'],
         now: Date.now() + hours * 3_600_000,
       })
-      expect(takeOver).toThrow(held(`process ${process.pid} of elsewhere`, 60))
+      expect(takeOver).toThrow(held(`process ${process.pid} of elsewhere`, 600))
       const own = join(folder, `lock-${hours}`)
       const release = lockForWriting(folder, own)
       utimesSync(own, 1, 1)
@@ -139,7 +150,7 @@ describe('a lock', () => {
 
   it('that is left over is taken over once, by whoever is first of two that found it so', () => {
     leave({ host: 'elsewhere' })
-    touchedAgo(60.5)
+    touchedAgo(600.5)
     let theirs = ''
     others.act = () => {
       rmSync(file)
@@ -152,7 +163,7 @@ describe('a lock', () => {
     // One that only goes away leaves the place to this one.
     rmSync(file)
     leave({ host: 'elsewhere' })
-    touchedAgo(60.5)
+    touchedAgo(600.5)
     others.act = () => rmSync(file)
     takeOver()
     expect(readdirSync(folder)).toEqual([])

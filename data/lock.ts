@@ -22,9 +22,10 @@ const held = new Set<string>()
 const TOUCHED_EVERY = 5_000
 /**
  * A lock that was not touched for so many milliseconds is left over. A step of a training without the native engine takes
- * twenty seconds, in which nothing else is done.
+ * twenty seconds, in which nothing else is done, and many times that on a busy machine: taken over too early, what is
+ * written is spoilt by two; too late costs whoever meets it a wait, or the file that the message names.
  */
-const LEFT_AFTER = 60_000
+const LEFT_AFTER = 600_000
 
 /**
  * Makes this process the one writer of a folder, or of a file, by a lock that says which process of which host holds it

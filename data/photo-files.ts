@@ -10,6 +10,11 @@ export class PhotoFolder {
 
   constructor(readonly path: string) {}
 
+  /** What its photos are called. Of a place in it that cannot be looked at each is missed by itself. */
+  get names(): string[] {
+    return photosIn(this.path, () => {})
+  }
+
   /**
    * What a photo that captions call `file` is called in it: the same, or what `nameFinder` finds among its photos, which
    * are looked for once one is not there by its name; undefined where none is.
@@ -17,11 +22,7 @@ export class PhotoFolder {
    */
   nameOf(file: string): string | undefined {
     if (existsSync(join(this.path, file))) return file
-    // Of a place in it that cannot be looked at each photo is missed by itself.
-    this.find ??= nameFinder(
-      photosIn(this.path, () => {}),
-      this.path,
-    )
+    this.find ??= nameFinder(this.names, this.path)
     return this.find(file)
   }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { isPhotoName, nameFinder, namesFinder } from './photo-names.js'
+import { alikeFinder, isPhotoName, nameFinder, namesFinder } from './photo-names.js'
 
 it('takes for photos what is said to be one, in kinds that are not read too', () => {
   const names = [
@@ -53,4 +53,12 @@ it('says of a name with several outer folders which photos it may be, where its 
   expect(find('d.jpg')).toEqual(['x\\y\\d.jpg'])
   expect(find('photos\\ni\u00f1o\\c.jpg')).toEqual(['nin\u0303o/c.jpg'])
   expect(find('')).toEqual([])
+})
+
+it('finds a name that capitals alone tell apart, as it is written', () => {
+  const find = alikeFinder(['2019/IMG_1.JPG', '2019/b.jpg', '2020/B.jpg', 'CAF\u00c9.jpg'])
+  for (const file of ['IMG_1.jpg', 'photos/2019/img_1.JPG', '2019/IMG_1.JPG'])
+    expect(find(file)).toBe('2019/IMG_1.JPG')
+  expect(find('cafe\u0301.JPG')).toBe('CAF\u00c9.jpg')
+  for (const file of ['b.JPG', 'none.jpg']) expect(find(file)).toBeUndefined()
 })

@@ -52,6 +52,19 @@ export function namesFinder(names: Iterable<string>): (file: string) => readonly
 }
 
 /**
+ * Finds, for messages, the one of `names` that `namesFinder` would but for small and capital letters; undefined where
+ * there is none, or where it may be several.
+ */
+export function alikeFinder(names: Iterable<string>): (file: string) => string | undefined {
+  const given = new Map(Array.from(names, (name) => [name.toLowerCase(), name]))
+  const find = namesFinder(given.keys())
+  return (file) => {
+    const [name = '', ...others] = find(file.toLowerCase())
+    return others.length > 0 ? undefined : given.get(name)
+  }
+}
+
+/**
  * Finds the one of `names` that `namesFinder` does; undefined where there is none.
  * @param where the place of the names, for messages
  * @throws ShowtellError INVALID_DATA where there are several.

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../temporary.test.folder.js'
-import { readText } from './text-file.js'
+import { linesOf, readText } from './text-file.js'
 
 const folder = temporaryFolder('text-file')
 const written = async (name: string, content: string | Buffer): Promise<string> => {
@@ -50,4 +51,28 @@ it('names the line of a text that is not UTF-8, and shows what is there', async 
 it('takes every character that UTF-8 has, a written replacement character too', async () => {
   const text = 'é €\r\n\uFFFD \u{1F600}\u{10FFFF}\t\u0001'
   expect(await readText(await written('all', text), 'a text')).toBe(text)
+})
+
+/** The lines of bytes that come in two pieces. */
+async function linesInPieces(bytes: Buffer, cut: number): Promise<string[]> {
+  const lines: string[] = []
+  const pieces = Readable.from([bytes.subarray(0, cut), bytes.subarray(cut)])
+  for await (const some of linesOf(pieces, 'the pieces')) lines.push(...some)
+  return lines
+}
+
+it('gives the lines of a text wherever it is cut, characters and the byte order mark too', async () => {
+  const text = Buffer.from('\uFEFFa café\r\n\n\uFEFF\u{1F600} a\rb\u2028\nend')
+  for (let cut = 0; cut <= text.length; cut++)
+    expect(await linesInPieces(text, cut)).toEqual(['a café\r', '', '\uFEFF\u{1F600} a\rb\u2028', 'end'])
+  expect(await linesInPieces(Buffer.of(), 0)).toEqual([])
+  expect(await linesInPieces(Buffer.from('\n\n'), 1)).toEqual(['', ''])
+})
+
+it('names the line that is not UTF-8 wherever the text is cut', async () => {
+  const text = Buffer.from('a dog\n\na café\n', 'latin1')
+  for (let cut = 0; cut <= text.length; cut++)
+    await expect(linesInPieces(text, cut)).rejects.toThrow(
+      'Expected text in UTF-8 for the pieces line 3 but received "a caf\uFFFD"',
+    )
 })

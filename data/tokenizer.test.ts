@@ -71,7 +71,6 @@ test.each(['a', 'a,', "a'", 'a-', '<a', '(1', 'a@,', '.', '5.a.', '&eacute;', '\
   (part) => {
     expect(() => tokenize(part.repeat(20_000 / part.length))).not.toThrow()
   },
-  10_000,
 )
 
 test.each([

@@ -1,8 +1,8 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, it } from 'vitest'
 import { temporaryFolder } from '../temporary.test.folder.js'
 import { AdamW } from './optimiser.js'
-import { restoreState, saveState } from './training-state.js'
+import { dataSum, restoreState, saveState } from './training-state.js'
 
 const folder = temporaryFolder('training-state')
 const at = (name: string): string => join(folder, name, 'state.safetensors')
@@ -39,8 +39,21 @@ it('goes on with what it was begun with, in whatever order, and tells what is an
     const own = optimiser()
     await expect(restoreState(at('new'), own, { ...BEGUN, ...change })).rejects.toMatchObject({
       code: 'INVALID_BUNDLE',
-      message: `Expected ${message}`,
+      message: `Expected ${message}; another --out, or this one without ${dirname(at('new'))}, begins anew`,
     })
     expect(own.step).toBe(0)
   }
+})
+
+it('says of sums what they are of, in place of their digits', async () => {
+  const begun = { ...BEGUN, data: dataSum('one'), from: 'none', encoder: dataSum('weights') }
+  await saveState(at('sums'), optimiser(), begun)
+  for (const [change, message] of [
+    [{ data: dataSum('other') }, 'the same data (captions, photos or texts) as it was begun with'],
+    [{ encoder: dataSum('other') }, 'the same encoder as it was begun with'],
+    [{ from: dataSum('bundle') }, 'from "none", as it was begun,'],
+  ] as const)
+    await expect(restoreState(at('sums'), optimiser(), { ...begun, ...change })).rejects.toThrow(
+      `Expected ${message} for ${at('sums')} but received "something else"; another --out`,
+    )
 })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type ErrorCode, expected } from '../errors.js'
+import { type ErrorCode, expected, messageOf, ShowtellError } from '../errors.js'
 import type { AdamW } from './optimiser.js'
 import { readSafetensors, type SafetensorsFile, writeSafetensors } from './safetensors.js'
 
@@ -35,8 +35,18 @@ export function checkBegun(begun: Fields, now: Fields, where: string, code: Erro
     const [before, after] = [begun[field], now[field]]
     if (isFields(before) && isFields(after)) checkBegun(before, after, where, code)
     else if (JSON.stringify(before) !== JSON.stringify(after))
-      throw expected(`${field} ${JSON.stringify(before) ?? 'none'}, as it was begun,`, where, after, code)
+      throw expected(begunWith(field, before), where, isSum(after) ? 'something else' : after, code)
   }
+}
+
+function begunWith(field: string, value: unknown): string {
+  if (!isSum(value)) return `${field} ${JSON.stringify(value) ?? 'none'}, as it was begun,`
+  return `the same ${field === 'data' ? 'data (captions, photos or texts)' : field} as it was begun with`
+}
+
+/** Whether it is a sha256, whose digits tell people nothing. */
+function isSum(value: unknown): boolean {
+  return typeof value === 'string' && /^[\da-f]{64}$/.test(value)
 }
 
 function isFields(value: unknown): value is Fields {
@@ -90,7 +100,7 @@ export async function saveState(
 /**
  * Goes on from a saved state.
  * @returns the file, for what else was saved; undefined where there is none.
- * @throws ShowtellError INVALID_BUNDLE for a state of another training.
+ * @throws ShowtellError INVALID_BUNDLE for a state of another training, with what to do.
  */
 export async function restoreState(
   path: string,
@@ -100,7 +110,12 @@ export async function restoreState(
   const file = await readArrays(path)
   if (file === undefined) return undefined
   const begun = JSON.parse(file.metadata.config ?? '{}') as Fields
-  checkBegun(begun, config, path, 'INVALID_BUNDLE')
+  try {
+    checkBegun(begun, config, path, 'INVALID_BUNDLE')
+  } catch (problem) {
+    const remedy = `another --out, or this one without ${dirname(path)}, begins anew`
+    throw new ShowtellError('INVALID_BUNDLE', `${messageOf(problem)}; ${remedy}`, { where: path })
+  }
   optimiser.restore(Number(file.metadata.step), (name) => file.float32(name).data)
   return file
 }

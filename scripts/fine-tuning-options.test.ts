@@ -50,7 +50,7 @@ beforeAll(async () => {
     at('features'),
   )
   await train('base', 'plain', '--features', at('features'), '--encoder-weights', at('vgg.safetensors'))
-}, 240_000)
+})
 
 const { saidBy } = inProcess(registerPrepare, registerTrain)
 const showtell = (command: string, ...more: string[]): Promise<string> =>
@@ -96,7 +96,7 @@ describe('photos of one’s own', () => {
     const [captioned] = await captioner.caption([at(`photos/${photos[0]!.file}`)], { style: 'mine' })
     expect(captioned).toMatchObject({ captions: expect.anything() })
     await captioner.close()
-  }, 120_000)
+  })
 
   it('have to be prepared with that encoder', async () => {
     await expect(train('other', 'mine', '--features', at('features'))).rejects.toThrow(
@@ -149,7 +149,7 @@ describe('--fine-tune-encoder', () => {
     )
     // The folder above has them in one of its own.
     await expect(train('refused', 'plain', ...tuned, '--images', `plain=${at('features')}`)).rejects.toThrow(
-      `Expected every photo that has captions for ${at('features')} but received "24 of plain less`,
+      /^Expected every photo that has captions, also .* and 19 more, for .*features but received "24 of plain less"$/,
     )
     await expect(
       train(
@@ -186,7 +186,7 @@ describe('--fine-tune-encoder', () => {
     await expect(
       train('stale', 'plain', '--features', at('features'), '--from', at('tuned/bundle')),
     ).rejects.toThrow('of the feature store')
-  }, 120_000)
+  })
 
   it('begins with the classes that the weights of the encoder came with', async () => {
     const encoder = 'vgg16-fc7-eighth'
@@ -204,7 +204,7 @@ describe('--fine-tune-encoder', () => {
     const trained = decoderWeightsOf(bundle)['region.w']!
     for (const [i, value] of initialWeights(bundle.decoder, 5, classifier)['region.w']!.entries())
       expect(trained[i]).toBeCloseTo(value, 3)
-  }, 120_000)
+  })
 
   it('or preparing, where it is refused, leaves no temporary files', async () => {
     await mkdir(at('temporary'))
@@ -253,7 +253,7 @@ describe('--image-size', () => {
     const [captioned] = await captioner.caption([at(`photos/${photos[0]!.file}`)], { attention: true })
     expect(captioned).toMatchObject({ captions: expect.anything() })
     await captioner.close()
-  }, 240_000)
+  })
 
   it('goes with photos and an encoder that takes it', async () => {
     const images = ['--fine-tune-encoder', '1', '--images', `plain=${at('photos')}`, '--from', base()]
@@ -291,5 +291,5 @@ describe('--teachers', () => {
     await expect(
       train('refused', 'mine', ...taught.map((option) => option.replace('plain=', 'mine='))),
     ).rejects.toThrow('words of this training')
-  }, 240_000)
+  })
 })

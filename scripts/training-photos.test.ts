@@ -87,13 +87,34 @@ it('leaves out missing photos of a file that nothing is trained on of, unless al
     validation: [{ key: '2.jpg' }],
   })
   expect(said.mock.calls).toEqual([
-    ['left out: Expected every photo that has captions for photos but received "1 of plain less"\n'],
+    [
+      'left out: Expected every photo that has captions, also 3.jpg, for photos but received "1 of plain less"\n',
+    ],
   ])
   said.mockRestore()
   await expect(reading(['1.jpg'])).rejects.toMatchObject({
     code: 'INVALID_DATA',
-    message: 'Expected every photo that has captions for photos but received "2 of plain less"',
+    message:
+      'Expected every photo that has captions, also 2.jpg, 3.jpg, for photos but received "2 of plain less"',
   })
+})
+
+it('names the first photos that are missing, and those that are there but for capitals', async () => {
+  const names = Array.from({ length: 7 }, (_, i) => `IMG_${i}.jpg`)
+  const missing = 'IMG_0.jpg (there as a/IMG_0.JPG), IMG_1.jpg, IMG_2.jpg, IMG_3.jpg, IMG_4.jpg and 2 more'
+  const said = await captions(
+    'capitals.jsonl',
+    names.map((file) => ({ file, caption: 'a dog', split: 'train' })),
+  )
+  await mkdir(join(folder, 'capitals/a'), { recursive: true })
+  await writeFile(join(folder, 'capitals/a/IMG_0.JPG'), '')
+  const store = newStore(['a/IMG_0.JPG', 'a/IMG_0.JPG#1'])
+  for (const photos of [storedPhotos(store), new PhotoFolders([`plain=${join(folder, 'capitals')}`])])
+    await expect(readSets([said], photos)).rejects.toMatchObject({
+      code: 'INVALID_DATA',
+      message: `Expected every photo that has captions, also ${missing}, for ${photos.path} but received "7 of plain less"`,
+    })
+  store.close()
 })
 
 it('finds photos in folders of a folder as in a feature store, and asks for each once', async () => {

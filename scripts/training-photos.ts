@@ -4,13 +4,13 @@ import type { Example } from '../data/batches.js'
 import type { CaptionedImage } from '../data/captions.js'
 import type { FeatureStore } from '../data/feature-store.js'
 import { checkApart, PhotoFolder } from '../data/photo-files.js'
-import { nameFinder } from '../data/photo-names.js'
+import { alikeFinder, nameFinder } from '../data/photo-names.js'
 import { type Parts, readParts } from '../data/splits.js'
 import { tokenize, words } from '../data/tokenizer.js'
 import { Vocabulary } from '../data/vocabulary.js'
 import { viewKey } from '../encoder/view.js'
 import { readJson } from '../engine/folder.js'
-import { expected } from '../errors.js'
+import { expected, ShowtellError } from '../errors.js'
 import { leftOut } from './left-out.js'
 import { namedPath } from './schema-options.js'
 import { writeWhole } from './whole-file.js'
@@ -40,6 +40,8 @@ export interface Photos {
   readonly path: string
   /** What it calls the photo that the captions of a style call `file`; undefined where it has none. */
   keyOf(file: string, style: string): string | undefined
+  /** What it calls its photos of a style; for messages. */
+  keys?(style: string): readonly string[]
   /** How many views of a photo it has, the photo as it is among them; 1 when absent. */
   viewsOf?(key: string): number
   /** Where the photos of a style lie; by one key two folders may know two photos. */
@@ -51,6 +53,7 @@ export function storedPhotos(store: FeatureStore): Photos {
   return {
     path: store.path,
     keyOf: nameFinder(store.keysInOrder, store.path),
+    keys: () => store.keysInOrder,
     viewsOf(key) {
       let views = 1
       while (store.has(viewKey(key, views))) views++
@@ -86,6 +89,10 @@ export class PhotoFolders implements Photos {
   keyOf(file: string, style: string): string | undefined {
     return this.folderOf(style).nameOf(file)
   }
+
+  keys(style: string): readonly string[] {
+    return this.folderOf(style).names
+  }
 }
 
 /** A set with what its photos are called where they were looked for, each once. */
@@ -108,15 +115,10 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     checkApart(used, (file) => set.keys.get(file), photos.path)
     const train = examplesOf(set.train, set, photos)
     const validation = examplesOf(set.validation, set, photos)
-    const missing = used.filter((file) => set.keys.get(file) === undefined).length
-    if (missing > 0) {
-      const problem = expected(
-        'every photo that has captions',
-        photos.path,
-        `${missing} of ${set.style} less`,
-        'INVALID_DATA',
-      )
-      if (missing === used.length) throw problem
+    const missing = used.filter((file) => set.keys.get(file) === undefined)
+    if (missing.length > 0) {
+      const problem = without(missing, set.style, photos)
+      if (missing.length === used.length) throw problem
       leftOut(problem)
     }
     return { style: set.style, train, validation }
@@ -140,6 +142,24 @@ export async function readSets(data: readonly string[], photos: Photos): Promise
     validation,
     summary: sets.map(({ style, train }) => `${style}: ${train.length} photos`).join('; '),
   }
+}
+
+/** How many photos that are not there are named. */
+const MOST_NAMED = 5
+
+function without(missing: readonly string[], style: string, photos: Photos): ShowtellError {
+  const alike = alikeFinder(photos.keys?.(style) ?? [])
+  const named = missing.slice(0, MOST_NAMED).map((file) => {
+    const there = alike(file)
+    return there === undefined ? file : `${file} (there as ${there})`
+  })
+  const more = missing.length - named.length
+  return expected(
+    `every photo that has captions, also ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''},`,
+    photos.path,
+    `${missing.length} of ${style} less`,
+    'INVALID_DATA',
+  )
 }
 
 /** What a set holds out no set may train on, itself included. @param data names the sets, for messages. */
@@ -193,11 +213,12 @@ function examplesOf(images: readonly CaptionedImage[], { keys, style }: FoundSet
 export async function keepVocabulary(file: string, vocabulary: Vocabulary, begun: boolean): Promise<void> {
   if (!begun || !existsSync(file)) return writeWhole(file, JSON.stringify(vocabulary))
   const before = await readJson(file, (value) => Vocabulary.fromJSON(value), 'INVALID_DATA')
-  if (JSON.stringify(before) !== JSON.stringify(vocabulary))
-    throw expected(
-      `the ${before.wordCount} words of ${file}, as it was begun,`,
-      '--data and --minimum-count',
-      `${vocabulary.wordCount} that are not the same`,
-      'INVALID_DATA',
-    )
+  if (JSON.stringify(before) === JSON.stringify(vocabulary)) return
+  const problem = expected(
+    `the ${before.wordCount} words of ${file}, as it was begun,`,
+    '--data and --minimum-count',
+    `${vocabulary.wordCount} that are not the same`,
+    'INVALID_DATA',
+  )
+  throw new ShowtellError(problem.code, `${problem.message}; another --out begins anew`, problem)
 }

@@ -174,7 +174,7 @@ test('two processes do not fetch into one folder', async () => {
     goOn = resolve
   })
   const first = fetchMade(flickr)
-  await vi.waitFor(() => expect(server.asked).toHaveLength(1))
+  await vi.waitFor(() => expect(server.asked).toHaveLength(1), { timeout: 60_000 })
   await expect(fetchMade(flickr)).rejects.toThrow('Expected no other writer')
   goOn()
   await first
@@ -219,7 +219,7 @@ test('killed at random moments and started again, it has every file whole', asyn
   expect(written).toHaveLength(40)
   for (const line of written) expect(line).toMatch(/^[0-9a-f]{64} {2}photos\/\d+\.jpg$/)
   expect((await stat(join(folder, 'captions.json'))).size).toBeGreaterThan(100)
-}, 60_000)
+})
 
 test('the list names official hosts, and what has no published sum is what the docstring says', () => {
   for (const { archives, files } of Object.values<Source>(SOURCES)) {

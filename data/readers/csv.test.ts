@@ -7,6 +7,7 @@ import { commaSeparated } from '../caption-lines.js'
 import { readCaptions } from '../captions.js'
 import { csvRows } from './csv.js'
 
+const SEPARATORS = [',', ';', '\t']
 const folder = temporaryFolder('csv')
 
 /** What is read, and the messages of what is not, without the path. */
@@ -46,8 +47,46 @@ it('reads quotes, breaks within them, both ends of lines, a byte order mark, and
 it('is told by its first line, whatever is in the others', async () => {
   const { images } = await read('image,caption\n1.jpg,"\n{""file"":1}\n{"\n')
   expect(images).toHaveLength(1)
-  for (const other of ['image;caption', 'photo,caption', 'image', '["image","caption"]'])
-    expect((await read(`${other}\na.jpg,A.\n`)).images).toMatch(/^Expected one of .* CSV with the columns/)
+  const others = [
+    ...['photo,caption', 'image', 'image caption', 'image|caption', 'image;caption,file'],
+    ...['An image; its caption', '1.jpg;A file; a caption; a mug', '1.jpg\tA mug'],
+    ...['["image","caption"]', '["x","file","caption","x"]'],
+  ]
+  for (const other of others)
+    expect((await read(`${other}\na.jpg,A.\n`)).images, other).toMatch(
+      /^Expected one of .* CSV with the columns/,
+    )
+})
+
+it.each(SEPARATORS)(
+  'leaves to other formats what has titles with %j in its first caption',
+  async (separator) => {
+    const caption = ['a mug', 'file', 'caption', 'a mug'].join(separator)
+    const asRead = { images: [{ id: '1', file: '1.jpg', captions: [caption] }], problems: [] }
+    expect(await read(`1.jpg#0\t${caption}\n`)).toEqual(asRead)
+    expect(await read(JSON.stringify({ caption, file: '1.jpg' }))).toEqual(asRead)
+  },
+)
+
+it.each(SEPARATORS)('reads what a spreadsheet writes with %j between the columns', (separator) => {
+  // Quoted where it has to be.
+  const written = (field: string): string =>
+    field.includes(separator) || /^\s|["\r\n]|\s$/.test(field) ? `"${field.replaceAll('"', '""')}"` : field
+  const character = fc.string({ unit: 'binary', minLength: 1, maxLength: 1 })
+  const unit = fc.oneof(character, fc.constantFrom(...SEPARATORS, '"', '\n'))
+  const text = fc.string({ unit, minLength: 1 })
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, text)), (photos) => {
+      const lines = [['Image', 'CAPTION'], ...photos].map((fields) => fields.map(written).join(separator))
+      const rows = csvRows(lines.join('\r\n'), 'f', ({ message }) => expect.unreachable(message))
+      expect(Array.from(rows, ({ file, caption }) => [file, caption])).toEqual(photos)
+    }),
+  )
+})
+
+it('takes a decimal comma for a point', () => {
+  const rows = csvRows('file;caption;confidence\n1.jpg;A mug, and tea;0,1408\n', 'f', () => {})
+  expect([...rows]).toMatchObject([{ caption: 'A mug, and tea', confidence: '0.1408' }])
 })
 
 it('names what is wrong by line, and by column', async () => {

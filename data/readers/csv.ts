@@ -8,11 +8,15 @@ export interface CsvRow {
   readonly file: string
   readonly caption: string
   readonly split: string | undefined
+  /** As written, but for a decimal comma, which is a point here. */
   readonly confidence: string | undefined
   readonly error: string | undefined
 }
 
-/** Comma-separated values whose first line names the columns `file` (or `image`) and `caption`, and perhaps `split`. */
+/**
+ * Values between commas, or what spreadsheets write in their place, whose first line names the columns `file` (or `image`)
+ * and `caption`, and perhaps `split`.
+ */
 export const csv: Reader = {
   title: 'CSV with the columns file (or image) and caption',
   recognises: ({ text }) => isCsv(text),
@@ -25,10 +29,21 @@ export const csv: Reader = {
   },
 }
 
+/** Spreadsheets put semicolons between columns where decimals have a comma, and tabs into what they save as text. */
+const SEPARATORS = [',', ';', '\t'] as const
+
 /** Whether the first line names the columns. */
 export function isCsv(text: string): boolean {
-  const names = /\S.*/.exec(text)?.[0].split(',').map(nameOf)
-  return names?.includes('file') === true && names.includes('caption')
+  return separatorOf(text) !== undefined
+}
+
+/** The one by which the first line has both columns; none of what begins as JSON, whose strings may have any. */
+function separatorOf(text: string): (typeof SEPARATORS)[number] | undefined {
+  const [titles = ''] = /^\s*[^\s{[].*/.exec(text) ?? []
+  return SEPARATORS.find((separator) => {
+    const names = titles.split(separator).map(nameOf)
+    return names.includes('file') && names.includes('caption')
+  })
 }
 
 /**
@@ -61,7 +76,7 @@ export function* csvRows(text: string, path: string, report: Report): Generator<
         file,
         caption: said('caption') ?? '',
         split: said('split'),
-        confidence: said('confidence'),
+        confidence: said('confidence')?.replace(',', '.'),
         error: said('error'),
       }
   }
@@ -69,19 +84,20 @@ export function* csvRows(text: string, path: string, report: Report): Generator<
 
 /** How we call the column of such a title. */
 function nameOf(title: string): string {
-  const name = title.replaceAll('"', '').trim()
+  const name = title.replaceAll('"', '').trim().toLowerCase()
   return name === 'image' ? 'file' : name
 }
 
-/** A field, within quotes or without, and what ends it. Blanks around it do not count. */
-const FIELD = / *(?:"(?<quoted>[^"]*(?:""[^"]*)*)" *|(?! *")(?<plain>[^,\n]*))(?<end>,|\r?\n|$)/y
+/** A field, within quotes or without, and what ends it, for commas. Blanks around it do not count. */
+const FIELD = / *(?:"(?<quoted>[^"]*(?:""[^"]*)*)" *|(?! *")(?<plain>[^,\n]*))(?<end>,|\r?\n|$)/
 
 /**
  * The rows of RFC 4180 that hold something. csv-parse would do but for three things: it is not for browsers, counts a
  * line break of two characters within quotes twice, and says of a quote that is not closed where the file ends.
  */
 function* rowsOf(text: string, path: string): Generator<{ line: number; fields: readonly string[] }> {
-  const field = new RegExp(FIELD)
+  const separator = separatorOf(text) ?? ','
+  const field = new RegExp(FIELD.source.replaceAll(',', separator), 'y')
   let fields: string[] = []
   let [first, line] = [1, 1]
   while (true) {
@@ -97,7 +113,7 @@ function* rowsOf(text: string, path: string): Generator<{ line: number; fields: 
     const { quoted, plain = '', end = '' } = found.groups ?? {}
     fields.push(quoted?.replaceAll('""', '"') ?? plain.trimEnd())
     line += found[0].split('\n').length - 1
-    if (end === ',') continue
+    if (end === separator) continue
     if (fields.length > 1 || fields[0] !== '') yield { line: first, fields }
     if (end === '') return
     first = line

@@ -56,11 +56,18 @@ export function* numberedLines(text: string): Generator<readonly [number: number
   }
 }
 
+const WITH_WORDS = 'a caption with words'
+
 /** The caption without outer white space, or undefined, reported, where it has no letter and no digit. */
 export function checkedCaption(caption: string, where: string, report: Report): string | undefined {
   if (/[\p{L}\p{N}]/u.test(caption)) return caption.trim()
-  report(expected('a caption with words', where, caption, 'INVALID_DATA'))
+  report(expected(WITH_WORDS, where, caption, 'INVALID_DATA'))
   return undefined
+}
+
+/** Whether a problem is that of `checkedCaption`. */
+export function isWithoutWords({ message }: ShowtellError): boolean {
+  return message.startsWith(`Expected ${WITH_WORDS} `)
 }
 
 /** A line that names a photo, with captions of it. */
