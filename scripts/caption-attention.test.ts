@@ -4,7 +4,7 @@ import type { Caption } from '../decoder/types.js'
 import { attentionPicture, checkPictures, picturesOf } from './caption-attention.js'
 import { elements, plainJpeg, rendered } from './fixtures/rendered.js'
 
-const GRID = [2, 4] as const
+const MODEL = { grid: [2, 4] as const, calibrated: true }
 /** All of the look at one region, the rest shared by the others. */
 const at = (region: number): number[] => Array.from({ length: 8 }, (_, i) => (i === region ? 0.86 : 0.02))
 const caption: Caption = {
@@ -52,13 +52,12 @@ it('is refused where a run before may have one of its name, wherever that lies',
 })
 
 it('is an SVG that holds the photo once and a panel a word', async () => {
-  const svg = attentionPicture(
-    { jpeg: await plainJpeg(480, 240, '#c08040'), width: 480, height: 240 },
-    caption,
-    GRID,
-  )
+  const photo = { jpeg: await plainJpeg(480, 240, '#c08040'), width: 480, height: 240 }
+  const svg = attentionPicture(photo, caption, MODEL)
   const texts = elements(svg, 'text').map(({ textContent }) => textContent)
   expect(texts).toEqual(['A & <b>. 0.46', '', 'a', '&', '<b>'])
+  const unsure = attentionPicture(photo, caption, { ...MODEL, calibrated: false })
+  expect(elements(unsure, 'text')[0]!.textContent).toBe('A & <b>.')
   expect(elements(svg, 'title')[0]?.textContent).toBe('A & <b>.')
   expect(elements(svg, 'image')).toHaveLength(1)
   expect(elements(svg, 'use')).toHaveLength(4)
@@ -67,7 +66,7 @@ it('is an SVG that holds the photo once and a panel a word', async () => {
 
 it('is light where the model looked and dark elsewhere', async () => {
   const jpeg = await plainJpeg(480, 240, '#c08040')
-  const colour = await rendered(attentionPicture({ jpeg, width: 480, height: 240 }, caption, GRID))
+  const colour = await rendered(attentionPicture({ jpeg, width: 480, height: 240 }, caption, MODEL))
   // Panels of 240 × 120, 12 apart, from (12, 40): the centres of the regions at the corners.
   const corners = (panel: number) =>
     [30, 210].flatMap((x) => [30, 90].map((y) => colour(12 + panel * 252 + x, 40 + y)[0]!))

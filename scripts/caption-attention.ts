@@ -1,7 +1,7 @@
 import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { checkNames } from '../data/photo-files.js'
 import { DARKNESS, lightOf } from '../decoder/light.js'
-import type { Caption } from '../decoder/types.js'
+import type { Caption, ModelDescription } from '../decoder/types.js'
 import { type Thumbnail, thumbnailOf } from '../encoder/image.js'
 import { escaped, picture } from '../metrics/svg.js'
 import { makePlace, writeWhole } from './whole-file.js'
@@ -43,28 +43,30 @@ export function checkPictures(before: readonly string[], photos: readonly string
   checkNames(apart, (file) => basename(file), '--attention')
 }
 
+type Looking = Pick<ModelDescription, 'grid' | 'calibrated'>
+
 /** Writes the picture of a photo. @param where the name of the photo in errors. @throws ShowtellError as `thumbnailOf`. */
 export async function drawAttention(
   path: string,
   image: string | Uint8Array,
   where: string,
   caption: Caption,
-  grid: readonly [number, number],
+  model: Looking,
 ): Promise<void> {
   const thumbnail = await thumbnailOf(image, 2 * SIDE, where)
   await makePlace(path)
-  await writeWhole(path, attentionPicture(thumbnail, caption, grid))
+  await writeWhole(path, attentionPicture(thumbnail, caption, model))
 }
 
 /**
  * The photo, and again for each word, light where the model looked when it said the word, as in the figures of Xu et
  * al. 2015 (Show, Attend and Tell). An SVG that holds all it shows.
- * @param grid rows and columns of the regions that the alignments speak of.
+ * @param model whose caption it is; the confidence stands beside the caption where it is calibrated.
  */
 export function attentionPicture(
   { jpeg, width, height }: Thumbnail,
   { text, tokens, confidence, attention = [] }: Caption,
-  grid: readonly [number, number],
+  { grid, calibrated }: Looking,
 ): string {
   const scale = SIDE / Math.max(width, height)
   const [w, h] = [Math.round(width * scale), Math.round(height * scale)]
@@ -78,12 +80,13 @@ export function attentionPicture(
   const across = GAP + Math.min(COLUMNS, panels.length) * (w + GAP)
   const down = TITLE + Math.ceil(panels.length / COLUMNS) * (h + LABEL) + GAP
   const [blurX, blurY] = [w / grid[1] / 3, h / grid[0] / 3].map(digits)
+  const sure = calibrated ? ` <tspan fill="#666" font-size="15">${confidence.toFixed(2)}</tspan>` : ''
   const body = `<defs>
 <image id="photo" width="${w}" height="${h}" preserveAspectRatio="none" href="data:image/jpeg;base64,${Buffer.from(jpeg).toString('base64')}"/>
 <clipPath id="frame"><rect width="${w}" height="${h}"/></clipPath>
 <filter id="soft"><feGaussianBlur stdDeviation="${blurX} ${blurY}"/></filter>
 </defs>
-<text x="${GAP}" y="27" font-size="20">${escaped(text)} <tspan fill="#666" font-size="15">${confidence.toFixed(2)}</tspan></text>
+<text x="${GAP}" y="27" font-size="20">${escaped(text)}${sure}</text>
 ${panels.join('\n')}`
   return picture(across, down, text, 'font-family="sans-serif" font-size="16"', body)
 }

@@ -1,6 +1,5 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
 import {
   appendFile,
   mkdir,
@@ -14,12 +13,11 @@ import {
   writeFile,
 } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { promisify } from 'node:util'
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { CaptionedPhoto } from '../decoder/types.js'
+import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { temporaryFolder } from '../temporary.test.folder.js'
 import type { CaptionFormat } from './caption-formats.js'
 import { openOutput } from './caption-output.js'
+import { FINISHED, photo, RUN, writeHalf } from './fixtures/caption-outputs.js'
 
 let folder: string
 let path: string
@@ -28,42 +26,15 @@ beforeEach(() => {
   path = join(folder, 'captions')
 })
 
-const RUN = { bundle: 'tiny 0123456789ab', count: 1, bannedWords: ['dog'] }
 const opened = (format: CaptionFormat = 'jsonl', run: object = RUN, overwrite = false) =>
-  openOutput(path, format, { ...run }, overwrite)
-const photo = (...texts: string[]): CaptionedPhoto => ({
-  captions: texts.map((text) => ({
-    text,
-    tokens: [],
-    logProb: -1.23456,
-    wordLogProbs: [],
-    score: -1,
-    confidence: 0.5,
-  })),
-  timing: { decode: 0, encode: 0, search: 0 },
-})
+  openOutput(path, format, { ...run }, overwrite, true)
+const halfDone = async (format: CaptionFormat) => writeHalf(await opened(format))
 
 /** The number of a process that there was. */
 async function endedProcess(): Promise<number> {
   const child = spawn(process.execPath, ['--eval', ''])
   await once(child, 'exit')
   return child.pid!
-}
-
-/** Two of three photos, one of them damaged, and then the process is gone. */
-async function halfDone(format: CaptionFormat): Promise<void> {
-  const output = await opened(format)
-  await output.write('1.jpg', photo('A cat.', 'A dog.'))
-  await output.write('2.jpg', new Error('damaged'))
-  await output.close()
-}
-
-const FINISHED = {
-  jsonl:
-    '{"file":"1.jpg","caption":"A cat.","confidence":0.5,"logProb":-1.2346,"others":["A dog."]}\n' +
-    '{"file":"3.jpg","caption":"A bird.","confidence":0.5,"logProb":-1.2346}\n{"file":"2.jpg","error":"damaged"}\n',
-  csv: 'file,caption,confidence,error\r\n"1.jpg","A cat.","0.5",""\r\n"2.jpg","","","damaged"\r\n"3.jpg","A bird.","0.5",""\r\n',
-  coco: '[{"image_id":"1","file":"1.jpg","caption":"A cat."},{"image_id":"3","file":"3.jpg","caption":"A bird."}]\n',
 }
 
 describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => {
@@ -95,7 +66,11 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await again.close()
   })
 
-  it('keeps what it has of other photos, those that failed too', async () => {
+  it('keeps what it has of other photos, those that failed too unless they are gone', async () => {
+    const home = process.cwd()
+    onTestFinished(() => process.chdir(home))
+    process.chdir(folder)
+    await writeFile('2.jpg', 'half a photo')
     await halfDone(format)
     const output = await opened(format)
     await output.write('3.jpg', photo('A bird.'))
@@ -109,6 +84,12 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     await again.finish([])
     await again.close()
     if (format !== 'coco') expect(await readFile(path, 'utf8')).toContain('damaged')
+    await rm('2.jpg')
+    const without = await opened(format)
+    expect(without.othersThan([])).toEqual(['1.jpg', '3.jpg'])
+    await without.finish([])
+    await without.close()
+    for (const name of await readdir(folder)) expect(await readFile(name, 'utf8')).not.toContain('damaged')
   })
 
   it('knows a photo by whatever path it is given, and when it was written, which looking does not change', async () => {
@@ -162,70 +143,12 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
     expect(await readdir(folder)).not.toContain('captions.lock')
   })
 
-  it('is refused to a run with other options or another bundle, whole or not', async () => {
-    const other = { bundle: 'tiny ba9876543210', count: 1, bannedWords: [], seed: 2 }
-    const message =
-      `Expected a new file, --overwrite or what ${path} was begun with ` +
-      '(bundle "tiny 0123456789ab", bannedWords ["dog"], seed none) for --output but received ' +
-      'bundle "tiny ba9876543210", bannedWords [], seed 2'
-    await halfDone(format)
-    await expect(opened(format, other)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
-    const output = await opened(format)
-    await output.write('3.jpg', photo('A bird.'))
-    await output.write('2.jpg', new Error('damaged'))
-    await output.finish(['1.jpg', '2.jpg', '3.jpg'])
-    await output.close()
-    await expect(opened(format, other)).rejects.toMatchObject({ message })
-    expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
-  })
-
   it('is begun anew when told to', async () => {
     await halfDone(format)
     const output = await opened(format, { count: 2 }, true)
     expect(output.othersThan([]).length).toBe(0)
     await output.close()
     await (await opened(format, { count: 2 })).close()
-  })
-})
-
-describe('an output of photos with relative names', () => {
-  const home = process.cwd()
-  afterEach(() => process.chdir(home))
-  const inFolder = async (name: string): Promise<string> => {
-    await mkdir(join(folder, name), { recursive: true })
-    process.chdir(join(folder, name))
-    return process.cwd()
-  }
-  /** One photo of the working folder, and where that is. */
-  const begun = async (name: string): Promise<string> => {
-    const place = await inFolder(name)
-    const output = await opened('jsonl', { ...RUN, folder: place })
-    await output.write('1.jpg', photo('A cat.'))
-    await output.close()
-    return place
-  }
-
-  it('is refused to a run in another folder, which has other photos of those names', async () => {
-    const first = await begun('first')
-    const second = await inFolder('second')
-    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      message:
-        `Expected a new file, --overwrite or what ${path} was begun with (folder "${first}") for --output ` +
-        `but received folder "${second}"`,
-    })
-    await (await opened('jsonl', { ...RUN, folder: second }, true)).close()
-    await (await opened('jsonl', { ...RUN, folder: second })).close()
-  })
-
-  it('is gone on with from anywhere by absolute names, and knows which photos it has', async () => {
-    const first = await begun('first')
-    const second = await inFolder('second')
-    const output = await opened()
-    const isDone = [first, second].map((place) => output.isDone(join(place, '1.jpg')))
-    expect(isDone).toEqual([true, false])
-    await output.close()
-    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toThrow(`folder "${first}"`)
   })
 })
 
@@ -236,34 +159,6 @@ it('is written where a link points to, also when it is begun anew', async () => 
   await output.close()
   await (await opened('jsonl', RUN, true)).close()
   expect([await readlink(path), await readFile(join(folder, 'elsewhere'), 'utf8')]).toEqual(['elsewhere', ''])
-})
-
-it.each([
-  ['jsonl', FINISHED.jsonl],
-  ['csv', FINISHED.csv],
-  ['coco', FINISHED.coco],
-] as const)('goes through a pipe as %s, of which nothing is kept', async (format, finished) => {
-  await promisify(execFile)('mkfifo', [path])
-  // Bytes that are read back from it would not come.
-  const reading = readFile(path, 'utf8')
-  const output = await opened(format)
-  expect([output.isKept, output.othersThan([]).length]).toEqual([false, 0])
-  await output.write('1.jpg', photo('A cat.', 'A dog.'))
-  await output.write('3.jpg', photo('A bird.'))
-  await output.write('2.jpg', new Error('damaged'))
-  await output.finish(['1.jpg', '2.jpg', '3.jpg'])
-  await output.close()
-  expect(await reading).toBe(finished)
-  expect(await readdir(folder)).toEqual(['captions'])
-})
-
-it.runIf(existsSync('/dev/full'))('says what could not be written where there is no room', async () => {
-  const output = await openOutput('/dev/full', 'jsonl', RUN, false)
-  await expect(output.write('1.jpg', photo('A cat.'))).rejects.toMatchObject({
-    code: 'INTERNAL',
-    message: 'Expected to write /dev/full but ENOSPC: no space left on device, write',
-  })
-  await output.close()
 })
 
 it('says on a full disk that it can be gone on with', async () => {
@@ -285,44 +180,15 @@ it('says on a full disk that it can be gone on with', async () => {
   await output.close()
 })
 
-it('refuses a folder', async () => {
-  await mkdir(path)
-  await expect(opened()).rejects.toThrow(
-    `Expected a file that can be written for ${path} but received "a folder"`,
-  )
-})
-
-it('refuses a file that no record speaks of, unless it is empty', async () => {
-  await writeFile(path, 'a letter\n')
-  await expect(opened()).rejects.toThrow(
-    `Expected a new file, --overwrite or ${path}.run.json, which says what made it, for --output but received ${path}`,
-  )
-  expect(await readFile(path, 'utf8')).toBe('a letter\n')
-  await writeFile(path, '')
-  await (await opened()).close()
-})
-
-it.each(['csv', 'coco'] as const)('refuses %s whose lines are gone', async (format) => {
-  await (await opened(format)).close()
-  await writeFile(path, FINISHED[format])
-  await rm(`${path}.lines`)
-  await expect(opened(format)).rejects.toThrow(
-    `Expected a new file, --overwrite or ${path}.lines, which has its captions, for --output but received ${path}`,
-  )
-  expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
-})
-
-it.each(['{"count": ', '7'])('names a record that is damaged: %s', async (content) => {
+it('keeps a line that an editor left without its line break', async () => {
   await halfDone('jsonl')
-  await writeFile(`${path}.run.json`, content)
-  await expect(opened()).rejects.toMatchObject({
-    code: 'INVALID_DATA',
-    message: expect.stringContaining(`Expected a whole ${path}.run.json but`),
-  })
-})
-
-it('names a line that is no JSON object', async () => {
-  await halfDone('jsonl')
-  await appendFile(path, 'oops\n')
-  await expect(opened()).rejects.toThrow(`Expected a JSON object for ${path}:3 but received "oops"`)
+  const edited = (await readFile(path, 'utf8')).replace('A cat.', 'Rex, the cat.').split('\n')[0]!
+  await writeFile(path, edited)
+  const output = await opened()
+  expect(output.othersThan([])).toEqual(['1.jpg'])
+  await output.write('3.jpg', photo('A bird.'))
+  await output.close()
+  const [first, second] = FINISHED.jsonl.split('\n')
+  expect(await readFile(path, 'utf8')).toBe(`${edited}\n${second}\n`)
+  expect(edited).toBe(first!.replace('A cat.', 'Rex, the cat.'))
 })

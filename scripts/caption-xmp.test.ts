@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DOMParser, type Element } from '@xmldom/xmldom'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../temporary.test.folder.js'
-import { sidecarOf, writeAltText } from './caption-xmp.js'
+import { hasAltText, sidecarOf, writeAltText } from './caption-xmp.js'
 
 const RDF = 'http://www.w3.org/1999/02/22-rdf-syntax-ns#'
 const IPTC = 'http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/'
@@ -39,7 +39,9 @@ const described = (inside: string, attributes = ''): string =>
 
 describe('the alt text of a photo', () => {
   it('stands in a sidecar of its own', async () => {
+    expect(await hasAltText(photo)).toBe(false)
     expect(await writeAltText(photo, 'A man & his "dog" <run>.', false)).toBe(true)
+    expect(await hasAltText(photo)).toBe(true)
     expect(await altTexts()).toEqual([['x-default', 'A man & his "dog" <run>.']])
     expect(await readdir(folder)).toEqual(['cat.jpg.xmp'])
   })
@@ -65,6 +67,7 @@ describe('the alt text of a photo', () => {
 
   it('gets a description where the sidecar has none', async () => {
     await existing(rdf(''))
+    expect(await hasAltText(photo)).toBe(false)
     expect(await writeAltText(photo, 'A cat.', false)).toBe(true)
     expect(await altTexts()).toEqual([['x-default', 'A cat.']])
   })
@@ -80,6 +83,7 @@ describe('the alt text of a photo', () => {
     ['an attribute', described('', 'iptc:AltTextAccessibility="Mine."')],
   ])('is kept as it is, %s, and replaced only when told to', async (_, before) => {
     await existing(before)
+    expect(await hasAltText(photo)).toBe(true)
     expect(await writeAltText(photo, 'A cat.', false)).toBe(false)
     expect(await sidecar()).toBe(before)
     expect(await writeAltText(photo, 'A cat.', true)).toBe(true)

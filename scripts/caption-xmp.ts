@@ -33,6 +33,21 @@ export function sidecarOf(photo: string): string {
  * @throws ShowtellError INVALID_DATA for a sidecar that is no XMP; it is left as it is.
  */
 export async function writeAltText(photo: string, text: string, replace: boolean): Promise<boolean> {
+  const { xmp, rdf } = await read(photo)
+  if (defaultTextOf(rdf) === text) return true
+  if (altTextOf(rdf) !== '' && !replace) return false
+  setAltText(rdf, text)
+  await writeWhole(sidecarOf(photo), new XMLSerializer().serializeToString(xmp))
+  return true
+}
+
+/** Whether `writeAltText` keeps what the sidecar of a photo says. @throws ShowtellError INVALID_DATA as that does. */
+export async function hasAltText(photo: string): Promise<boolean> {
+  return altTextOf((await read(photo)).rdf) !== ''
+}
+
+/** What the sidecar of a photo holds, or one without an alt text where there is none. */
+async function read(photo: string): Promise<{ xmp: Document; rdf: Element }> {
   const file = sidecarOf(photo)
   const before = await readFile(file).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined
@@ -42,11 +57,7 @@ export async function writeAltText(photo: string, text: string, replace: boolean
   const rdf = first(xmp, RDF, 'RDF')
   if (rdf === undefined)
     throw expected('an rdf:RDF element', file, xmp.documentElement?.tagName, 'INVALID_DATA')
-  if (defaultTextOf(rdf) === text) return true
-  if (altTextOf(rdf) !== '' && !replace) return false
-  setAltText(rdf, text)
-  await writeWhole(file, new XMLSerializer().serializeToString(xmp))
-  return true
+  return { xmp, rdf }
 }
 
 function decode(bytes: Uint8Array, file: string): string {

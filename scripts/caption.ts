@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { type Command, Option } from 'commander'
 import { checkNames } from '../data/photo-files.js'
 import { loadCaptioner } from '../decoder/captioner.js'
@@ -13,8 +14,9 @@ import { captionEach } from './caption-batches.js'
 import { type CaptionFormat, FORMATS, imageIdOf } from './caption-formats.js'
 import { photosOf, readStdin, STDIN } from './caption-inputs.js'
 import { addCaptionOptions, bundleOption, captionRequest, termsOfShipped } from './caption-options.js'
-import { goesOn, type Output, openOutput, outliveReader, SCREEN } from './caption-output.js'
-import { sidecarOf, writeAltText } from './caption-xmp.js'
+import { goesOn, openOutput } from './caption-output.js'
+import { type Output, outliveReader, screen } from './caption-stream.js'
+import { hasAltText, sidecarOf, writeAltText } from './caption-xmp.js'
 import { INTERRUPTED, interruptible } from './interrupt.js'
 import { complain, tellNewer, tellSkipped } from './left-out.js'
 import { progressBar, say } from './progress.js'
@@ -42,7 +44,7 @@ export function register(program: Command): void {
     )
     .option(
       '--xmp',
-      'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept',
+      'write the caption as IPTC alt text into photo.jpg.xmp, where digiKam, darktable and Immich look; an alt text that is there is kept, and its photo passed over where nothing else is asked for',
     )
     .option('--replace-alt-texts', 'with --xmp: replace alt texts that are there')
     .option(
@@ -81,7 +83,8 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   if (replaceAltTexts && !xmp) throw expected('--xmp', '--replace-alt-texts', undefined)
   const isPiped = inputs.includes('-')
   if (xmp && isPiped) throw expected('photos that lie in files', '--xmp', '-')
-  const files = await photosOf(inputs, tellSkipped)
+  const found = await photosOf(inputs, tellSkipped)
+  const files = wantsAltTextsOnly(options) ? await withoutAltText(found) : found
   const checkIds = (photos: readonly string[]): void => {
     if (format === 'coco') checkNames(photos, imageIdOf, '--format coco')
   }
@@ -96,7 +99,7 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   if (captioner.model.engine !== 'onnx') say(`engine: ${captioner.model.engine}`)
   try {
     const { name, version, attention, styles, calibrated } = captioner.model
-    if (!calibrated) say(`confidence: 0.5 of every caption, since ${name} is not calibrated`)
+    if (!calibrated) say(`confidences are left out, since ${name} is not calibrated`)
     // Before --overwrite empties the output.
     checkStyle(styles, all.style, '--style')
     checkCalibrated(calibrated, all.minConfidence, '--min-confidence')
@@ -106,7 +109,8 @@ async function caption(inputs: string[], options: Options): Promise<void> {
     // Names that are relative are so to this folder.
     const folder = files.every((file) => isAbsolute(file)) ? undefined : process.cwd()
     const run = { bundle, format, xmp, replaceAltTexts, ...all, attention: looks, folder }
-    const output = path === undefined ? SCREEN : await openOutput(path, format, run, overwrite)
+    const output =
+      path === undefined ? screen(calibrated) : await openOutput(path, format, run, overwrite, calibrated)
     try {
       const others = output.othersThan(files)
       checkIds([...others, ...files])
@@ -120,6 +124,21 @@ async function caption(inputs: string[], options: Options): Promise<void> {
   } finally {
     await captioner.close()
   }
+}
+
+/** Whether a photo whose sidecar has an alt text needs no caption. */
+function wantsAltTextsOnly({ xmp = false, replaceAltTexts, attention, output, format }: Options): boolean {
+  return xmp && [replaceAltTexts, attention, output, format].every((wanted) => wanted === undefined)
+}
+
+/** What is wrong with a sidecar is said once its photo has a caption. */
+async function withoutAltText(photos: readonly string[]): Promise<string[]> {
+  const without: string[] = []
+  for (const photo of photos) if (!(await hasAltText(photo).catch(() => false))) without.push(photo)
+  const count = photos.length - without.length
+  if (count > 0)
+    say(`${count} of ${photos.length} photos have an alt text; --replace-alt-texts replaces them`)
+  return without
 }
 
 /** The photos of a command, and the bytes of the one that is called `STDIN`. */
@@ -138,14 +157,18 @@ async function captionTo(
   signal: AbortSignal,
 ): Promise<void> {
   const imageOf = (file: string): string | Uint8Array => (file === STDIN ? (stdin ?? file) : file)
+  const { attention: looks } = options
   // What comes through the standard input is another photo each time.
-  const isDone = (file: string): boolean => imageOf(file) === file && output.isDone(file)
-  const remaining = files.filter((file) => !isDone(file))
+  const hasLine = (file: string): boolean => imageOf(file) === file && output.isDone(file)
   const pictureOf = picturesOf(files)
+  // One that shares its name with a photo that came since has its picture where that of the other may come.
+  const isDrawn = (picture: string): boolean =>
+    looks === undefined || dirname(picture) === '.' || existsSync(join(looks, picture))
+  const isDone = (file: string): boolean => hasLine(file) && isDrawn(pictureOf(file))
+  const remaining = files.filter((file) => !isDone(file))
   const draw = async (file: string, best: Caption): Promise<void> => {
-    if (options.attention === undefined) return
-    const path = join(options.attention, pictureOf(file))
-    await drawAttention(path, imageOf(file), file, best, captioner.model.grid)
+    if (looks === undefined) return
+    await drawAttention(join(looks, pictureOf(file)), imageOf(file), file, best, captioner.model)
   }
   const { writtenAt } = output
   if (writtenAt !== undefined) {
@@ -154,7 +177,7 @@ async function captionTo(
   }
   let count = files.length - remaining.length
   let undone = 0
-  const bar = output.isKept ? progressBar('caption', files.length, count) : undefined
+  const bar = output.isSeen ? undefined : progressBar('caption', files.length, count)
   try {
     for await (const [file, result] of captionEach(captioner, remaining, imageOf, request, signal)) {
       count++
@@ -172,13 +195,15 @@ async function captionTo(
             continue
           }
         }
-      await output.write(file, result)
+      if (!hasLine(file)) await output.write(file, result)
     }
   } finally {
     bar?.stop()
   }
-  const again = output.isKept ? goesOn(options.overwrite) : ''
+  const again = output.isKept || wantsAltTextsOnly(options) ? goesOn(options.overwrite) : ''
   if (count < files.length) {
+    // Or what was gathered for it would be gone.
+    if (!output.isKept) await output.finish(files)
     say(`stopped after ${count - undone} of ${files.length} photos${again}`)
     process.exitCode = INTERRUPTED
     return

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import type { ModelDescription } from '../../decoder/types.js'
 import { csvOf, type Entry, linesOf } from './files.js'
 
 const caption = (text: string, confidence: number) => ({
@@ -30,6 +31,13 @@ it('tells of every photo, the chosen caption before the others', () => {
     { file: 'a.jpg', caption: 'A dog.', confidence: 0.25, logProb: -2, others: ['A cat.', 'A cow.'] },
     { file: 'c.jpg', error: 'Expected a whole image' },
   ])
+})
+
+it('leaves out the confidences of a model that nobody calibrated', () => {
+  const [{ result, ...entry }] = entries as [Entry]
+  const model = { calibrated: false } as ModelDescription
+  const [line] = linesOf([{ ...entry, result: { ...result, model } as Entry['result'] }])
+  expect(line).toEqual({ file: 'a.jpg', caption: 'A dog.', logProb: -2, others: ['A cat.', 'A cow.'] })
 })
 
 it.each(['=1+1.jpg', '+1.jpg', '-1.jpg', '@SUM(A1).jpg', '\t=1.jpg', '\r=1.jpg', "=cmd|' -c calc'!A0.jpg"])(

@@ -10,11 +10,12 @@ export interface Entry {
 
 /** What a download says of each photo, the chosen caption before the others. */
 export function linesOf(entries: readonly Entry[]): CaptionLine[] {
-  return entries.map(({ file, result, chosen }) =>
-    'error' in result
-      ? { file, error: result.error.message }
-      : captionLine(file, [result.captions[chosen]!, ...result.captions.filter((_, i) => i !== chosen)]),
-  )
+  return entries.map(({ file, result, chosen }) => {
+    if ('error' in result) return { file, error: result.error.message }
+    const { captions, model } = result
+    const ordered = [captions[chosen]!, ...captions.filter((_, i) => i !== chosen)]
+    return captionLine(file, ordered, model?.calibrated !== false)
+  })
 }
 
 /** How a field begins that spreadsheets take for a formula, within quotes too (CWE-1236). */
