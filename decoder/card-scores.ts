@@ -84,16 +84,22 @@ const SHOWN = 5
  * without confidences, those with the lowest CIDEr, among all that name an object no reference names.
  * @param evaluation what `showtell evaluate --json` wrote
  * @param where its file, for messages
+ * @param isCalibrated whether the bundle is; otherwise confidences mean nothing and are passed over
  * @throws ShowtellError INVALID_ARGUMENT naming what is missing
  */
-export function cardScoresOf(set: string, evaluation: unknown, where: string): CardScores {
-  const { captions, perImage, unsupportedObjects, confidences, subjects, ...scores } = validate(
+export function cardScoresOf(
+  set: string,
+  evaluation: unknown,
+  where: string,
+  isCalibrated = true,
+): CardScores {
+  const { captions, perImage, unsupportedObjects, confidences, calibration, subjects, ...scores } = validate(
     evaluationSchema,
     evaluation,
     where,
   )
   const failed = Object.entries(unsupportedObjects).map(([image, unsupported]) => {
-    const confidence = confidences?.[image]
+    const confidence = isCalibrated ? confidences?.[image] : undefined
     const failure = { image, caption: captions[image] ?? '', unsupported }
     return confidence === undefined ? failure : { ...failure, confidence }
   })
@@ -104,6 +110,7 @@ export function cardScoresOf(set: string, evaluation: unknown, where: string): C
   return {
     set,
     ...scores,
+    ...(isCalibrated && calibration !== undefined ? { calibration } : {}),
     ...(subjects === undefined ? {} : { subjects: { photos: total('photos'), named: total('named') } }),
     failures: failed.sort((a, b) => telling(a) - telling(b)).slice(0, SHOWN),
   }

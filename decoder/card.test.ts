@@ -75,6 +75,22 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
   expect(await readFile(join(path, 'README.md'), 'utf8')).toContain('One set, 3 photos')
 })
 
+it('a card of a bundle that is not calibrated has no confidences; its failures are those with the lowest CIDEr', async () => {
+  const evaluation = await evaluationOf(false)
+  evaluation.perImage = { 2: { CIDEr: 0 }, 3: { CIDEr: 0.1 } }
+  const one = cardScoresOf('One set', evaluation, 'one.json', false)
+  expect(one).not.toHaveProperty('calibration')
+  expect(one.failures).toEqual([
+    { image: '2', caption: 'a man with a kite', unsupported: ['kite'] },
+    { image: '3', caption: 'a cat', unsupported: ['cat'] },
+  ])
+  const { confidence: _, ...config } = TINY_CONFIG
+  const card = modelCard({ config: { ...config, scores: [one] }, vocabulary: VOCABULARY })
+  expect(card).toContain('| confidence | not calibrated |')
+  expect(card).toContain('that name an object no reference names, those with the lowest CIDEr.\n')
+  expect(card).not.toContain('## Confidence')
+})
+
 it('a card says which METEOR it has', async () => {
   const evaluation = await evaluationOf(false)
   const card = (...known: readonly (boolean | undefined)[]) => {

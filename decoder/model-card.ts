@@ -197,13 +197,17 @@ function failureSection(scores: readonly CardScores[]): string {
     ? ''
     : `## Failures
 
-Of the captions that name an object no reference names, those that it was surest of${
-        scores.some(({ calibration }) => calibration === undefined)
-          ? ', or, without confidences, with the lowest CIDEr'
-          : ''
-      }.
+Of the captions that name an object no reference names, those ${chosenOf(scores)}.
 
 ${table(['photo', 'caption', 'no reference names', 'confidence'], rows)}`
+}
+
+/** How the failures of some sets were chosen. */
+function chosenOf(scores: readonly CardScores[]): string {
+  const measured = scores.filter(({ calibration }) => calibration !== undefined).length
+  if (measured === 0) return 'with the lowest CIDEr'
+  const surest = 'that it was surest of'
+  return measured === scores.length ? surest : `${surest}, or, without confidences, with the lowest CIDEr`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

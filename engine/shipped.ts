@@ -53,8 +53,14 @@ function headOf(value: unknown): { version: number; kind: unknown } {
   return { version: Number(version), kind: kind ?? (encoder === undefined ? undefined : 'captioner') }
 }
 
-function shippedFolder(): string {
+/**
+ * The folder of the bundles that come with the package.
+ * @param module the URL of this one
+ */
+export function shippedFolder(module = import.meta.url): string {
   // dist/engine/shipped.js and engine/shipped.ts are two folders and one below the package.
-  const up = import.meta.url.endsWith('.ts') ? '..' : '../..'
-  return fileURLToPath(new URL(`${up}/models`, import.meta.url))
+  const up = module.endsWith('.ts') ? '..' : '../..'
+  const folder = fileURLToPath(new URL(`${up}/models`, module))
+  // Electron's Node reads inside an archive, onnxruntime does not: beside it lies what is left out of it (`asarUnpack`).
+  return folder.replace(/(?<=[\\/]app\.asar)(?=[\\/])/, '.unpacked')
 }

@@ -48,6 +48,20 @@ test('CSV as `showtell caption` writes it, and any with a photo and a caption', 
   expect(read('caption,image\nA dog,dog.png\n').scored).toEqual([['dog', 'A dog']])
 })
 
+test('an evaluation, as `showtell evaluate --json` writes it, by the ids of the references', () => {
+  const evaluation = {
+    images: 2,
+    captions: { dog: 'A dog', '139': 'A room' },
+    confidences: { dog: 0.5 },
+    warnings: [],
+  }
+  for (const text of [`${JSON.stringify(evaluation, null, 1)}\n`, JSON.stringify(evaluation)]) {
+    const [room, dog] = parseCandidates(text, 'r', () => {})
+    expect(room).toEqual({ image: '139', caption: 'A room' })
+    expect(dog).toEqual({ image: 'dog', caption: 'A dog', confidence: 0.5 })
+  }
+})
+
 test('photos of one name, in two folders or with two endings, are told apart by their whole names', () => {
   const photos = ['a/1.jpg', 'b/1.jpg', 'dog.jpg', 'dog.png'].map((file) => ({ file, captions: ['x'] }))
   const images = photos.map((photo, i) => ({ ...photo, id: ['1', 'b/1.jpg', 'dog', 'dog.png'][i]! }))
@@ -91,6 +105,9 @@ test('folders count for all once they do for one; else a photo may lie in anothe
     'r: not scored, no references: photos/train/0002.jpg, photos/train/0001.jpg',
     'r: not scored, no caption: 0002',
   ])
+  const more = [...tests, { id: 'val', file: 'val/0001.jpg', captions: ['x'] }]
+  expect(scoredOf(more, ...photos)).toEqual([['test/0001.jpg', 'of photos\\test\\0001.jpg']])
+  expect(warnings[0]).toBe('r: not scored, no references: photos/train/0001.jpg, photos/train/0002.jpg')
   expect(() => parseImageList(photos.join('\n'), tests, 'list')).toThrow(
     'Expected images of the references for list but received "images photos/train/0001.jpg, photos/train/0002.jpg"',
   )
@@ -117,6 +134,8 @@ test('which image a name means does not depend on the images that are wanted', (
     'Expected a name of one image for r but received "1.jpg"',
   )
   expect(firstOf(['train/1.jpg', 'test/1.jpg'], 'test/1.jpg', 'train/1.jpg')).toEqual(['of train/1.jpg'])
+  // Of a name of two others nothing has to be known.
+  expect(firstOf(['c/2.jpg', 'a/1.jpg', 'b/1.jpg'], '1.jpg', '2.jpg')).toEqual(['of 2.jpg'])
   expect(warnings).toEqual([])
   // That folders count is told by an image that is not wanted.
   expect(() => firstOf(['train/1.jpg', 'test/2.jpg'], 'test/2.jpg', 'test/1.jpg')).toThrow(
@@ -242,6 +261,7 @@ test.each([
   ['file,caption\n', 'Expected captions for r.json'],
   ['[{"image_id":8,"caption":"x"}]', 'Expected captions of the images of the references for r.json'],
   ['[null]', 'for r.json[0]'],
+  ['{"captions":{"dog":5}}', 'Expected image_id (or file) and caption for r.json: captions.dog'],
   [
     '{"file":"dog.png","error":"cut off"}',
     'Expected captions of the images of the references for r.json but received "no caption"',
@@ -264,6 +284,7 @@ test('whatever a file holds, it is read or refused with a message that names it'
     fc.json(),
     fc.array(fc.oneof(entry, fc.jsonValue())).map((entries) => JSON.stringify(entries) ?? ''),
     fc.array(entry).map((entries) => entries.map((one) => JSON.stringify(one)).join('\n')),
+    fc.dictionary(fc.string(), fc.jsonValue()).map((captions) => JSON.stringify({ captions })),
   )
   fc.assert(
     fc.property(text, (content) => {

@@ -36,6 +36,12 @@ const entrySchema = z
   .refine(({ image_id, file, image, id }) => (image_id ?? file ?? image ?? id) !== undefined)
   .refine(({ caption, error }) => (caption ?? error) !== undefined)
 
+/** What of an `Evaluation` are captions. */
+const evaluationSchema = z.object({
+  captions: z.record(z.string(), z.unknown()),
+  confidences: z.record(z.string(), z.unknown()).optional(),
+})
+
 /**
  * How an entry names its image. An `image_id` that is text may be a name cut short; the file then says which photo it is. An
  * `id` beside a file may be the caption's.
@@ -47,7 +53,8 @@ function imageOf(entry: { image_id?: unknown; file?: unknown; image?: unknown; i
 
 /**
  * Reads captions to be scored: COCO's results form, `[{"image_id": 139, "caption": "…"}]`, JSON lines with `image_id`,
- * `file` (or `image`) or `id`, or CSV with `file` (or `image`), as `showtell caption` writes them.
+ * `file` (or `image`) or `id`, or CSV with `file` (or `image`), as `showtell caption` writes them, or those of an
+ * `Evaluation` as JSON, as `showtell evaluate` writes it.
  * @param where the file, for messages
  * @param warn takes photos whose line holds an error instead of a caption
  * @throws ShowtellError INVALID_DATA naming the entry or line
@@ -77,8 +84,8 @@ export function parseCandidates(text: string, where: string, warn: (warning: str
  * @param warn takes, by kind, the images that cannot be scored, and those of another folder and captions without words,
  *   which are scored
  * @param wanted those of the references to score; captions of the others are passed over
- * @throws ShowtellError INVALID_DATA for an image with two captions, a name of several images, or when no caption has
- *   references
+ * @throws ShowtellError INVALID_DATA for a wanted image with two captions, a name of several images of which one is wanted,
+ *   or when no caption has references
  */
 export function joinReferences(
   candidates: readonly Candidate[],
@@ -97,13 +104,13 @@ export function joinReferences(
   const empty: string[] = []
   const scored = new Map<string, ScoredImage>()
   for (const { image: name, caption, ...sureness } of candidates) {
-    const image = find(name)
-    if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
+    const [image, ...others] = find(name)
     if (image === undefined) {
       unknown.push(name)
       continue
     }
-    if (!isWanted.has(image)) continue
+    if (![image, ...others].some((one) => isWanted.has(one))) continue
+    if (others.length > 0) throw expected('a name of one image', where, name, 'INVALID_DATA')
     if (scored.has(image.id))
       throw expected('one caption an image', where, `two for ${image.id}`, 'INVALID_DATA')
     if (isElsewhere(name, image)) elsewhere.push(name)
@@ -142,8 +149,8 @@ export function parseImageList(
   const images = new Set<CaptionedImage>()
   const unknown: string[] = []
   for (const name of names) {
-    const image = find(name)
-    if (image === 'several') throw expected('a name of one image', where, name, 'INVALID_DATA')
+    const [image, ...others] = find(name)
+    if (others.length > 0) throw expected('a name of one image', where, name, 'INVALID_DATA')
     if (image === undefined) unknown.push(name)
     else if (images.has(image)) throw expected('each image once', where, `${name} twice`, 'INVALID_DATA')
     else images.add(image)
@@ -154,33 +161,33 @@ export function parseImageList(
 }
 
 /**
- * Finds the image that an id means, or a file name: as `namesFinder` does, or without folder, ending and leading zeros.
+ * Finds the images that an id or a file name may mean: as `namesFinder` does, or without folder, ending and leading zeros.
  * Accents may be one character with their letters or apart. Where no name has the folder of its image, folders only say
  * where each side keeps its photos; where some name has, they count: `train/1.jpg` is not `test/1.jpg`.
  * @param names all that will be asked for
+ * @returns none, one, or all that it may be
  */
 function imageFinder(
   images: readonly CaptionedImage[],
   names: readonly string[],
-): (name: string) => CaptionedImage | 'several' | undefined {
+): (name: string) => readonly CaptionedImage[] {
   const byId = imagesBy(images, ({ id }) => [id.normalize()])
   const byFile = imagesBy(images, ({ file }) => [file])
   const filesOf = namesFinder(byFile.keys())
   // An id has no ending, though it may look like one: less that of `shot 10.20.30`, `shot 10.20.45` would be it.
   const named = imagesBy(images, ({ file, id }) => [plainName(file), plainId(id)])
-  const ofFile = (name: string): CaptionedImage | 'several' | undefined => {
-    const [file = '', ...others] = filesOf(name)
-    return others.length > 0 ? 'several' : byFile.get(file)
-  }
+  const ofFile = (name: string): readonly CaptionedImage[] =>
+    filesOf(name).flatMap((file) => byFile.get(file) ?? [])
   const doFoldersCount = names.some((name) => {
-    const image = ofFile(name)
-    return image instanceof Object && folderOf(name) !== '' && folderOf(name) === folderOf(image.file)
+    const [image, ...others] = ofFile(name)
+    if (image === undefined || others.length > 0) return false
+    return folderOf(name) !== '' && folderOf(name) === folderOf(image.file)
   })
   return (name) => {
-    const image = byId.get(name.normalize()) ?? ofFile(name)
-    if (image !== undefined) return image
-    const alike = named.get(plainName(name))
-    return doFoldersCount && alike instanceof Object && isElsewhere(name, alike) ? undefined : alike
+    const images = byId.get(name.normalize()) ?? ofFile(name)
+    if (images.length > 0) return images
+    const alike = named.get(plainName(name)) ?? []
+    return doFoldersCount && alike.every((image) => isElsewhere(name, image)) ? [] : alike
   }
 }
 
@@ -198,10 +205,14 @@ function folderOf(file: string): string {
 function imagesBy(
   images: readonly CaptionedImage[],
   namesOf: (image: CaptionedImage) => readonly string[],
-): Map<string, CaptionedImage | 'several'> {
-  const found = new Map<string, CaptionedImage | 'several'>()
+): Map<string, CaptionedImage[]> {
+  const found = new Map<string, CaptionedImage[]>()
   for (const image of images)
-    for (const name of new Set(namesOf(image))) found.set(name, found.has(name) ? 'several' : image)
+    for (const name of new Set(namesOf(image))) {
+      const before = found.get(name)
+      if (before === undefined) found.set(name, [image])
+      else before.push(image)
+    }
   return found
 }
 
@@ -221,7 +232,29 @@ function list(ids: readonly string[]): string {
 /** What is in a file of captions, each with its place. */
 function entriesOf(text: string, where: string): [string, unknown][] {
   if (/^\s*\[/.test(text)) return jsonEntries(text, where)
-  return isCsv(text) ? csvEntries(text, where) : lineEntries(text, where)
+  if (isCsv(text)) return csvEntries(text, where)
+  return evaluationEntries(text, where) ?? lineEntries(text, where)
+}
+
+/** The captions of an evaluation, by the ids of the references; undefined where the text is none. */
+function evaluationEntries(text: string, where: string): [string, unknown][] | undefined {
+  const { data } = evaluationSchema.safeParse(wholeJson(text))
+  return (
+    data &&
+    Object.entries(data.captions).map(([image_id, caption]) => [
+      `${where}: captions.${image_id}`,
+      { image_id, caption, confidence: data.confidences?.[image_id] },
+    ])
+  )
+}
+
+/** What a text says as one JSON document; undefined where it is none. */
+function wholeJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }
 
 function csvEntries(text: string, where: string): [string, unknown][] {

@@ -126,7 +126,7 @@ test('10,000 random and hostile captions raise nothing and give finite numbers, 
     { numRuns: 500 },
   )
   expect(candidates).toBe(10_000)
-}, 240_000)
+})
 
 /** Texts that are made of one thing. */
 const REPEATED = [
@@ -155,7 +155,7 @@ test('lines of 100 kB, against themselves and each other', () => {
   )
   expectFinite(scores)
   for (const { perImage } of Object.values(scores)) expect(perImage[0]).toBeGreaterThan(0.5)
-}, 240_000)
+})
 
 test('a line of 17,000 different words', () => {
   const letters = 'abcdefghijklmnopqrstuvwxyz'
@@ -165,4 +165,4 @@ test('a line of 17,000 different words', () => {
   const scores = scoreCaptions([line, 'x'], [[`the ${line}`], ['y']], { meteor })
   expectFinite(scores)
   for (const { perImage } of Object.values(scores)) expect(perImage[0]).toBeGreaterThan(0.9)
-}, 240_000)
+})

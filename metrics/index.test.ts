@@ -59,6 +59,38 @@ test('the bundle scores as the sources do where there is nothing but the languag
   expect(inBrowser).toContain('METEOR')
 })
 
+test("what is wrong is told by the bundle's own ShowtellError", () => {
+  const thrown = ({ scoreCaptions, ShowtellError }: typeof sources): string => {
+    try {
+      return JSON.stringify(scoreCaptions(['a'], []))
+    } catch (error) {
+      return error instanceof ShowtellError ? `${error.code} ${error.where}` : `${error}`
+    }
+  }
+  const inBrowser = runInNewContext(`${outputFiles[0]?.text}; (${thrown})(metrics)`, {})
+  expect(inBrowser).toBe('INVALID_ARGUMENT references')
+})
+
+test('of the package, a bundle takes what it uses: BLEU needs neither METEOR nor objects nor the stemmer', async () => {
+  const { metafile } = await build({
+    stdin: { contents: "export { scoreBleu } from 'showtell/metrics'", resolveDir: ROOT },
+    absWorkingDir: ROOT,
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    outfile: 'bleu.js',
+    write: false,
+    metafile: true,
+    logLevel: 'silent',
+  })
+  const used = Object.entries(metafile.outputs['bleu.js']!.inputs).filter(
+    ([, { bytesInOutput }]) => bytesInOutput > 0,
+  )
+  const files = used.map(([file]) => file)
+  expect(files).toContain('dist/metrics/bleu.js')
+  expect(files.filter((file) => /porter2|meteor|object|gender|bootstrap/.test(file))).toEqual([])
+})
+
 test('an option that is not given may be undefined', () => {
   type Undefined<T> = { [K in keyof T]-?: T[K] | undefined }
   expectTypeOf<Undefined<sources.ScoreOptions>>().toExtend<sources.ScoreOptions>()

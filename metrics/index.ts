@@ -1,6 +1,7 @@
 /** Scores of captions, for Node and browsers alike: no file is read and no tensor library loaded. */
 export { breaksOff, FUNCTION_WORDS, isContentWord } from '../data/function-words.js'
 export { tokenize } from '../data/tokenizer.js'
+export { type ErrorCode, ShowtellError } from '../errors.js'
 export { scoreBleu } from './bleu.js'
 export {
   type BootstrapOptions,

@@ -1,3 +1,5 @@
+import { words } from '../data/tokenizer.js'
+
 /** The longest n-grams of BLEU and CIDEr. */
 export const MAX_ORDER = 4
 
@@ -30,17 +32,17 @@ export class NgramIndex {
   /** Where each n-gram stands in the caption that had it last. */
   #places = new Int32Array(1 << 9)
 
-  /** Numbers what is new in a caption. */
+  /** Numbers what is new in the words of a caption. */
   read(tokens: readonly string[]): Ngrams {
-    const words = tokens.map((word) => this.#wordOf(word))
+    const numbers = words(tokens).map((word) => this.#wordOf(word))
     const ids: number[] = []
     const counts: number[] = []
     const starts = [0]
     // By first word: a word more makes an n-gram one of the next order.
-    const open = words.map(() => -1)
+    const open = numbers.map(() => -1)
     for (let order = 0; order < MAX_ORDER; order++) {
-      for (let first = 0; first + order < words.length; first++) {
-        const id = this.#idOf(open[first]!, words[first + order]!)
+      for (let first = 0; first + order < numbers.length; first++) {
+        const id = this.#idOf(open[first]!, numbers[first + order]!)
         open[first] = id
         const place = this.#places[id]!
         if (ids[place] === id) counts[place]!++
@@ -52,10 +54,10 @@ export class NgramIndex {
       }
       starts.push(ids.length)
     }
-    return { ids, counts, starts, length: words.length }
+    return { ids, counts, starts, length: numbers.length }
   }
 
-  /** The words of an n-gram joined by spaces, which no token holds. */
+  /** The words of an n-gram joined by spaces, which no word holds. */
   textOf(id: number): string {
     const before = this.#before[id]!
     const word = this.#texts[this.#last[id]!]!

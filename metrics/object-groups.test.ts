@@ -56,6 +56,7 @@ test.each([
   ['license plates and glass plates', ['plate']],
   ['a man on a jet ski', ['person', 'boat']],
   ['a train car behind a car', ['train', 'car']],
+  ['a passenger train car', ['train']],
   ['a mountain bike', ['bicycle']],
   ['laptop computers and a computer', ['laptop', 'computer']],
   ['glass vases on lawn chairs', ['vase', 'chair']],

@@ -67,7 +67,8 @@ export function mentionsIn(
     const pair = groups.get(`${tokens[at]} ${tokens[at + 1]}`)
     const group = pair === undefined ? groups.get(tokens[at] ?? '') : pair
     if (group !== undefined && group !== null && !found.has(group)) found.set(group, at)
-    at += pair === undefined ? 1 : 2
+    // The second word of a pair that only says of what kind it is may begin another: a passenger train car is no car.
+    at += pair === undefined || pair === groups.get(tokens[at + 1] ?? '') ? 1 : 2
   }
   return found
 }

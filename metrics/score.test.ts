@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import {
   bootstrapIntervals,
+  CiderScorer,
+  DocumentFrequencies,
   type Meteor,
   parseGroups,
   scoreBleu,
@@ -12,6 +14,7 @@ import {
   scoreRouge,
   scoreSubjects,
   scoreTokens,
+  tokenize,
 } from './index.js'
 import { METRICS } from './score.js'
 
@@ -44,6 +47,29 @@ test('METEOR is scored when it is given: of the tokens, and what it says is not 
     ],
   ])
   expect(bootstrapIntervals(found, { samples: 40 }).METEOR).toEqual({ low: 0.6, high: 0.6 })
+})
+
+test('of tokens with white space inside, BLEU and CIDEr count the words, whoever asks', () => {
+  const candidates = ['a 1 1/2 inch nail on a table', 'call (555) 123-4567'].map(tokenize)
+  const references = [
+    ['a nail of 1 1/2 inch on the table', 'a 1 1/2 nail'],
+    ['a sign to call (555) 123-4567', 'a phone'],
+  ].map((captions) => captions.map(tokenize))
+  const apart = (tokens: readonly string[]): string[] => tokens.flatMap((token) => token.split('\u00a0'))
+  expect(candidates.map(apart)).not.toEqual(candidates)
+  const { Bleu_1, Bleu_2, Bleu_3, Bleu_4, CIDEr } = scoreTokens(
+    candidates.map(apart),
+    references.map((captions) => captions.map(apart)),
+  )
+  const told = (scores: unknown): unknown => JSON.parse(JSON.stringify(scores))
+  expect(told(scoreBleu(candidates, references))).toEqual(told([Bleu_1, Bleu_2, Bleu_3, Bleu_4]))
+  expect(told(scoreCider(candidates, references))).toEqual(told(CIDEr))
+  const tokens = scoreTokens(candidates, references)
+  expect(told([tokens.Bleu_4, tokens.CIDEr])).toEqual(told([Bleu_4, CIDEr]))
+  const frequencies = DocumentFrequencies.of(references)
+  expect(candidates.map((caption, i) => new CiderScorer(references[i]!, frequencies).score(caption))).toEqual(
+    CIDEr?.perImage,
+  )
 })
 
 const SCORES: Record<string, (candidates: string[][], references: string[][][]) => unknown> = {

@@ -1,4 +1,4 @@
-import { tokenize, words } from '../data/tokenizer.js'
+import { tokenize } from '../data/tokenizer.js'
 import { bleuOfNgrams } from './bleu.js'
 import { ciderOfNgrams, type DocumentFrequencies } from './cider.js'
 import type { Meteor } from './meteor/meteor.js'
@@ -80,7 +80,7 @@ export function scoreTokens(
   options: ScoreOptions = {},
 ): Record<string, Scores> {
   checkReferences(candidates, references)
-  const ngrams = countNgrams(candidates.map(words), references.map(allWords))
+  const ngrams = countNgrams(candidates, references)
   const scores: Record<string, Scores> = {}
   for (const { names, score } of Object.values<Metric>(METRICS)) {
     const found = score({ candidates, references, ngrams }, options)
@@ -90,8 +90,4 @@ export function scoreTokens(
     })
   }
   return scores
-}
-
-function allWords(captions: Captions): Captions {
-  return captions.map(words)
 }

@@ -1,5 +1,11 @@
-import { expect, it } from 'vitest'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { writeBundle } from '../decoder/bundle.js'
+import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { shippedBundle } from '../engine/shipped.js'
+import { evaluate } from '../metrics/evaluation.js'
+import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './card.js'
 import { inProcess } from './fixtures/commands.js'
 
@@ -28,4 +34,21 @@ it('refuses the name of a bundle that ships, and takes a path to it', async () =
   })
   // Goes on to the scores.
   await expect(cardOf(shippedBundle(), 'one')).rejects.toThrow('nowhere.json')
+})
+
+it.each([true, false])('takes confidences where the bundle is calibrated: %s', async (isCalibrated) => {
+  const folder = temporaryFolder('card-command', onTestFinished)
+  const { config, ...content } = tinyContent()
+  const { confidence, ...uncalibrated } = config
+  const bundle = join(folder, 'bundle')
+  await writeBundle(bundle, {
+    ...content,
+    config: isCalibrated ? { ...uncalibrated, confidence } : uncalibrated,
+  })
+  const image = { id: '1', file: '1.jpg', candidate: 'a dog', confidence: 0.5, references: ['a dog'] }
+  const file = join(folder, 'one.json')
+  await writeFile(file, JSON.stringify(await evaluate([image], { samples: 40 })))
+  await saidBy(['card', '--bundle', bundle, '--scores', `one=${file}`])
+  expect((await readFile(join(bundle, 'README.md'), 'utf8')).includes('## Confidence')).toBe(isCalibrated)
+  expect((await readdir(bundle)).includes('reliability-one.svg')).toBe(isCalibrated)
 })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { rewriteBundle } from '../decoder/bundle.js'
+import { readBundle, rewriteBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
@@ -26,8 +26,12 @@ async function card(options: { bundle: string; scores?: string[] }): Promise<voi
   if (options.scores === undefined) return rewriteBundle(options.bundle, {})
   const named = options.scores.map((option) => namedPath(option, 'set=file', '--scores'))
   checkDiagrams(named.map(([set]) => set))
-  const scores = named.map(async ([set, file]) =>
-    cardScoresOf(set, await readJson(file, (value) => value, 'INVALID_DATA'), file),
+  const evaluations = await Promise.all(
+    named.map(([, file]) => readJson<unknown>(file, (value) => value, 'INVALID_DATA')),
   )
-  await rewriteBundle(options.bundle, { scores: await Promise.all(scores) })
+  const { confidence } = (await readBundle(options.bundle)).config
+  const scores = named.map(([set, file], i) =>
+    cardScoresOf(set, evaluations[i], file, confidence !== undefined),
+  )
+  await rewriteBundle(options.bundle, { scores })
 }

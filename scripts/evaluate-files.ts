@@ -1,26 +1,89 @@
+import { resolve } from 'node:path'
 import type { CaptionedImage } from '../data/captions.js'
 import type { PhotoFolder } from '../data/photo-files.js'
 import { jsonOf } from '../data/readers/reader.js'
 import { readParts } from '../data/splits.js'
 import { readText } from '../data/text-file.js'
-import { tokenize, words } from '../data/tokenizer.js'
+import { tokenize } from '../data/tokenizer.js'
 import { messageOf } from '../errors.js'
 import type { ScoredImage } from '../metrics/candidates.js'
 import { DocumentFrequencies } from '../metrics/cider.js'
 import type { Evaluation } from '../metrics/evaluation.js'
-import { extremes } from '../metrics/report.js'
-import { writeWhole } from './whole-file.js'
+import { reliabilityDiagram } from '../metrics/reliability.js'
+import { extremes, htmlReport, type Report } from '../metrics/report.js'
+import { makePlace, writeWhole } from './whole-file.js'
 
 /** Longer side of a picture in the report, pixels: twice what a column shows, for screens with two pixels in one. */
 const PICTURE_SIDE = 480
 
-/** What a captioner was trained on of these files, which `train` takes each with its style. */
-export async function trainingCaptions(
-  files: readonly string[],
+/** Files that an evaluation is written to. */
+export interface Outputs {
+  readonly json?: string
+  readonly html?: string
+  readonly reliability?: string
+  readonly extremes?: string
+  readonly saveDocumentFrequencies?: string
+}
+
+/** Makes the folders of the files. @throws ShowtellError INVALID_ARGUMENT naming one that cannot be written. */
+export async function makeOutputs({
+  json,
+  html,
+  reliability,
+  extremes,
+  saveDocumentFrequencies,
+}: Outputs): Promise<void> {
+  for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
+    if (place !== undefined) await makePlace(place)
+}
+
+/**
+ * Writes an evaluation to the files that are asked for.
+ * @param folder of the photos that the report shows
+ * @param warn hears of those that it cannot show
+ */
+export async function writeOutputs(
+  { json, html, reliability, extremes, saveDocumentFrequencies }: Outputs,
+  report: Omit<Report, 'pictures'>,
+  folder: PhotoFolder | undefined,
   warn: (warning: string) => void,
-): Promise<string[]> {
-  const sets = await Promise.all(files.map((file) => readParts(file, (problem) => warn(problem.message))))
-  return sets.flatMap(({ train }) => train.flatMap(({ captions }) => captions))
+): Promise<void> {
+  const { evaluation, images, warnings } = report
+  if (saveDocumentFrequencies !== undefined)
+    await saveFrequencies(
+      saveDocumentFrequencies,
+      images.map((image) => ({ captions: image.references })),
+    )
+  if (json !== undefined) await writeWhole(json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
+  if (extremes !== undefined) await writeWhole(extremes, extremeCaptions(evaluation, images))
+  if (reliability !== undefined && evaluation.calibration !== undefined)
+    await writeWhole(reliability, reliabilityDiagram(evaluation.calibration))
+  if (html !== undefined) {
+    const pictures = await picturesOf(evaluation, images, folder, warn)
+    await writeWhole(html, htmlReport({ ...report, pictures }))
+  }
+}
+
+/**
+ * What a captioner was trained on of some files, which `train` takes each with its style.
+ * @param references what is scored
+ * @returns the captions; of the photos in a file that is `references` the ids, too
+ */
+export async function trainedOn(
+  files: readonly string[],
+  references: string,
+  warn: (warning: string) => void,
+): Promise<{ readonly captions: string[]; readonly ids: ReadonlySet<string> }> {
+  const sets = await Promise.all(
+    files.map(async (file) => ({
+      isScored: resolve(file) === resolve(references),
+      train: (await readParts(file, (problem) => warn(problem.message))).train,
+    })),
+  )
+  return {
+    captions: sets.flatMap(({ train }) => train.flatMap(({ captions }) => captions)),
+    ids: new Set(sets.flatMap(({ isScored, train }) => (isScored ? train.map(({ id }) => id) : []))),
+  }
 }
 
 /** Writes what CIDEr weighs words by. */
@@ -28,9 +91,7 @@ export async function saveFrequencies(
   file: string,
   images: readonly { readonly captions: readonly string[] }[],
 ): Promise<void> {
-  const counted = DocumentFrequencies.of(
-    images.map(({ captions }) => captions.map((caption) => words(tokenize(caption)))),
-  )
+  const counted = DocumentFrequencies.of(images.map(({ captions }) => captions.map(tokenize)))
   await writeWhole(file, JSON.stringify(counted))
 }
 
@@ -57,7 +118,7 @@ export async function firstReadable(
 }
 
 /** The pictures that the report shows. */
-export async function picturesOf(
+async function picturesOf(
   evaluation: Evaluation,
   images: readonly ScoredImage[],
   folder: PhotoFolder | undefined,

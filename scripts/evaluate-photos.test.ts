@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
@@ -83,7 +83,36 @@ test('--limit means the same images whether their captions are made or read', as
   }
   expect(await images('--candidates', await write('captions.jsonl', lines))).toEqual(['1', '2'])
   expect(await images('--bundle', bundle)).toEqual(['1', '2'])
-}, 60_000)
+})
+
+test('captions of a captioner that is not calibrated have no confidence', async () => {
+  const { config, ...content } = tinyContent()
+  const { confidence: _, ...uncalibrated } = config
+  await writeBundle(at('bundle'), { ...content, config: uncalibrated })
+  const command = ['--references', await references(2, 2), '--bundle', at('bundle'), '--samples', '40']
+  const said = await evaluate(...command, '--json', at('out.json'))
+  expect(said.split('confidences are left out, since tiny is not calibrated\n')).toHaveLength(2)
+  const saved = JSON.parse(await readFile(at('out.json'), 'utf8'))
+  expect(Object.keys(saved.captions)).toEqual(['1', '2'])
+  expect(saved).not.toHaveProperty('confidences')
+  expect(saved).not.toHaveProperty('calibration')
+  await expect(evaluate(...command, '--reliability', at('out.svg'))).rejects.toThrow(
+    'Expected a captioner that is calibrated for --reliability but received "tiny"',
+  )
+})
+
+test('what --json wrote is compared with, and scored again', async () => {
+  const refs = await references(2, 2, 2)
+  const savedBy = async (...more: string[]) => {
+    await evaluate('--references', refs, '--samples', '40', '--json', at('out.json'), ...more)
+    return JSON.parse(await readFile(at('out.json'), 'utf8'))
+  }
+  const { captions, confidences, corpus } = await savedBy('--bundle', bundle)
+  await rename(at('out.json'), at('base.json'))
+  const again = await savedBy('--candidates', at('base.json'), '--compare', at('base.json'))
+  expect(again).toMatchObject({ captions, confidences, corpus })
+  expect(again.comparison.CIDEr.difference).toBe(0)
+})
 
 test('photos may lie in folders of the folder, under names that are of one each', async () => {
   await drawPhotos(at('photos/2019'), 4)
@@ -100,7 +129,7 @@ test('photos may lie in folders of the folder, under names that are of one each'
   await expect(withoutCaptioner('--references', refs)).rejects.toThrow(
     `Expected a name of one photo of ${at('photos')} for 4.jpg but received ["2019/4.jpg", "2020/4.jpg"]`,
   )
-}, 60_000)
+})
 
 test('the report shows photos of a camera small', async () => {
   await writeNoise(at('photos/4.png'), 3000, 2000)

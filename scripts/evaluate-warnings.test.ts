@@ -62,13 +62,46 @@ test('one photo tells no difference, whatever its scores', async () => {
   expect(table).toMatch(/^Bleu_1 .* -1\.0000 – -1\.0000 +1\.000 +no$/m)
 })
 
+test('photos that were trained on are counted, where references and training are one file', async () => {
+  const splits = ['train', 'train', 'val', 'test']
+  const marked = photos(...Array<string[]>(4).fill(['a dog'])).map((photo, i) => ({
+    ...photo,
+    split: splits[i],
+  }))
+  const refs = await write('refs.jsonl', marked)
+  const candidates = await write(
+    'c.jsonl',
+    marked.map(({ file }) => ({ file, caption: 'a dog' })),
+  )
+  const command = ['evaluate', '--references', refs, '--candidates', candidates, '--samples', '40']
+  const said = '2 of 4 images were trained on\n'
+  // The same file by another path.
+  const again = `${folder}/./refs.jsonl`
+  expect(await saidBy([...command, '--training', again, '--json', at('o.json')])).toContain(said)
+  expect(JSON.parse(await readFile(at('o.json'), 'utf8')).warnings).toContain(said.trim())
+  for (const more of [
+    ['--training', refs, '--split', 'test'],
+    ['--training', await write('other.jsonl', marked)],
+  ])
+    expect(await saidBy([...command, ...more])).not.toContain('trained on')
+})
+
 test('references without words are left out, where the COCO evaluation counts them, and that is said', async () => {
   const refs = await write('refs.jsonl', photos(['a dog on the grass', '???'], ['❤', 'a cat sits']))
   const captions = ['a dog on grass', 'a cat'].map((caption, id) => ({ file: `${id}.jpg`, caption }))
   const args = ['evaluate', '--references', refs, '--candidates', await write('c.jsonl', captions)]
-  const said = `${refs}: entries left out: 2; the COCO evaluation scores against captions without words, too`
+  const said = `${refs}: captions without words left out: 2; the COCO evaluation scores against them, too`
   expect(await saidBy([...args, '--json', at('o.json')])).toContain(`${said}\n`)
   expect(JSON.parse(await readFile(at('o.json'), 'utf8')).warnings).toContain(said)
+})
+
+test('of entries that are left out for other reasons nothing is said of the COCO evaluation', async () => {
+  const images = [1, 2].map((id) => ({ id, file_name: `${id}.jpg` }))
+  const refs = await write('coco.json', [{ images, annotations: [{ image_id: 1, caption: 'a dog' }] }])
+  const candidates = await write('c.jsonl', [{ file: '1.jpg', caption: 'a dog' }])
+  const said = await saidBy(['evaluate', '--references', refs, '--candidates', candidates])
+  expect(said).toContain(`Expected a caption for ${refs}: image 2 but received "none"\n`)
+  expect(said).not.toContain('COCO evaluation')
 })
 
 test('a name of two photos is refused also where only one of them is scored', async () => {

@@ -333,4 +333,4 @@ test('captions photos and scores them in one go; a photo that is not there is na
   expect(Object.keys(JSON.parse(await readFile(json, 'utf8')).perImage)).toEqual(['cat', 'rocket'])
   expect(err).toContain('no caption for none.jpg')
   expect(await readFile(html, 'utf8')).toContain('src="data:image/jpeg;base64,')
-}, 180_000)
+})

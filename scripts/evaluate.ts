@@ -2,8 +2,9 @@ import { basename } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type CaptionedImage, type CaptionFormat, READERS, readCaptions } from '../data/captions.js'
 import { checkApart, PhotoFolder } from '../data/photo-files.js'
+import { isWithoutWords } from '../data/readers/reader.js'
 import { readText } from '../data/text-file.js'
-import { expected } from '../errors.js'
+import { expected, type ShowtellError } from '../errors.js'
 import { checkSamples } from '../metrics/bootstrap.js'
 import {
   type Candidate,
@@ -12,28 +13,26 @@ import {
   parseImageList,
   type ScoredImage,
 } from '../metrics/candidates.js'
-import { checkPeople, type Evaluation, evaluate } from '../metrics/evaluation.js'
+import { checkPeople, evaluate } from '../metrics/evaluation.js'
 import { checkParaphrases } from '../metrics/meteor/paraphrase-file.js'
 import { startMeteor } from '../metrics/meteor/process.js'
 import { parseGroups } from '../metrics/object-groups.js'
-import { reliabilityDiagram } from '../metrics/reliability.js'
-import { htmlReport } from '../metrics/report.js'
 import { textReport } from '../metrics/report-rows.js'
 import { captionsIn } from './caption-batches.js'
 import { addCaptionOptions, bundleOption, CAPTION_OPTIONS, captionRequest } from './caption-options.js'
 import {
-  extremeCaptions,
   firstReadable,
   frequencies,
-  picturesOf,
+  makeOutputs,
+  type Outputs,
   saveFrequencies,
-  trainingCaptions,
+  trainedOn,
+  writeOutputs,
 } from './evaluate-files.js'
 import { say } from './progress.js'
 import { positive } from './schema-options.js'
-import { makePlace, writeWhole } from './whole-file.js'
 
-interface Options {
+interface Options extends Outputs {
   references: string
   candidates?: string
   format?: CaptionFormat
@@ -47,13 +46,8 @@ interface Options {
   subjects?: string
   people?: boolean
   documentFrequencies?: string
-  saveDocumentFrequencies?: string
   paraphrases?: string
   samples: number
-  json?: string
-  html?: string
-  reliability?: string
-  extremes?: string
   [option: string]: unknown
 }
 
@@ -71,10 +65,10 @@ export function register(program: Command): void {
     .description('score captions with the COCO metrics; captions photos first when no --candidates are given')
     .requiredOption('--references <file>', `captions by people: ${Object.keys(READERS).join(', ')}`)
     .addOption(
-      new Option('--candidates <file>', 'captions to score: COCO results JSON, JSON lines or CSV').conflicts([
-        'bundle',
-        ...CAPTION_OPTIONS,
-      ]),
+      new Option(
+        '--candidates <file>',
+        'captions to score: COCO results JSON, JSON lines, CSV, or what --json wrote',
+      ).conflicts(['bundle', ...CAPTION_OPTIONS]),
     )
     .addOption(
       new Option('--format <name>', 'format of the references; recognised when absent').choices(
@@ -88,7 +82,7 @@ export function register(program: Command): void {
     .option('--only-ids <file>', 'only the images of this list: an id a line, or a JSON array')
     .option(
       '--compare <file>',
-      'captions of another captioner for the same images: is the difference real (p below .05)?',
+      'captions of another captioner for the same images, as for --candidates: is the difference real (p below .05)?',
     )
     .option(
       '--training <files...>',
@@ -128,11 +122,15 @@ async function run(options: Options, command: Command): Promise<void> {
     say(warning)
   }
   const { format, split, limit, onlyIds, compare, training, subjects, documentFrequencies } = options
-  const onProblem = (problem: Error): void => warn(problem.message)
+  let wordless = 0
+  const onProblem = (problem: ShowtellError): void => {
+    if (isWithoutWords(problem)) wordless++
+    warn(problem.message)
+  }
   const all = await readCaptions(options.references, { format, split, onProblem })
-  if (warnings.length > 0)
+  if (wordless > 0)
     warn(
-      `${options.references}: entries left out: ${warnings.length}; the COCO evaluation scores against captions without words, too`,
+      `${options.references}: captions without words left out: ${wordless}; the COCO evaluation scores against them, too`,
     )
   // Before photos are captioned, which takes long: what cannot be written, read or told shows now.
   await checkAhead(options)
@@ -151,8 +149,9 @@ async function run(options: Options, command: Command): Promise<void> {
     joinReferences(candidates, all, where, warn, references)
   const others =
     compare === undefined ? undefined : captionsById(ofReferences(await candidatesIn(compare), compare))
+  const trained = training === undefined ? undefined : await trainedOn(training, options.references, warn)
   const known = {
-    training: training === undefined ? undefined : await trainingCaptions(training, warn),
+    training: trained?.captions,
     subjects:
       subjects === undefined ? undefined : parseGroups(await readText(subjects, 'subjects'), subjects),
     documentFrequencies:
@@ -171,6 +170,8 @@ async function run(options: Options, command: Command): Promise<void> {
     const cider = ', and CIDEr without --document-frequencies (0 of one image)'
     warn(documentFrequencies === undefined ? few + cider : few)
   }
+  const seen = images.filter(({ id }) => trained?.ids.has(id)).length
+  if (seen > 0) warn(`${seen} of ${images.length} images were trained on`)
   const { people, samples, paraphrases } = options
   const evaluation = await evaluate(images, {
     ...known,
@@ -180,52 +181,26 @@ async function run(options: Options, command: Command): Promise<void> {
     people,
     other: others === undefined ? undefined : otherCaptions(others, images, options),
   })
+  const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
+    .flat()
+    .map((path) => basename(path))
+    .join(' + ')}`
   try {
-    await writeFiles(options, evaluation, images, folder, warnings, warn)
+    await writeOutputs(options, { title, evaluation, images, warnings }, folder, warn)
   } finally {
     // Last: the command ends here if its reader has gone. And in any case: a file that cannot be written takes no scores away.
     process.stdout.write(textReport(evaluation))
   }
 }
 
-async function writeFiles(
-  options: Options,
-  evaluation: Evaluation,
-  images: readonly ScoredImage[],
-  folder: PhotoFolder | undefined,
-  warnings: readonly string[],
-  warn: (warning: string) => void,
-): Promise<void> {
-  const { saveDocumentFrequencies, json, extremes, reliability, html } = options
-  if (saveDocumentFrequencies !== undefined)
-    await saveFrequencies(
-      saveDocumentFrequencies,
-      images.map((image) => ({ captions: image.references })),
-    )
-  if (json !== undefined) await writeWhole(json, `${JSON.stringify({ ...evaluation, warnings }, null, 1)}\n`)
-  if (extremes !== undefined) await writeWhole(extremes, extremeCaptions(evaluation, images))
-  if (reliability !== undefined && evaluation.calibration !== undefined)
-    await writeWhole(reliability, reliabilityDiagram(evaluation.calibration))
-  if (html !== undefined) {
-    const pictures = await picturesOf(evaluation, images, folder, warn)
-    const title = `Captions of ${[options.candidates ?? options.bundle ?? 'the shipped captioner']
-      .flat()
-      .map((path) => basename(path))
-      .join(' + ')}`
-    await writeWhole(html, htmlReport({ title, evaluation, images, warnings, pictures }))
-  }
-}
-
 async function checkAhead(options: Options): Promise<void> {
-  const { json, html, reliability, extremes, saveDocumentFrequencies, paraphrases } = options
   checkSamples(options.samples, '--samples')
-  for (const place of [json, html, reliability, extremes, saveDocumentFrequencies])
-    if (place !== undefined) await makePlace(place)
-  if (paraphrases !== undefined) await checkParaphrases(paraphrases)
+  await makeOutputs(options)
+  if (options.paraphrases !== undefined) await checkParaphrases(options.paraphrases)
 }
 
 /**
- * The captioner's captions of the photos of the references.
+ * The captioner's captions of the photos of the references, with confidences where they mean something.
  * @param others those of `--compare`
  */
 async function captionPhotos(
@@ -243,13 +218,17 @@ async function captionPhotos(
   const { loadCaptioner } = await import('../decoder/captioner.js')
   const captioner = await loadCaptioner(options.bundle)
   try {
+    const { calibrated, name } = captioner.model
+    if (!calibrated && options.reliability !== undefined)
+      throw expected('a captioner that is calibrated', '--reliability', name)
+    if (!calibrated) warn(`confidences are left out, since ${name} is not calibrated`)
     const found = await captionsIn(folder, references, captioner, request, 'caption', (problem, { file }) =>
       warn(`no caption for ${file}: ${problem.message}`),
     )
     return found.map(({ photo: { id }, caption: { text, confidence } }) => ({
       image: id,
       caption: text,
-      confidence,
+      ...(calibrated ? { confidence } : {}),
     }))
   } finally {
     await captioner.close()

@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
+import { ShowtellError } from '../../errors.js'
 import { loadParaphrases } from './paraphrase-file.js'
 import type { MeteorResources } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
@@ -18,16 +20,29 @@ export interface MeteorOptions {
 export async function loadMeteorResources(options: MeteorOptions = {}): Promise<MeteorResources> {
   const { paraphrases } = options
   const [functionWords, wordnet] = await Promise.all([
-    readFile(dataFile('function-words.txt'), 'utf8'),
-    readFile(dataFile('wordnet.json.gz')).then(promisify(gunzip)),
+    ownFile('function-words.txt'),
+    ownFile('wordnet.json.gz').then(promisify(gunzip)),
   ])
   return {
-    functionWords: new Set(functionWords.split('\n').filter((word) => word !== '')),
+    functionWords: new Set(
+      functionWords
+        .toString('utf8')
+        .split('\n')
+        .filter((word) => word !== ''),
+    ),
     synonyms: indexSynonyms(JSON.parse(wordnet.toString('utf8'))),
     ...(paraphrases === undefined ? {} : { paraphrases: await loadParaphrases(paraphrases) }),
   }
 }
 
-function dataFile(name: string): URL {
-  return new URL(`data/${name}`, import.meta.url)
+/** A file of `data/`. @throws ShowtellError NOT_FOUND where a bundler has left it behind. */
+async function ownFile(name: string): Promise<Buffer> {
+  const path = fileURLToPath(new URL(`data/${name}`, import.meta.url))
+  return readFile(path).catch((cause) => {
+    throw new ShowtellError(
+      'NOT_FOUND',
+      `Expected ${name} of showtell at ${path} but found none; keep showtell external when bundling`,
+      { where: path, cause },
+    )
+  })
 }
