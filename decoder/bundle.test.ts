@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { cp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { decodeModel } from '../engine/fixtures/onnx-model.js'
 import { fromFloat16, readSafetensors, toFloat16, writeSafetensors } from '../engine/safetensors.js'
 import { temporaryFolder } from '../temporary.test.folder.js'
@@ -14,8 +14,6 @@ import {
   writeBundle,
 } from './bundle.js'
 import { TINY_ENCODER, tinyContent, VOCABULARY } from './fixtures/captioners.js'
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const FILES = ['model.safetensors', 'encoder.onnx', 'decoder.onnx', 'vocabulary.json']
 const content = tinyContent()

@@ -26,8 +26,6 @@ vi.mock('node:child_process', async (importOriginal) => {
 })
 
 vi.mock('../encoder/image.js', { spy: true })
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
-
 const OPTIONS = { beamSize: 1, maxLength: 4 }
 
 const folder = temporaryFolder('batches')

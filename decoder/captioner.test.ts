@@ -1,11 +1,9 @@
 import { execFile } from 'node:child_process'
-import { openAsBlob } from 'node:fs'
-import { copyFile, readFile, rm } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
-import { ShowtellError } from '../errors.js'
 import { temporaryFolder } from '../temporary.test.folder.js'
 import { writeBundle } from './bundle.js'
 import { type CaptionerOptions, loadCaptioner } from './captioner.js'
@@ -28,8 +26,6 @@ vi.mock('node:child_process', async (importOriginal) => {
   const { notingForks } = await import('./fixtures/forked.js')
   return notingForks(importOriginal)
 })
-
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
 
 const folder = temporaryFolder('captioner')
 const path = join(folder, 'bundle')
@@ -111,56 +107,9 @@ describe('a captioner', () => {
     expect([cat, flower]).toMatchObject(alone.map(([{ text } = { text: '' }]) => ({ captions: [{ text }] })))
   })
 
-  it('takes a photo as whatever a program has it in', async () => {
-    const bytes = new Uint8Array(await readFile(CAT))
-    const given = [CAT, pathToFileURL(CAT), bytes, bytes.buffer, new Blob([bytes]), await openAsBlob(CAT)]
-    const [cat, ...others] = await captions(given)
-    for (const other of others) expect(other.map(({ text }) => text)).toEqual(cat!.map(({ text }) => text))
-  })
-
-  it('names what it cannot take a photo from', async () => {
-    const gone = join(folder, 'gone.jpg')
-    await copyFile(CAT, gone)
-    const blob = await openAsBlob(gone)
-    await rm(gone)
-    const web = new URL('https://example.org/cat.jpg')
-    const results = await captioner.caption([web, pathToFileURL(gone), new ArrayBuffer(3), blob, CAT])
-    const named = results.map((result) => result instanceof Error && [result.code, result.where])
-    expect(named).toEqual([
-      ['INVALID_ARGUMENT', web.href],
-      ['NOT_FOUND', pathToFileURL(gone).href],
-      ['UNSUPPORTED_IMAGE', 'image 3'],
-      ['INVALID_IMAGE', 'image 4'],
-      false,
-    ])
-    for (const result of results.slice(0, 4)) expect(result).toBeInstanceOf(ShowtellError)
-  })
-
-  it('does not repeat a whole photo that was taken for a path', async () => {
-    const [error] = await captioner.caption([`data:image/jpeg;base64,${'/9j/'.repeat(20_000)}`])
-    expect(error).toMatchObject({ code: 'INVALID_IMAGE', message: expect.stringMatching(/^.{0,1500}$/) })
-  })
-
   it('needs no good photo, and no photo', async () => {
     expect(await captioner.caption([new Uint8Array(10)])).toMatchObject([{ code: 'UNSUPPORTED_IMAGE' }])
     expect(await captioner.caption([])).toEqual([])
-  })
-
-  it.each<[string, unknown, string]>([
-    ['the bytes of a photo', new Uint8Array(70_000), 'object'],
-    ['a path', 'cat.jpg', '"cat.jpg"'],
-  ])('wants a list, and not %s', async (_what, images, received) => {
-    await expect(captioner.caption(images as Uint8Array[])).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
-      message: `Expected a list of paths or Uint8Arrays for images but received ${received}`,
-    })
-  })
-
-  it('leaves the bytes it was given', async () => {
-    const cat = new Uint8Array(await readFile(CAT))
-    const before = cat.slice()
-    await captions([cat])
-    expect(Buffer.from(cat).equals(Buffer.from(before))).toBe(true)
   })
 
   it('answers requests that are under way together each with its own', async () => {
@@ -257,6 +206,28 @@ describe('loadCaptioner', () => {
       where: 'engine',
       message: 'Expected one of auto, onnx, native, wasm, cpu for engine but received "steam"',
     })
+  })
+
+  it.each<[unknown, string]>([
+    [new URL('https://example.org/bundle'), 'object'],
+    [{ threads: 1 }, 'object'],
+    [null, 'null'],
+  ])('wants a path, and not %s', async (given, received) => {
+    await expect(loadCaptioner(given as string)).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: `Expected the folder or name of a bundle for path but received ${received}`,
+    })
+  })
+
+  it('gives what a block closes that declares it so', async () => {
+    let declared: Captioner
+    {
+      await using other = await loadCaptioner(path, { engine: 'onnx', threads: 1 })
+      declared = other
+      expect(declared.isOpen).toBe(true)
+    }
+    expect(declared.isOpen).toBe(false)
+    await expect(declared.caption([CAT])).rejects.toMatchObject({ code: 'ABORTED' })
   })
 
   it('has a least confidence only where it is calibrated', async () => {

@@ -1,3 +1,5 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+// AsyncDisposable, also for programs that have neither the types of Node.js nor this library among theirs.
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -50,6 +52,9 @@ const captionerOptionsSchema = z.strictObject({
     .optional(),
 })
 
+/** Two letters or more: `C://` is a drive. */
+const URL_AS_TEXT = /^[a-z][a-z\d+.-]+:\/\//i
+
 /** A photo and what messages call it. */
 interface NamedImage {
   readonly image: ImageInput
@@ -73,12 +78,13 @@ export interface CaptionerOptions {
  * Loads a bundle into a process of its own and waits until it is ready. A process that dies is replaced.
  * @param path folder of the bundle, or the name of one that ships; `showtell-base` when absent. Of several, which must
  * have the same vocabulary and size of photos, the probabilities are averaged at every word.
+ * @returns the captioner, whose process ends by `close`, or with the block that declares it `await using`.
  * @throws ShowtellError NOT_FOUND or INVALID_BUNDLE naming what does not fit, ENGINE_UNAVAILABLE, INVALID_ARGUMENT.
  */
 export async function loadCaptioner(
   path: string | readonly string[] = shippedBundle(),
   options: CaptionerOptions = {},
-): Promise<Captioner> {
+): Promise<Captioner & AsyncDisposable> {
   const { pixels, memory } = DEFAULT_IMAGE_LIMITS
   const {
     engine,
@@ -114,7 +120,7 @@ export async function loadCaptioner(
     },
     async caption(images, request = {}, signal) {
       // Bytes in place of a list would be taken for as many photos as there are bytes.
-      if (!Array.isArray(images)) throw expected('a list of paths or Uint8Arrays', 'images', images)
+      if (!Array.isArray(images)) throw expected('a list of photos', 'images', images)
       const captionOptions = validate(captionOptionsSchema, request)
       checkModel(model, captionOptions)
       signal?.throwIfAborted()
@@ -148,6 +154,7 @@ export async function loadCaptioner(
       return results
     },
     close: () => running.close(),
+    [Symbol.asyncDispose]: () => running.close(),
   }
 }
 
@@ -157,7 +164,7 @@ export async function loadCaptioner(
  */
 async function pathOrBytes(image: ImageInput, where: string): Promise<string | Uint8Array> {
   if (image instanceof ArrayBuffer) return new Uint8Array(image)
-  if (image instanceof URL)
+  if (image instanceof URL || (typeof image === 'string' && URL_AS_TEXT.test(image)))
     try {
       return fileURLToPath(image)
     } catch {
@@ -180,6 +187,7 @@ async function pathOrBytes(image: ImageInput, where: string): Promise<string | U
 
 /** Where a bundle lies, also for a process that is started when the program works in another folder. */
 async function fixed(path: string): Promise<string> {
+  if (typeof path !== 'string') throw expected('the folder or name of a bundle', 'path', path)
   const shipped = shippedBundle(path)
   return (await bundleFolder(path)) === shipped ? shipped : resolve(path)
 }

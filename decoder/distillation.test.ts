@@ -44,7 +44,7 @@ describe.each(backends)('the loss by what teachers hold likely on %s', (backend)
   const photos = (ops: TensorFlowOps) => ops.input(features.data as Float32Array, features.dims)
   beforeAll(async () => {
     expect(await useBackend(backend)).toBe(backend)
-  }, 60_000)
+  })
 
   it('has the gradient that central differences give', () => {
     const taught = Float32Array.from(

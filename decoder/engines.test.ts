@@ -14,8 +14,6 @@ import { EVERY_VARIANT, inWords } from './fixtures/tiny.js'
 import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
 
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
-
 const PHOTOS = 2
 
 const folder = temporaryFolder('engines')

@@ -17,8 +17,6 @@ import { captionOptionsSchema } from './options.js'
 import type { PhotoModel, Runtime } from './runtime.js'
 
 vi.mock('./engines.js', { spy: true })
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
-
 const PHOTOS = 2
 const { encoder, weights } = smallEncoder()
 const folder = temporaryFolder('ensemble')

@@ -22,7 +22,7 @@ beforeAll(async () => {
 describe.each(backends)('a loss through decoder and encoder on %s', (backend) => {
   beforeAll(async () => {
     expect(await useBackend(backend)).toBe(backend)
-  }, 60_000)
+  })
 
   it.each([1, 2, 3])(
     'has gradients that central differences confirm, of the last %i blocks',

@@ -1,6 +1,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
+import pLimit from 'p-limit'
 import { fromPlain, ShowtellError } from '../errors.js'
 import { forkModule } from '../fork.js'
 import type { CaptionedBatch } from './captioning.js'
@@ -26,6 +27,12 @@ const PATIENCE = 600_000
 /** Looks in that time: time in which this process was stopped itself is one look, however long it was. */
 const LOOKS = 20
 
+/**
+ * Batches that the process has: the one it is at, and the next. Those behind wait here, where they cost no message and no
+ * listener to a signal, of which Node.js takes more than ten for a leak.
+ */
+const SENT_AT_ONCE = 2
+
 interface Waiting {
   resolve(batch: CaptionedBatch): void
   reject(error: Error): void
@@ -37,6 +44,7 @@ interface Waiting {
  * and if that fails every ten seconds and with every batch that is asked for.
  */
 export class ModelProcess {
+  readonly #turns = pLimit(SENT_AT_ONCE)
   #current: Promise<RunningModel> | undefined
   #model: OpenModel | undefined
   #isClosed = false
@@ -70,7 +78,8 @@ export class ModelProcess {
     options: CaptionOptions,
     signal?: AbortSignal,
   ): Promise<CaptionedBatch> {
-    return (await this.#running()).caption(pixels, images, options, signal)
+    // What waited while a process died is asked of the next.
+    return this.#turns(async () => (await this.#running()).caption(pixels, images, options, signal))
   }
 
   /** @throws ShowtellError ABORTED after `close`. */

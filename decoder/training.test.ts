@@ -36,7 +36,7 @@ describe('Training on cpu', () => {
     const training = trainingIn('undisturbed')
     undisturbed = await run(training)
     weights = training.weights
-  }, 60_000)
+  })
 
   it('reports every step, and the validation loss at the end of an epoch', () => {
     expect(undisturbed.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
@@ -219,7 +219,7 @@ describe('Training on the CIDEr-D of its own captions', () => {
   beforeAll(async () => {
     await useBackend('cpu')
     undisturbed = await run(trainingIn('rewarded', { config, train, decoder }), steps)
-  }, 60_000)
+  })
 
   it('makes the captions that it draws better, and those of the search', () => {
     const mean = (events: readonly TrainingEvent[]) =>

@@ -1,7 +1,7 @@
 import type { ShowtellError } from '../errors.js'
 import type { CaptionRequest } from './options.js'
 
-/** A photo: the path or `file:` URL of a file, or its bytes. */
+/** A photo: the path of a file or its `file:` URL, also as text, or its bytes. */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob
 
 export interface Caption {

@@ -68,23 +68,22 @@ if (isForked(import.meta.url)) {
     const captioning = new Captioning({ config, vocabulary }, runtime)
     const open = new Map<number, AbortController>()
     let last: Promise<unknown> = Promise.resolve()
+    setInterval(() => {
+      if (open.size > 0) answer({ kind: 'alive' })
+    }, PULSE)
     process.on('message', (message: WorkerRequest | WorkerCancel) => {
       const { id } = message
       if (message.kind === 'cancel') return open.get(id)?.abort()
       const { pixels, images, options } = message
       const controller = new AbortController()
       open.set(id, controller)
-      const pulse = setInterval(() => answer({ kind: 'alive' }), PULSE)
       last = last
         .then(() => captioning.caption(pixels, images, options, controller.signal))
         .then(
           (batch) => answer({ kind: 'captions', id, batch }),
           (error) => answer({ kind: 'error', id, error: toPlain(error) }),
         )
-        .finally(() => {
-          clearInterval(pulse)
-          open.delete(id)
-        })
+        .finally(() => open.delete(id))
     })
     answer({
       kind: 'ready',

@@ -15,7 +15,7 @@ function apart(...dims: number[]): Values {
 describe.each(backends)('gradients of images on %s', (backend) => {
   beforeAll(async () => {
     expect(await useBackend(backend)).toBe(backend)
-  }, 60_000)
+  })
 
   it.each([
     { size: [5, 7], filter: [3, 3], stride: 1, padding: [1, 1, 1, 1] },

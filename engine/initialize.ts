@@ -32,7 +32,7 @@ function fill({ shape, initializer }: Parameter, random: Random): Float32Array {
   return values.map(() => (2 * random.uniform() - 1) * limit)
 }
 
-/** Gram-Schmidt over rows of normal numbers: uniform over the rotations (Mezzadri 2007). */
+/** Gram-Schmidt over rows of normal numbers: uniform over the orthogonal matrices, mirrorings too (Mezzadri 2007). */
 function orthogonal(size: number, random: Random): Float64Array[] {
   const rows: Float64Array[] = []
   while (rows.length < size) {

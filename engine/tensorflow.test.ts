@@ -15,7 +15,7 @@ const input = (ops: TensorFlowOps, { data, dims }: Values): Tensor =>
 describe.each(backends)('gradients on %s', (backend) => {
   beforeAll(async () => {
     expect(await useBackend(backend)).toBe(backend)
-  }, 60_000)
+  })
 
   it('linear of rank 3: input, weight and bias', () => {
     const weights = { x: floats(2, 3, 4), w: floats(4, 5), b: floats(5) }

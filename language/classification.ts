@@ -42,7 +42,8 @@ function scoresOf(
 
 /**
  * Mean negative log-likelihood of the labels, nats a text. Dropout takes from the word vectors, the same of every word of
- * a text (Gal and Ghahramani 2016, section 4), and from what the network says of the whole text; not between layers.
+ * a text (Gal and Ghahramani 2016, section 4, of what goes in), and from what the network says of the whole text; neither
+ * between layers nor from a state.
  */
 export function classificationLoss(
   ops: TensorFlowOps,

@@ -54,7 +54,8 @@ export class Rows {
 
 /**
  * Mean negative log-likelihood of a piece, nats a character, and the state after it. What dropout takes (from what goes
- * in, what layers hand on and what comes out) it takes for a whole piece (Gal and Ghahramani 2016, section 4).
+ * in, what layers hand on and what comes out) it takes for a whole piece, as Gal and Ghahramani 2016, section 4; the
+ * state, which they drop too, stays whole.
  */
 export function textLoss(
   ops: TensorFlowOps,
@@ -95,7 +96,8 @@ export function textLoss(
 
 /**
  * Nats a character of a text under a model, each but the first predicted from those before: rows are read side by side,
- * each from an empty state; with one row it is the exact value, whatever the length of the pieces.
+ * each from an empty state, and the characters at the end that are too few for one more of each row are left out. With one
+ * row it is the exact value, whatever the length of the pieces.
  */
 export function textNats(
   ops: TensorFlowOps,

@@ -30,8 +30,8 @@ export interface Alphabets {
 
 /**
  * Mean negative log-likelihood of targets by teacher forcing, nats a token, ends included; sources of one length. Dropout
- * takes from the vectors of both sides, the same of every token of a text (Gal and Ghahramani 2016, section 4); neither
- * between layers nor from what comes out.
+ * takes from the vectors of both sides, the same of every token of a text (Gal and Ghahramani 2016, section 4, of what
+ * goes in); neither between layers, nor from what comes out, nor from a state.
  * @throws ShowtellError INVALID_DATA naming a character of a target that is not among its characters.
  */
 export function translationLoss(

@@ -6,7 +6,10 @@ import type { Ops, Parameter, Weights } from '../engine/ops.js'
  */
 export interface Attention {
   parameters(channels: number, units: number, attentionUnits: number): readonly Parameter[]
-  /** → whatever `align` compares the query with, [images, …, attention units]. */
+  /**
+   * → what `align` compares the query with, [images, 1, regions, attention units]: a photo's for every hypothesis. Exported
+   * graphs declare that shape.
+   */
   keys<T>(ops: Ops<T>, weights: Weights<T>, regions: T): T
   /** → the share of each region, [images, hypotheses, regions], rows summing to 1. */
   align<T>(ops: Ops<T>, weights: Weights<T>, query: T, keys: T): T
@@ -21,9 +24,7 @@ export const additive: Attention = {
     { name: 'v', shape: [attentionUnits, 1], initializer: 'glorot' },
   ],
   keys(ops, weights, regions) {
-    const projected = ops.linear(regions, weights.w_key!, weights.b!)
-    // [images, 1, regions, attention units]: one row of keys for every hypothesis.
-    return ops.expand(projected, 1)
+    return ops.expand(ops.linear(regions, weights.w_key!, weights.b!), 1)
   },
   align(ops, weights, query, keys) {
     const asked = ops.expand(ops.linear(query, weights.w_query!), 2)

@@ -66,7 +66,8 @@ export class Stack {
   /**
    * One step: x [images, hypotheses, inputs] and the state before → output of the last layer and the state after.
    * @param dropout a mask [images, hypotheses, units] for what each layer but the last hands to the next, its values 0
-   * or 1 / (1 − rate) (Zaremba et al. 2014: between layers, never from step to step); only in training.
+   * or 1 / (1 − rate); only in training. The state is never masked. Whether a mask is of one step (Zaremba et al. 2014) or
+   * of all (Gal and Ghahramani 2016) is for whoever calls.
    */
   step<T>(
     ops: Ops<T>,
