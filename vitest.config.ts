@@ -6,7 +6,15 @@ export default defineConfig({
   test: {
     globalSetup: 'scripts/fixtures/compiled.ts',
     projects: [
-      { test: { name: 'unit', include: ['**/*.test.ts'], exclude: ignored, testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: ignored,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
       // Over the data sets, the full fixtures and the reference implementations; see CONTRIBUTING.md.
       {
         test: {

@@ -1,14 +1,12 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { beforeAll, expect, it, vi } from 'vitest'
+import { beforeAll, expect, it } from 'vitest'
 import { readBundle, writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './calibrate.js'
 import { inProcess, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 60_000 })
 
 const { refusalOf } = inProcess(register)
 

@@ -118,7 +118,7 @@ describe('a graph in place of an encoder with weights', () => {
     await graph.dispose()
     expect((await readBundle(again)).config.files).toEqual(files)
     expect(await captionsOf(again)).toEqual(captions)
-  }, 240_000)
+  })
 })
 
 it('--image-size says which sizes the encoders take', () => {

@@ -39,7 +39,7 @@ test('killed at work and started again, the photos of coco-subset come once each
   // Those that were under way when it was killed were asked for twice, and no others but the lost one.
   expect(server.asked.length).toBeLessThanOrEqual(500 + 8 + 1)
   await server.close()
-}, 60_000)
+})
 
 test('an archive that is not the published one is not unpacked, and the host is told', async () => {
   const archive = archives[0]!

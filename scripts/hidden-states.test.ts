@@ -35,7 +35,7 @@ it('writes page and picture into a folder of its own, and refuses a place that i
   expect(await refusalOf(show([PHOTO], 'taken'))).toContain(
     `INVALID_ARGUMENT: Expected a file that can be written for ${at('taken.svg')} but received "a folder"`,
   )
-}, 60_000)
+})
 
 it('leaves out a photo that cannot be read, and writes nothing where none can', async () => {
   await writeFile(at('broken.jpg'), 'no photo')
@@ -45,7 +45,7 @@ it('leaves out a photo that cannot be read, and writes nothing where none can', 
     'INVALID_DATA: Expected at least one photo that can be read for hidden-states but received "none"',
   )
   expect((await readdir(folder)).filter((name) => name.startsWith('none'))).toEqual([])
-}, 60_000)
+})
 
 /** The cells after each word, tanh of them, by a decoder that is stepped by hand. */
 async function cellsAfter(words: readonly string[], photo: string): Promise<Float32Array[]> {
@@ -96,4 +96,4 @@ it('shows of each word the cells after it, and ranks them by the place of the wo
       followers: ranking.followers.map(({ unit, correlation }) => [unit, Number(correlation.toFixed(3))]),
     })),
   )
-}, 60_000)
+})

@@ -14,7 +14,7 @@ it('says which release it is', async () => {
   const { version } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { version: string }
   const { stdout } = await promisify(execFile)(process.execPath, [SHOWTELL, '--version'])
   expect(stdout).toBe(`${version}\n`)
-}, 60_000)
+})
 
 it('says in a line what it or the system refused, and what is wrong of an option', async () => {
   const prepare = (folder: string) => [
@@ -40,7 +40,7 @@ it('says in a line what it or the system refused, and what is wrong of an option
     expect(await run([...called.split(' '), '--no-such-option'], [1])).toBe(
       `error: ${error}\nshowtell ${called} --help says what there is\n`,
     )
-}, 60_000)
+})
 
 describe('a command whose reader has gone', () => {
   const PHOTOS = 3
@@ -81,11 +81,11 @@ describe('a command whose reader has gone', () => {
     const files = ['json', 'html', 'extremes', 'reliability', 'save-document-frequencies']
     expect(await piped(evaluate(...files.flatMap((name) => [`--${name}`, at(name)])), 'true')).toBe('')
     for (const name of files) expect(await readFile(at(name), 'utf8')).not.toBe('')
-  }, 60_000)
+  })
 
   it('ends quietly where it writes to /dev/stdout', async () => {
     expect(await piped(caption('--output', '/dev/stdout'), 'head -n 0')).not.toContain('EPIPE')
-  }, 60_000)
+  })
 
   it('has written the files that it was to write: caption', async () => {
     for (const output of [[], ['--output', '/dev/stdout']]) {
@@ -94,7 +94,7 @@ describe('a command whose reader has gone', () => {
       for (const made of ['photos/1.jpg.xmp', 'photos/2.jpg.xmp', 'photos/3.jpg.xmp', 'looks/3.jpg.svg'])
         await rm(at(made))
     }
-  }, 60_000)
+  })
 
   it('goes on when what nobody sees is its progress', async () => {
     const args = [SHOWTELL, ...caption('--output', at('captions.jsonl'))]
@@ -102,7 +102,7 @@ describe('a command whose reader has gone', () => {
     child.stderr.destroy()
     expect(await once(child, 'exit')).toEqual([0, null])
     expect((await readFile(at('captions.jsonl'), 'utf8')).match(/"caption"/g)).toHaveLength(PHOTOS)
-  }, 60_000)
+  })
 
   it('shows scores though a file cannot be written, and says so', async () => {
     await mkdir(at('scores.json.part'))
@@ -113,5 +113,5 @@ describe('a command whose reader has gone', () => {
       stdout: expect.stringContaining('CIDEr'),
       stderr: expect.stringMatching(/^EISDIR: [^\n]*\n$/),
     })
-  }, 60_000)
+  })
 })

@@ -20,8 +20,11 @@ async function ofFile(bytes: Buffer): Promise<string> {
 }
 
 function ofInput(bytes: Buffer): Promise<string> {
-  const input = Readable.from([bytes]) as unknown as typeof process.stdin
-  vi.spyOn(process, 'stdin', 'get').mockReturnValue(input)
+  return from(Readable.from([bytes]))
+}
+
+function from(input: AsyncIterable<Buffer>): Promise<string> {
+  vi.spyOn(process, 'stdin', 'get').mockReturnValue(input as typeof process.stdin)
   return writtenBy(['tokenize'])
 }
 
@@ -37,11 +40,41 @@ test.each([
   expect(await tokensOf(Buffer.of())).toBe('')
 })
 
+test('lines that are there are answered before more is asked for', async () => {
+  const answers: unknown[] = []
+  const answer = () => answers.push(vi.mocked(process.stdout.write).mock.lastCall?.[0])
+  async function* typed() {
+    yield Buffer.from('A dog.\nA')
+    answer()
+    yield Buffer.from(' cat.\n')
+    answer()
+  }
+  expect(await from(typed())).toBe('a dog\na cat\n')
+  expect(answers).toEqual(['a dog\n', 'a cat\n'])
+})
+
+test('no more is read than whoever reads the answers has room for', async () => {
+  let hasRoom = false
+  async function* long() {
+    vi.mocked(process.stdout.write).mockReturnValueOnce(false)
+    setImmediate(() => {
+      hasRoom = true
+      process.stdout.emit('drain')
+    })
+    yield Buffer.from('A dog.\n')
+    expect(hasRoom).toBe(true)
+    yield Buffer.from('A cat.\n')
+  }
+  expect(await from(long())).toBe('a cat\n')
+})
+
 test('what is no UTF-8, or not there, is named', async () => {
-  const latin = Buffer.from('a caf\xe9', 'latin1')
-  await expect(ofFile(latin)).rejects.toThrow(`for ${join(folder, 'lines.txt')} line 1`)
-  await expect(ofInput(latin)).rejects.toThrow('Expected text in UTF-8 for the standard input')
+  for (const line of [Buffer.from('a caf\xe9', 'latin1'), Buffer.from('a dog\0runs\n')]) {
+    await expect(ofFile(line)).rejects.toThrow(`UTF-8 for ${join(folder, 'lines.txt')} line 1`)
+    await expect(ofInput(line)).rejects.toThrow('Expected text in UTF-8 for the standard input line 1')
+  }
   await expect(writtenBy(['tokenize', join(folder, 'none')])).rejects.toThrow(
     `Expected lines at ${join(folder, 'none')}: ENOENT`,
   )
+  await expect(writtenBy(['tokenize', folder])).rejects.toThrow(`Expected lines at ${folder}: EISDIR`)
 })

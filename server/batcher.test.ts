@@ -251,7 +251,7 @@ describe('Batcher around a captioner', () => {
   beforeAll(async () => {
     await writeBundle(join(folder, 'bundle'), tinyContent())
     captioner = await loadCaptioner(join(folder, 'bundle'), { threads: 1 })
-  }, 60_000)
+  })
   afterAll(() => captioner.close())
 
   it('gives everyone the captions they would have alone, whatever the others ask for', async () => {
@@ -272,5 +272,5 @@ describe('Batcher around a captioner', () => {
       for (const photo of photos) alone.push(...(await captioner.caption([photo], options)))
       expect(texts(together[i]!)).toEqual(texts(alone))
     }
-  }, 60_000)
+  })
 })

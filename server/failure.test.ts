@@ -1,10 +1,16 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { setTimeout as wait } from 'node:timers/promises'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { fromPlain, toPlain } from '../errors.js'
 import { asFailure } from './failure.js'
-import { FakeCaptioner, failure, listen, start } from './fixtures/service.js'
+import { FakeCaptioner, failure, gate, listen, start } from './fixtures/service.js'
+
+vi.mock('node:timers/promises', async (load) => {
+  const real = await load<typeof import('node:timers/promises')>()
+  return { ...real, setTimeout: vi.fn(real.setTimeout) }
+})
 
 describe('asFailure', () => {
   it('keeps from strangers what went wrong unexpectedly in the process of the model', () => {
@@ -60,7 +66,11 @@ describe('a connection whose request is refused', () => {
   })
 
   it.each(['before', 'after'])('ends once the body has come, where it began %s the drain', async (when) => {
-    const { socket, stop } = await connection({ drainDelay: '1000', drainTimeout: '20000' })
+    const { socket, stop } = await connection({ drainDelay: '3600000', drainTimeout: '3600000' })
+    // All of it comes within the delay.
+    const delay = gate()
+    vi.mocked(wait).mockReturnValueOnce(delay.shut)
+    onTestFinished(delay.open)
     const all = text(socket)
     const begin = async (): Promise<void> => {
       const head = 'HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked'

@@ -12,16 +12,16 @@ const square = (side: number) => gif(side, side, [gifFrame(side, side)])
 describe('isLarge', () => {
   it.each<[string, Buffer]>([
     ['a GIF of 25 megapixels, whose decoder is slow', square(5000)],
-    ['a PNG of 36 megapixels', png({ width: 6000, height: 6000, picture })],
-    ['a JPEG of 36 megapixels, which takes little memory', emptyJpeg(6000, 6000)],
-    ['a JPEG of 4 megapixels in a hundred scans', progressiveJpeg(2000, 2000, 99)],
+    ['a PNG of 64 megapixels', png({ width: 8000, height: 8000, colour: 2, picture })],
+    ['a JPEG of 81 megapixels, which takes little memory', emptyJpeg(9000, 9000)],
+    ['a JPEG of 7 megapixels in a hundred scans', progressiveJpeg(2600, 2600, 99)],
     ['an AVIF of 6 megapixels', avif],
     ['what is refused as it is', square(20_000)],
   ])('%s is', async (_what, photo) => expect(await isLarge(photo, never)).toBe(true))
 
   it.each<[string, Buffer]>([
     ['a GIF of 9 megapixels', square(3000)],
-    ['a JPEG of a phone, 24.5 megapixels', emptyJpeg(5712, 4284)],
+    ['a JPEG of 64 megapixels, as phones and cameras make them', emptyJpeg(9248, 6936)],
     ['a progressive JPEG of 12 megapixels', progressiveJpeg(4000, 3000, 9)],
     ['a photo', readFileSync(new URL('../examples/cat.jpg', import.meta.url))],
     ['what is no photo', Buffer.from('cat')],

@@ -3,8 +3,11 @@ import { DecodeMemory } from '../encoder/decode-memory.js'
 import { checkImage, type ImageLimits } from '../encoder/image.js'
 import { ShowtellError } from '../errors.js'
 
-/** What photos of phones stay within. Of formats that decode slowly it is the memory that tells: up to a quarter of a second. */
-const USUAL: ImageLimits = { pixels: 25_000_000, memory: new DecodeMemory(96 * 2 ** 20) }
+/**
+ * What takes about a quarter of a second at most. Of formats that decode slowly it is the memory that tells; the pixels
+ * are for JPEGs, the quickest, which take little: those of most phones and cameras stay within.
+ */
+const USUAL: ImageLimits = { pixels: 65_000_000, memory: new DecodeMemory(96 * 2 ** 20) }
 
 /** Pixels a side that photos are decoded to, about: how much memory that takes hardly depends on it. */
 const SIDE = 224

@@ -5,15 +5,13 @@ import { join } from 'node:path'
 import { Writable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
 import { temporaryFolder } from '../temporary.test.folder.js'
 import { ROOT, ServiceProcess, SHOWTELL } from './fixtures/process.js'
 import { SOON } from './fixtures/service.js'
 import { logTo } from './log-output.js'
-
-vi.setConfig({ testTimeout: 120_000 })
 
 const folder = temporaryFolder('log')
 const at = (name: string): string => join(folder, name)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { type AddressInfo, Server as NetServer } from 'node:net'
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import { isatty } from 'node:tty'
 import type { Response } from 'express'
@@ -57,6 +57,7 @@ export async function startService(
   let ready = false
   let stopping = false
   const open = new Set<Response>()
+  const sockets = new Set<Socket>()
   const drops = new Drops(logger)
   const app = createApp({
     captioner,
@@ -84,6 +85,8 @@ export async function startService(
   server.maxConnections = MOST_CONNECTIONS
   server.on('drop', drops.onDrop)
   server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     const { remoteAddress } = socket
     // Node itself answers what is no request, 400, 408 or 431, and then ends the connection with the reason.
     socket.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -105,7 +108,10 @@ export async function startService(
     // By then a connection without a request is one that is kept alive; but Node takes one for idle too whose answer is
     // written and still on its way.
     const sweep = setInterval(() => {
-      if (open.size === 0) server.closeIdleConnections()
+      if (open.size > 0) return
+      server.closeIdleConnections()
+      // One that was opened ahead and never used is not idle to Node.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     }, IDLE)
     const limit = setTimeout(() => {
       if (open.size > 0) logger.warn({ requests: open.size }, 'cut at the drain timeout')

@@ -187,5 +187,5 @@ describe('a bundle that is replaced on disk', () => {
     expect(outcomes.length).toBeGreaterThan(0)
     expect(outcomes.filter((outcome) => outcome instanceof Error)).toEqual([])
     await captioner.close()
-  }, 120_000)
+  })
 })

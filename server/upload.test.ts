@@ -2,7 +2,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
 import type { CaptionsAnswer } from './answer.js'
-import { failure, form, listen } from './fixtures/service.js'
+import { failure, form, listen, SOON } from './fixtures/service.js'
 
 describe('the photos and options of a request', () => {
   it('captions several parts, the damaged one with its own error', async () => {
@@ -146,11 +146,11 @@ describe('the photos and options of a request', () => {
   })
 
   it('survives a client that leaves within its upload', async () => {
-    const { post, client } = await listen()
+    const { post, client, held } = await listen()
     const headers = { 'Content-Type': 'multipart/form-data; boundary=b', 'Content-Length': '1000' }
     const leaving = client(headers)
     leaving.write('--b\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\nca')
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await expect.poll(held, SOON).toBeGreaterThan(0)
     leaving.destroy()
     expect((await post(form({ 'a.jpg': 'cat' }))).status).toBe(200)
   })
