@@ -22,8 +22,8 @@ const held = new Set<string>()
 const TOUCHED_EVERY = 5_000
 /**
  * A lock that was not touched for so many milliseconds is left over. A step of a training without the native engine takes
- * twenty seconds, in which nothing else is done, and many times that on a busy machine: taken over too early, what is
- * written is spoilt by two; too late costs whoever meets it a wait, or the file that the message names.
+ * twenty seconds, in which nothing else is done, and many times that on a busy machine. Two writers would spoil what they
+ * write; one who meets a lock that is left over need not wait, since the message names the file to delete.
  */
 const LEFT_AFTER = 600_000
 

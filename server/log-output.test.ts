@@ -103,7 +103,7 @@ describe('a service', () => {
     onTestFinished(() => {
       if (!errors.closed) process.kill(Number.parseInt(told, 10), 'SIGKILL')
     })
-    await expect.poll(() => told, { timeout: 60_000 }).toContain('at http:')
+    await expect.poll(() => told, { timeout: 600_000 }).toContain('at http:')
     const closed = once(errors, 'close')
     terminal.kill('SIGKILL')
     // By the service and its model's process, which have nothing else to say.
