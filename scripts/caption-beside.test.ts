@@ -1,28 +1,14 @@
 import { execFile } from 'node:child_process'
 import { mkdir, readFile, rename, rm, rmdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, it } from 'vitest'
-import { writeBundle } from '../decoder/bundle.js'
-import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { temporaryFolder } from '../temporary.test.folder.js'
+import { expect, it } from 'vitest'
 import { register } from './caption.js'
+import { captionFolder, PHOTOS } from './fixtures/caption-folder.js'
 import { inProcess, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 const { saidBy, writtenBy } = inProcess(register)
-const PHOTOS = 3
-
-const folder = temporaryFolder('caption-beside')
-const at = (name: string): string => join(folder, name)
-const caption = (...more: string[]): string[] => {
-  return ['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1', ...more]
-}
-beforeAll(async () => {
-  await drawPhotos(at('photos'), PHOTOS)
-  await rename(at('photos/3.jpg'), at('photos/3.Jpg'))
-  await writeBundle(at('bundle'), tinyContent())
-})
+const { at, caption } = captionFolder('caption-beside')
 
 it('leaves a photo beside which nothing can be written to the next run, and takes endings in any case', async () => {
   await mkdir(at('photos/1.jpg.xmp'))

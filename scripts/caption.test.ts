@@ -1,30 +1,19 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rename, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { writeBundle } from '../decoder/bundle.js'
 import { tinyContent } from '../decoder/fixtures/captioners.js'
-import { temporaryFolder } from '../temporary.test.folder.js'
 import { register } from './caption.js'
+import { captionFolder, PHOTOS } from './fixtures/caption-folder.js'
 import { inProcess, outputOf, ROOT, run, SHOWTELL } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 
 const { refusalOf, saidBy } = inProcess(register)
-const PHOTOS = 3
-
-const folder = temporaryFolder('caption')
-const at = (name: string): string => join(folder, name)
-const caption = (...more: string[]): string[] => {
-  return ['caption', at('photos'), '--bundle', at('bundle'), '--engine', 'onnx', '--threads', '1', ...more]
-}
-beforeAll(async () => {
-  await drawPhotos(at('photos'), PHOTOS)
-  await rename(at('photos/3.jpg'), at('photos/3.Jpg'))
-  await writeBundle(at('bundle'), tinyContent())
-})
+const { at, caption } = captionFolder('caption')
 
 it('tries a photo again that failed, and goes through /dev/stdout, into a pipe or a file', async () => {
   await mkdir(at('some'))
