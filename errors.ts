@@ -77,6 +77,15 @@ export function expected(
   })
 }
 
+/** Of a file of this package that is not beside its code. @param name what the path ends in */
+export function leftBehind(name: string, path: string, cause?: unknown): ShowtellError {
+  return new ShowtellError(
+    'NOT_FOUND',
+    `Expected ${name} of showtell at ${path} but found none; keep showtell external when bundling`,
+    { where: path, cause },
+  )
+}
+
 /** The message of anything that was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { existsSync, realpathSync } from 'node:fs'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ShowtellError } from './errors.js'
+import { leftBehind } from './errors.js'
 
 /**
  * Starts a module of ours as the main file of a process of its own; typed arrays cross between the two as such, and what
@@ -14,12 +14,7 @@ export function forkModule(url: URL, args: readonly string[] = []): ChildProcess
   const isSource = import.meta.url.endsWith('.ts')
   const compiled = fileURLToPath(url)
   const path = isSource ? compiled.replace(/\.js$/, '.ts') : compiled
-  if (!existsSync(path))
-    throw new ShowtellError(
-      'NOT_FOUND',
-      `Expected ${basename(path)} of showtell at ${path} but found none; keep showtell external when bundling`,
-      { where: path },
-    )
+  if (!existsSync(path)) throw leftBehind(basename(path), path)
   return fork(path, args, {
     serialization: 'advanced',
     // From the sources (tests, development): Node 20 reads no TypeScript.

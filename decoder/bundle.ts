@@ -168,19 +168,24 @@ export function encoderAt({ path, encoder }: Bundle, imageSize?: number): Encode
 
 /** Gives a bundle another calibration; what was measured of the one before is forgotten. */
 export async function rewriteConfidence(place: string, confidence: Confidence): Promise<void> {
-  const { scores } = (await readBundle(place)).config
-  await rewriteBundle(place, {
+  await rewriteBundle(place, ({ scores }) => ({
     confidence: { ...confidence, weights: [...confidence.weights], objects: { ...confidence.objects } },
     ...(scores === undefined
       ? {}
       : { scores: scores.map(({ calibration: _, failures, ...rest }) => ({ ...rest, failures: [] })) }),
-  })
+  }))
 }
 
-/** Writes config and card of a bundle anew, and the diagrams that it shows; the weights stay. */
-export async function rewriteBundle(place: string, changes: Partial<BundleContent['config']>): Promise<void> {
+/**
+ * Writes config and card of a bundle anew, and the diagrams that it shows; the weights stay.
+ * @param changesOf what takes the place of fields of its config; nothing when absent
+ */
+export async function rewriteBundle(
+  place: string,
+  changesOf: (config: Bundle['config']) => Partial<BundleContent['config']> = () => ({}),
+): Promise<void> {
   const { path, vocabulary, ...bundle } = await readBundle(place)
-  const config = checked({ ...bundle.config, ...changes })
+  const config = checked({ ...bundle.config, ...changesOf(bundle.config) })
   const diagrams = (config.scores ?? []).flatMap((scores): [string, string][] =>
     scores.calibration === undefined ? [] : [[diagramOf(scores), reliabilityDiagram(scores.calibration)]],
   )

@@ -34,7 +34,7 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
     cardScoresOf('One set', await evaluationOf(true), 'one.json'),
     cardScoresOf('Another', await evaluationOf(false), 'two.json'),
   ]
-  await rewriteBundle(path, { scores })
+  await rewriteBundle(path, () => ({ scores }))
   const { config } = await readBundle(path)
   expect(config.scores).toEqual(scores)
   expect(versionOf(config)).toBe(before)
@@ -65,7 +65,7 @@ it('a card tells scores, people, gender, reliability and the surest failures, an
     expect(new Set(block.split('\n').map((line) => line.match(/\|/g)!.length)).size).toBe(1)
   expect(await readFile(join(path, 'reliability-one-set.svg'), 'utf8')).toContain('3 captions')
 
-  await rewriteBundle(path, { scores: scores.slice(0, 1) })
+  await rewriteBundle(path, () => ({ scores: scores.slice(0, 1) }))
   expect((await readdir(path)).filter((file) => file.endsWith('.svg'))).toEqual(['reliability-one-set.svg'])
   await rewriteConfidence(path, { weights: [1, 2, 3, 4], objects: {}, calibration: 'anew' })
   const anew = (await readBundle(path)).config

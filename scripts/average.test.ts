@@ -39,7 +39,7 @@ it('again with another name, keeps calibration, scores and their diagrams', asyn
   const photo = { id: '1', file: '1.jpg', candidate: 'a dog', confidence: 0.9, references: ['a dog'] }
   const evaluation = JSON.parse(JSON.stringify(await evaluate([photo], { samples: 40 })))
   const scores = [cardScoresOf('Mine', evaluation, 'mine.json')]
-  await rewriteBundle(at('renamed'), { scores })
+  await rewriteBundle(at('renamed'), () => ({ scores }))
   await average('renamed', '--name', 'other')
   const { config } = await readBundle(at('renamed'))
   expect(config).toMatchObject({ name: 'other', confidence: CONFIDENCE, scores })

@@ -2,9 +2,7 @@ import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { temporaryFolder } from '../temporary.test.folder.js'
-import type { CaptionFormat } from './caption-formats.js'
-import { openOutput } from './caption-output.js'
-import { FINISHED, photo, RUN, writeHalf } from './fixtures/caption-outputs.js'
+import { FINISHED, halfDoneAt, openAt, photo, RUN } from './fixtures/caption-outputs.js'
 
 let folder: string
 let path: string
@@ -13,10 +11,6 @@ beforeEach(() => {
   path = join(folder, 'captions')
 })
 
-const opened = (format: CaptionFormat = 'jsonl', run: object = RUN, overwrite = false) =>
-  openOutput(path, format, { ...run }, overwrite, true)
-const halfDone = async (format: CaptionFormat) => writeHalf(await opened(format))
-
 describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => {
   it('is refused to a run with other options or another bundle, whole or not', async () => {
     const other = { bundle: 'tiny ba9876543210', count: 1, bannedWords: [], seed: 2 }
@@ -24,14 +18,14 @@ describe.each(['jsonl', 'csv', 'coco'] as const)('an output as %s', (format) => 
       `Expected a new file, --overwrite or what ${path} was begun with ` +
       '(bundle "tiny 0123456789ab", bannedWords ["dog"], seed none) for --output but received ' +
       'bundle "tiny ba9876543210", bannedWords [], seed 2'
-    await halfDone(format)
-    await expect(opened(format, other)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
-    const output = await opened(format)
+    await halfDoneAt(path, format)
+    await expect(openAt(path, format, other)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message })
+    const output = await openAt(path, format)
     await output.write('3.jpg', photo('A bird.'))
     await output.write('2.jpg', new Error('damaged'))
     await output.finish(['1.jpg', '2.jpg', '3.jpg'])
     await output.close()
-    await expect(opened(format, other)).rejects.toMatchObject({ message })
+    await expect(openAt(path, format, other)).rejects.toMatchObject({ message })
     expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
   })
 })
@@ -47,7 +41,7 @@ describe('an output of photos with relative names', () => {
   /** One photo of the working folder, and where that is. */
   const begun = async (name: string): Promise<string> => {
     const place = await inFolder(name)
-    const output = await opened('jsonl', { ...RUN, folder: place })
+    const output = await openAt(path, 'jsonl', { ...RUN, folder: place })
     await output.write('1.jpg', photo('A cat.'))
     await output.close()
     return place
@@ -56,30 +50,30 @@ describe('an output of photos with relative names', () => {
   it('is refused to a run in another folder, which has other photos of those names', async () => {
     const first = await begun('first')
     const second = await inFolder('second')
-    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toMatchObject({
+    await expect(openAt(path, 'jsonl', { ...RUN, folder: second })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',
       message:
         `Expected a new file, --overwrite or what ${path} was begun with (folder "${first}") for --output ` +
         `but received folder "${second}"`,
     })
-    await (await opened('jsonl', { ...RUN, folder: second }, true)).close()
-    await (await opened('jsonl', { ...RUN, folder: second })).close()
+    await (await openAt(path, 'jsonl', { ...RUN, folder: second }, true)).close()
+    await (await openAt(path, 'jsonl', { ...RUN, folder: second })).close()
   })
 
   it('is gone on with from anywhere by absolute names, and knows which photos it has', async () => {
     const first = await begun('first')
     const second = await inFolder('second')
-    const output = await opened()
+    const output = await openAt(path)
     const isDone = [first, second].map((place) => output.isDone(join(place, '1.jpg')))
     expect(isDone).toEqual([true, false])
     await output.close()
-    await expect(opened('jsonl', { ...RUN, folder: second })).rejects.toThrow(`folder "${first}"`)
+    await expect(openAt(path, 'jsonl', { ...RUN, folder: second })).rejects.toThrow(`folder "${first}"`)
   })
 })
 
 describe.each(['csv', 'coco'] as const)('what was made of lines as %s', (format) => {
   const finished = async (...files: string[]): Promise<string> => {
-    const output = await opened(format)
+    const output = await openAt(path, format)
     for (const file of files) await output.write(file, photo('A cat.'))
     await output.finish(['1.jpg', '2.jpg'])
     await output.close()
@@ -92,7 +86,7 @@ describe.each(['csv', 'coco'] as const)('what was made of lines as %s', (format)
     const first = await finished('1.jpg')
     const edited = first.replace('A cat.', 'Rex, the cat.')
     await writeFile(path, edited)
-    await expect(opened(format)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: message() })
+    await expect(openAt(path, format)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', message: message() })
     expect(await readFile(path, 'utf8')).toBe(edited)
     await rename(path, join(folder, 'mine'))
     expect(await finished()).toBe(first)
@@ -101,7 +95,7 @@ describe.each(['csv', 'coco'] as const)('what was made of lines as %s', (format)
 
   it('is not written over where it was changed while photos were captioned', async () => {
     await finished('1.jpg')
-    const output = await opened(format)
+    const output = await openAt(path, format)
     await writeFile(path, 'mine')
     await output.write('2.jpg', photo('A dog.'))
     await expect(output.finish(['1.jpg', '2.jpg'])).rejects.toThrow(message())
@@ -119,7 +113,7 @@ describe.each(['csv', 'coco'] as const)('what was made of lines as %s', (format)
     await writeFile(path, first)
     expect(await finished()).toBe(second)
     await writeFile(path, 'mine')
-    await (await opened(format, RUN, true)).close()
+    await (await openAt(path, format, RUN, true)).close()
     expect(await finished('1.jpg', '2.jpg')).toBe(second)
     const { written: _, ...record } = JSON.parse(await readFile(`${path}.run.json`, 'utf8'))
     await writeFile(`${path}.run.json`, JSON.stringify(record))
@@ -130,42 +124,42 @@ describe.each(['csv', 'coco'] as const)('what was made of lines as %s', (format)
 
 it('refuses a folder', async () => {
   await mkdir(path)
-  await expect(opened()).rejects.toThrow(
+  await expect(openAt(path)).rejects.toThrow(
     `Expected a file that can be written for ${path} but received "a folder"`,
   )
 })
 
 it('refuses a file that no record speaks of, unless it is empty', async () => {
   await writeFile(path, 'a letter\n')
-  await expect(opened()).rejects.toThrow(
+  await expect(openAt(path)).rejects.toThrow(
     `Expected a new file, --overwrite or ${path}.run.json, which says what made it, for --output but received ${path}`,
   )
   expect(await readFile(path, 'utf8')).toBe('a letter\n')
   await writeFile(path, '')
-  await (await opened()).close()
+  await (await openAt(path)).close()
 })
 
 it.each(['csv', 'coco'] as const)('refuses %s whose lines are gone', async (format) => {
-  await (await opened(format)).close()
+  await (await openAt(path, format)).close()
   await writeFile(path, FINISHED[format])
   await rm(`${path}.lines`)
-  await expect(opened(format)).rejects.toThrow(
+  await expect(openAt(path, format)).rejects.toThrow(
     `Expected a new file, --overwrite or ${path}.lines, which has its captions, for --output but received ${path}`,
   )
   expect(await readFile(path, 'utf8')).toBe(FINISHED[format])
 })
 
 it.each(['{"count": ', '7'])('names a record that is damaged: %s', async (content) => {
-  await halfDone('jsonl')
+  await halfDoneAt(path, 'jsonl')
   await writeFile(`${path}.run.json`, content)
-  await expect(opened()).rejects.toMatchObject({
+  await expect(openAt(path)).rejects.toMatchObject({
     code: 'INVALID_DATA',
     message: expect.stringContaining(`Expected a whole ${path}.run.json but`),
   })
 })
 
 it('names a line that is no JSON object', async () => {
-  await halfDone('jsonl')
+  await halfDoneAt(path, 'jsonl')
   await appendFile(path, 'oops\n')
-  await expect(opened()).rejects.toThrow(`Expected a JSON object for ${path}:3 but received "oops"`)
+  await expect(openAt(path)).rejects.toThrow(`Expected a JSON object for ${path}:3 but received "oops"`)
 })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { readBundle, rewriteBundle } from '../decoder/bundle.js'
+import { rewriteBundle } from '../decoder/bundle.js'
 import { cardScoresOf } from '../decoder/card-scores.js'
 import { checkDiagrams } from '../decoder/model-card.js'
 import { readJson } from '../engine/folder.js'
@@ -23,15 +23,13 @@ export function register(program: Command): void {
 
 async function card(options: { bundle: string; scores?: string[] }): Promise<void> {
   await checkOwn(options.bundle)
-  if (options.scores === undefined) return rewriteBundle(options.bundle, {})
+  if (options.scores === undefined) return rewriteBundle(options.bundle)
   const named = options.scores.map((option) => namedPath(option, 'set=file', '--scores'))
   checkDiagrams(named.map(([set]) => set))
   const evaluations = await Promise.all(
     named.map(([, file]) => readJson<unknown>(file, (value) => value, 'INVALID_DATA')),
   )
-  const { confidence } = (await readBundle(options.bundle)).config
-  const scores = named.map(([set, file], i) =>
-    cardScoresOf(set, evaluations[i], file, confidence !== undefined),
-  )
-  await rewriteBundle(options.bundle, { scores })
+  await rewriteBundle(options.bundle, ({ confidence }) => ({
+    scores: named.map(([set, file], i) => cardScoresOf(set, evaluations[i], file, confidence !== undefined)),
+  }))
 }

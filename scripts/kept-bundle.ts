@@ -23,7 +23,7 @@ export async function writeKept(path: string, content: BundleContent, whose: str
       process.stderr.write(`${path} is of ${whose} and stays as it is\n`)
       return
     }
-    await rewriteBundle(place, { terms: undefined, ...content.config })
+    await rewriteBundle(place, () => ({ terms: undefined, ...content.config }))
   }
   process.stderr.write(`wrote ${path}\n`)
 }

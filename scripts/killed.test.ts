@@ -13,12 +13,17 @@ import { interruptAtWork, killAtWork, run } from './fixtures/commands.js'
 import { drawPhotos } from './fixtures/photos.js'
 import { writeTrainingSet } from './fixtures/training-set.js'
 
-const KILLS = 2
 const ENCODER = 'vgg16-conv5-eighth'
 
 const folder = temporaryFolder('killed')
 const at = (name: string): string => join(folder, name)
 beforeAll(() => writeForeign(at('weights.safetensors'), ENCODER))
+
+/** Kills a command twice, as `killAtWork`. @returns how often that was before its end */
+async function killed(...command: Parameters<typeof killAtWork>): Promise<number> {
+  const kills = [await killAtWork(...command), await killAtWork(...command)]
+  return kills.filter((wasKilled) => wasKilled).length
+}
 
 /** CIDEr-D on validation of each epoch. */
 function cidersOf(log: string): number[] {
@@ -27,6 +32,18 @@ function cidersOf(log: string): number[] {
     .split('\n')
     .map((line) => JSON.parse(line) as { validationCider?: number })
   return events.flatMap(({ validationCider }) => validationCider ?? [])
+}
+
+/** The same losses and weights, bit for bit, of two trainings of so many steps. */
+async function expectAlike(disturbed: string, undisturbed: string, steps: number): Promise<void> {
+  const log = await readFile(at(`${undisturbed}/log.jsonl`), 'utf8')
+  expect(log.trimEnd().split('\n')).toHaveLength(steps)
+  // Or forgetting which weights were best would change nothing.
+  const scores = cidersOf(log)
+  expect(scores.at(-1)).toBeLessThan(Math.max(...scores))
+  expect(await readFile(at(`${disturbed}/log.jsonl`), 'utf8')).toBe(log)
+  const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
+  expect(await weights(`${disturbed}/bundle`)).toBe(await weights(`${undisturbed}/bundle`))
 }
 
 describe('killed at random moments and started again until it is done', () => {
@@ -44,10 +61,7 @@ describe('killed at random moments and started again until it is done', () => {
     await run(command('whole.jsonl'), [1])
     for (const name of await sidecars()) await rm(at(`photos/${name}`))
     await rm(at('looks'), { recursive: true })
-    let killed = 0
-    for (let i = 0; i < KILLS; i++)
-      if (await killAtWork(command('killed.jsonl'), at('killed.jsonl'), 1200)) killed++
-    expect(killed).toBeGreaterThan(0)
+    expect(await killed(command('killed.jsonl'), at('killed.jsonl'), 1200)).toBeGreaterThan(0)
     // What a kill in the middle of a write leaves, which is too short to be hit by chance.
     await appendFile(at('killed.jsonl'), '{"file":"half')
     await run(command('killed.jsonl'), [1])
@@ -85,10 +99,7 @@ describe('killed at random moments and started again until it is done', () => {
       return ['prepare', at('scenes'), ...encoder, '--out', at(out)]
     }
     await run(command('whole'))
-    let killed = 0
-    for (let i = 0; i < KILLS; i++)
-      if (await killAtWork(command('killed'), at('killed/keys.txt'), 90)) killed++
-    expect(killed).toBeGreaterThan(0)
+    expect(await killed(command('killed'), at('killed/keys.txt'), 90)).toBeGreaterThan(0)
     await run(command('killed'))
 
     const whole = FeatureStore.open(at('whole'))
@@ -113,10 +124,7 @@ describe('killed at random moments and started again until it is done', () => {
     const { begin } = await writeTrainingSet(at('set'), 26)
     const command = (out: string): string[] => ['train', ...begin, '--out', at(out), '--epochs', '6']
     await run(command('undisturbed'))
-    let killed = 0
-    for (let i = 0; i < KILLS; i++)
-      if (await killAtWork(command('disturbed'), at('disturbed/log.jsonl'), 4000)) killed++
-    expect(killed).toBeGreaterThan(0)
+    expect(await killed(command('disturbed'), at('disturbed/log.jsonl'), 4000)).toBeGreaterThan(0)
     await appendFile(at('disturbed/log.jsonl'), '{"step":')
     // What kills in the middle of writing state and bundle leave.
     await mkdir(at('disturbed/training'), { recursive: true })
@@ -125,14 +133,7 @@ describe('killed at random moments and started again until it is done', () => {
     await writeFile(at('disturbed/bundle.part/model.safetensors'), 'half')
     await run(command('disturbed'))
 
-    const log = await readFile(at('undisturbed/log.jsonl'), 'utf8')
-    expect(log.trimEnd().split('\n')).toHaveLength(72)
-    // Or forgetting which weights were best would change nothing.
-    const scores = cidersOf(log)
-    expect(scores.at(-1)).toBeLessThan(Math.max(...scores))
-    expect(await readFile(at('disturbed/log.jsonl'), 'utf8')).toBe(log)
-    const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
-    expect(await weights('disturbed/bundle')).toBe(await weights('undisturbed/bundle'))
+    await expectAlike('disturbed', 'undisturbed', 72)
     const files = async (name: string) => (await readdir(at(name), { recursive: true })).sort()
     expect(await files('disturbed')).toEqual(await files('undisturbed'))
   })
@@ -156,19 +157,10 @@ describe('killed at random moments and started again until it is done', () => {
       ...['--learning-rate', '0.01'],
     ]
     await run(command('untroubled'))
-    let killed = 0
-    for (let i = 0; i < KILLS; i++)
-      if (await killAtWork(command('troubled'), at('troubled/log.jsonl'), 2500)) killed++
-    expect(killed).toBeGreaterThan(0)
+    expect(await killed(command('troubled'), at('troubled/log.jsonl'), 2500)).toBeGreaterThan(0)
     await run(command('troubled'))
 
-    const log = await readFile(at('untroubled/log.jsonl'), 'utf8')
-    expect(log.trimEnd().split('\n')).toHaveLength(48)
-    const scores = cidersOf(log)
-    expect(scores.at(-1)).toBeLessThan(Math.max(...scores))
-    expect(await readFile(at('troubled/log.jsonl'), 'utf8')).toBe(log)
-    const weights = async (name: string) => (await readBundle(at(name))).config.files['model.safetensors']
-    expect(await weights('troubled/bundle')).toBe(await weights('untroubled/bundle'))
+    await expectAlike('troubled', 'untroubled', 48)
   })
 })
 

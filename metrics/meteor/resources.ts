@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { ShowtellError } from '../../errors.js'
+import { leftBehind } from '../../errors.js'
 import { loadParaphrases } from './paraphrase-file.js'
 import type { MeteorResources } from './sentence.js'
 import { indexSynonyms } from './synonyms.js'
@@ -39,10 +39,6 @@ export async function loadMeteorResources(options: MeteorOptions = {}): Promise<
 async function ownFile(name: string): Promise<Buffer> {
   const path = fileURLToPath(new URL(`data/${name}`, import.meta.url))
   return readFile(path).catch((cause) => {
-    throw new ShowtellError(
-      'NOT_FOUND',
-      `Expected ${name} of showtell at ${path} but found none; keep showtell external when bundling`,
-      { where: path, cause },
-    )
+    throw leftBehind(name, path, cause)
   })
 }
